@@ -1,0 +1,62 @@
+"""A laboratory for convolutional networks.
+
+The names below are loaded when they are first used, so that `import cnnlab` costs nothing and `cnnlab --help`
+does not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ConvNet": "cnnlab.nets",
+    "LeNet5": "cnnlab.nets",
+    "MLP": "cnnlab.nets",
+    "SimpleCNN": "cnnlab.nets",
+    "Training": "cnnlab.config",
+    "UserError": "cnnlab.errors",
+    "evaluate": "cnnlab.evaluation",
+    "find_learning_rate": "cnnlab.training",
+    "load": "cnnlab.data",
+    "open_run": "cnnlab.runs",
+    "recipe": "cnnlab.training",
+    "train": "cnnlab.training",
+}
+
+__all__ = [
+    "MLP",
+    "ConvNet",
+    "LeNet5",
+    "SimpleCNN",
+    "Training",
+    "UserError",
+    "__version__",
+    "evaluate",
+    "find_learning_rate",
+    "load",
+    "open_run",
+    "recipe",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from cnnlab.config import Training
+    from cnnlab.data import load
+    from cnnlab.errors import UserError
+    from cnnlab.evaluation import evaluate
+    from cnnlab.nets import MLP, ConvNet, LeNet5, SimpleCNN
+    from cnnlab.runs import open_run
+    from cnnlab.training import find_learning_rate, recipe, train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cnnlab' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

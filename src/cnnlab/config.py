@@ -1,0 +1,121 @@
+"""What a run is: frozen, strict records that are written into its folder and read back from it.
+
+A misspelt key is an error (`extra="forbid"`), a value out of range is an error, and nothing changes after it was
+made: a variant is a new record.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cnnlab.errors import UserError, nearest
+
+Optimizer = Literal["adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd"]
+Schedule = Literal["constant", "one-cycle", "cosine", "step"]
+Precision = Literal["auto", "fp32", "bf16"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Scalar = bool | int | float | str
+Record = TypeVar("Record", bound="Strict")
+
+
+class Strict(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Augmentation(Strict):
+    """Random changes of a training image, drawn anew each time it is seen."""
+
+    shift: int = Field(0, ge=0, description="shift by up to this many pixels along each axis")
+    rotate_degrees: float = Field(0.0, ge=0, le=180, description="rotate by up to this many degrees")
+    scale: float = Field(0.0, ge=0, lt=1, description="enlarge or shrink by up to this share (0.1: 0.9 to 1.1)")
+    erase: int = Field(0, ge=0, description="blank one square of this side at a random place")
+    flip: bool = Field(False, description="mirror every other image, chosen at random, left to right")
+
+
+class Training(Strict):
+    """How a net is trained. The defaults are the recipe `lesson`: plain Adam at a constant rate."""
+
+    epochs: float = Field(3, gt=0, le=100_000, description="passes over the training images; 0.5 is half a pass")
+    batch_size: int = Field(64, ge=1, description="images in a step")
+    optimizer: Optimizer = Field("adam", description="from torch.optim")
+    learning_rate: float = Field(1e-3, gt=0, description="the (peak) learning rate")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="averaging of Adam and its relatives")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    weight_decay: float = Field(0.0, ge=0, description="weight decay (L2)")
+    schedule: Schedule = Field("constant", description="how the learning rate moves over the run")
+    warmup: float = Field(0.2, ge=0, lt=1, description="share of one-cycle and cosine spent rising to the peak")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability mass spread over all classes")
+    augmentation: Augmentation = Augmentation()
+    crop: int | None = Field(None, ge=1, description="early in the run see only the central crop×crop pixels")
+    crop_share: float = Field(0.7, ge=0, le=1, description="the share of steps that see the crop only")
+    patience: int | None = Field(None, ge=1, description="stop after this many epochs without a better validation")
+    precision: Precision = Field("fp32", description="bf16 where the machine is quick at it: auto")
+    channels_last: bool = Field(False, description="store images as (N, H, W, C) in memory")
+    device: Device = Field("auto", description="where the arithmetic happens")
+
+    @model_validator(mode="after")
+    def _betas_in_range(self) -> Training:
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas: got {self.betas}, expected two numbers from 0 to below 1")
+        return self
+
+
+class NetSpec(Strict):
+    """A net by name, with the options that differ from its defaults.
+
+    name: a registered name, or `path/to/file.py:ClassName` for the user's own.
+    """
+
+    name: str
+    options: dict[str, Scalar | tuple[int, ...]] = {}
+
+
+class DataRecord(Strict):
+    """The data a run saw: enough to find it again, to notice that it changed, and to prepare new images alike.
+
+    mean, std: of the training split, one a channel, on a scale of 0–1.
+    """
+
+    name: str
+    sha256: str
+    source: str
+    split_note: str
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    images: dict[str, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    preparation: str
+    notes: tuple[str, ...] = ()
+
+
+class RunConfig(Strict):
+    """All that decides a run's figures, short of versions and the machine."""
+
+    net: NetSpec
+    data: DataRecord
+    recipe: str
+    training: Training
+    seed: int = Field(ge=0, lt=2**63)
+
+
+def checked(kind: type[Record], values: dict[str, Any], what: str) -> Record:
+    """Build a record, and turn pydantic's report into one line of the user's words.
+
+    what: the thing at fault, as the user knows it (`"runs/a/config.json"`, `"training options"`).
+    Raises UserError naming the first field at fault, what was got and what was expected.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "value"
+        if first["type"] == "extra_forbidden":
+            hint = nearest(field.rsplit(".", 1)[-1], kind.model_fields)
+            raise UserError(f"{what}: unknown key {field}; {hint}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{what}: {field}: got {first['input']!r}; {message[0].lower()}{message[1:]}") from None

@@ -1,0 +1,147 @@
+"""What every source of images becomes: three splits of uint8 images, and what normalises them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from cnnlab.errors import UserError
+
+#: Called as `progress(what, done, total)` while something long runs; `done == total` ends it.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their labels.
+
+    images: uint8 (N, C, H, W), 0–255. labels: int64 (N,), 0 … classes-1.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A data set cut into training, validation and test images.
+
+    mean, std: one a channel, of the *training* split's pixels on a scale of 0–1; what a net sees is
+    `(pixel / 255 - mean) / std`.
+    preparation: how a user's own image file becomes such an image (`cnnlab.prepare`).
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    sha256: str
+    source: str
+    split_note: str
+    preparation: str = "resize"
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every image."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+    def split(self, name: str) -> Split:
+        """The split called `train`, `validation` or `test`."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+
+def image_set(
+    name: str,
+    *,
+    classes: tuple[str, ...],
+    train: Split,
+    validation: Split,
+    test: Split,
+    source: str,
+    split_note: str,
+    preparation: str = "resize",
+    notes: tuple[str, ...] = (),
+) -> ImageSet:
+    """Check three splits against each other and complete them with statistics and a content hash.
+
+    Raises UserError when a split is empty, when images and labels differ in number, when image shapes differ
+    between splits or when a label lies outside 0 … len(classes)-1.
+    """
+    splits = {"train": train, "validation": validation, "test": test}
+    for split_name, split in splits.items():
+        if len(split) == 0:
+            raise UserError(
+                f"{name}: the {split_name} split is empty; expected at least one image: add images or choose "
+                "another split"
+            )
+        if len(split.images) != len(split.labels):
+            raise UserError(
+                f"{name}: {len(split.images)} {split_name} images but {len(split.labels)} labels; "
+                "expected one label an image: make the two arrays equally long"
+            )
+        if split.images.shape[1:] != train.images.shape[1:]:
+            raise UserError(
+                f"{name}: {split_name} images are {tuple(split.images.shape[1:])}, training images "
+                f"{tuple(train.images.shape[1:])}; expected one shape: resize them alike"
+            )
+        low, high = int(split.labels.min()), int(split.labels.max())
+        if low < 0 or high >= len(classes):
+            raise UserError(
+                f"{name}: {split_name} labels run from {low} to {high}; expected 0 to {len(classes) - 1} "
+                f"for {len(classes)} classes: mend the labels or name all classes"
+            )
+    mean, std = channel_statistics(train.images)
+    return ImageSet(
+        name=name,
+        classes=classes,
+        train=train,
+        validation=validation,
+        test=test,
+        mean=mean,
+        std=std,
+        sha256=content_hash(splits),
+        source=source,
+        split_note=split_note,
+        preparation=preparation,
+        notes=notes,
+    )
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel of uint8 images (N, C, H, W), on a scale of 0–1.
+
+    Exact: counted from the 256 possible values in integers, so that no order of summation can change a digit.
+    A channel that never varies gets a standard deviation of 1, which leaves it at zero after normalisation.
+    """
+    values = torch.arange(256, dtype=torch.float64)
+    means, stds = [], []
+    for channel in range(images.shape[1]):
+        counts = torch.bincount(images[:, channel].flatten(), minlength=256).double()
+        share = counts / counts.sum()
+        mean = float((share * values).sum())
+        variance = float((share * (values - mean) ** 2).sum())
+        means.append(mean / 255)
+        stds.append(variance**0.5 / 255 or 1.0)
+    return tuple(means), tuple(stds)
+
+
+def content_hash(splits: dict[str, Split]) -> str:
+    """SHA-256 over the shapes, pixels and labels of all splits, in the order given."""
+    digest = hashlib.sha256()
+    for name, split in splits.items():
+        digest.update(f"{name} {tuple(split.images.shape)}".encode())
+        digest.update(split.images.contiguous().numpy().tobytes())
+        digest.update(split.labels.contiguous().numpy().tobytes())
+    return digest.hexdigest()

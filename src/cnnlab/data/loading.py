@@ -1,0 +1,127 @@
+"""From a data set's name to its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cnnlab.data import embedded
+from cnnlab.data.fetching import fetch as fetch_files
+from cnnlab.data.folder import load_folder
+from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
+from cnnlab.data.known import KNOWN, VALIDATION, KnownSet
+from cnnlab.data.npz import load_npz
+from cnnlab.data.places import Found, cached_set, search
+from cnnlab.errors import UserError, nearest
+
+
+def load(
+    name: str,
+    *,
+    root: str | Path | None = None,
+    cache: str | Path | None = None,
+    fetch: bool = True,
+    image_size: int | None = None,
+    progress: Progress | None = None,
+) -> ImageSet:
+    """Load a data set by its name.
+
+    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH` or `npz:FILE`.
+    root: where the user keeps data sets in PyTorch's layout (ROOT/MNIST/raw/…); else $CNNLAB_DATA.
+    cache: where fetched files and decoded images are kept; else $CNNLAB_CACHE, else the user's cache folder.
+    fetch: whether a set that is not on this machine is brought from its mirrors.
+    image_size: side in pixels of the images of a `folder:`; see `load_folder`. Others come as they are.
+    progress: called while something long runs.
+    Returns three splits of uint8 images (N, C, H, W) on the CPU.
+    Raises UserError for an unknown name and for anything missing, unreadable or wrong.
+    """
+    kind, colon, path = name.partition(":")
+    if colon and kind == "folder":
+        return load_folder(path, cache=cache, image_size=image_size, progress=progress)
+    if image_size is not None:
+        raise UserError(
+            f"image size {image_size} for {name}: its images come as they are; expected an image size only "
+            "with folder:PATH: leave it out"
+        )
+    if colon and kind == "npz":
+        return load_npz(path)
+    if name == embedded.NAME:
+        return _load_embedded()
+    if name in KNOWN:
+        return _load_known(KNOWN[name], root=root, cache=cache, fetch=fetch, progress=progress)
+    names = [embedded.NAME, *KNOWN, "folder:PATH", "npz:FILE"]
+    if not colon and Path(name).is_dir():
+        raise UserError(f"unknown data set {name!r}, which is a folder: did you mean folder:{name}?")
+    if not colon and Path(name).is_file():
+        raise UserError(f"unknown data set {name!r}, which is a file: did you mean npz:{name}?")
+    raise UserError(f"unknown data set {name!r}: {nearest(name, names)}")
+
+
+def _load_embedded() -> ImageSet:
+    path = embedded.embedded_path()
+    images, labels = embedded.read_embedded(path)
+    train, validation, test = (_split(images[indices], labels[indices]) for indices in embedded.embedded_split())
+    return image_set(
+        embedded.NAME,
+        classes=embedded.CLASSES,
+        train=train,
+        validation=validation,
+        test=test,
+        source=f"embedded: {path}",
+        split_note=embedded.SPLIT_NOTE,
+        preparation="digit",
+        notes=(embedded.NOTE,),
+    )
+
+
+def _load_known(
+    known: KnownSet,
+    *,
+    root: str | Path | None,
+    cache: str | Path | None,
+    fetch: bool,
+    progress: Progress | None,
+) -> ImageSet:
+    outcome = search(known, root=root, cache=cache)
+    if outcome.found is None and fetch:
+        fetch_files(known, cached_set(known, cache), progress=progress)
+        outcome = search(known, root=root, cache=cache)
+    if outcome.found is None:
+        trouble = f" ({outcome.problem})" if outcome.problem else ""
+        raise UserError(
+            f"{known.name} is not on this machine{trouble}; expected its four files in "
+            f"ROOT/{known.folder}/raw: give --data-root ROOT (or set CNNLAB_DATA), or let it be fetched"
+        )
+    return _known_set(known, outcome.found)
+
+
+def _known_set(known: KnownSet, found: Found) -> ImageSet:
+    images, labels, test_images, test_labels = found.arrays
+    notes = ()
+    if not found.verified:
+        notes = (
+            f"{known.name} in {found.folder} is not verified: only the SHA-256 of the published .gz archives "
+            "is "
+            "known, and these files are unpacked or packed anew",
+        )
+    return image_set(
+        known.name,
+        classes=known.classes,
+        train=_split(images[:-VALIDATION], labels[:-VALIDATION]),
+        validation=_split(images[-VALIDATION:], labels[-VALIDATION:]),
+        test=_split(test_images, test_labels),
+        source=f"{found.origin}: {found.folder}",
+        split_note=(
+            f"{len(labels) - VALIDATION:,} training and {VALIDATION:,} validation images (the last of the "
+            f"training file), {len(test_labels):,} test images (the test file)"
+        ),
+        preparation=known.preparation,
+        notes=notes,
+    )
+
+
+def _split(images: np.ndarray, labels: np.ndarray) -> Split:
+    """uint8 (N, H, W) and integers (N,) as tensors of their own."""
+    return Split(torch.from_numpy(images[:, None].copy()), torch.from_numpy(labels.astype(np.int64)))

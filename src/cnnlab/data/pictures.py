@@ -1,0 +1,126 @@
+"""Image files to arrays."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from cnnlab.data.imageset import Progress
+from cnnlab.errors import UserError
+
+T = TypeVar("T")
+
+# A JPEG from many cameras is a multi-picture file (MPO), of which the first picture is the photograph.
+_FORMATS = ("PNG", "JPEG", "MPO")
+
+
+def decode(path: Path, *, size: int) -> np.ndarray:
+    """A picture as uint8 (size, size), or (size, size, 3) when any pixel has a colour.
+
+    Alpha is laid on white, EXIF orientation honoured, 16-bit gray reduced to 8; a picture of another size is
+    scaled with antialiasing to cover the square and cut at the centre.
+    Raises whatever Pillow raises for a file that it cannot read.
+    """
+    with Image.open(path, formats=_FORMATS) as opened:
+        image = ImageOps.fit(_gray_or_rgb(opened), (size, size), Image.Resampling.BICUBIC)
+    array = np.asarray(image)
+    if array.ndim == 3 and (array == array[..., :1]).all():
+        return array[..., 0]
+    return array
+
+
+def _gray_or_rgb(image: Image.Image) -> Image.Image:
+    """The picture upright, without alpha, in mode L or RGB."""
+    if image.mode.startswith("I"):
+        values = np.asarray(ImageOps.exif_transpose(image)).astype(np.int64)
+        return Image.fromarray(((values.clip(0, 65_535) + 128) // 257).astype(np.uint8))
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        gray = image.mode in ("L", "LA", "La")
+        layers = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, layers).convert("L" if gray else "RGB")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = None) -> list[np.ndarray]:
+    """Every picture as `decode` gives it, in the order of `paths`, on all cores.
+
+    Raises UserError that names the first unreadable file and counts them all; every file is tried.
+    """
+    results = _in_parallel(lambda path: decode(path, size=size), paths, "decoding images", progress)
+    bad = [(path, result) for path, result in zip(paths, results, strict=True) if isinstance(result, Exception)]
+    if bad:
+        path, error = bad[0]
+        others = f" and {len(bad) - 1} more of {len(paths)} images" if len(bad) > 1 else ""
+        raise UserError(
+            f"{path}{others} cannot be read as PNG or JPEG ({_reason(error)}); expected intact image files: "
+            "replace or remove what is damaged"
+        )
+    return [result for result in results if not isinstance(result, Exception)]
+
+
+def shared_square_size(paths: Sequence[Path]) -> int | None:
+    """The side that all readable pictures share when they are square, else None. Reads headers only."""
+
+    def measure(path: Path) -> tuple[int, int]:
+        with Image.open(path, formats=_FORMATS) as image:
+            return image.size
+
+    sizes = {size for size in _in_parallel(measure, paths, "", None) if not isinstance(size, Exception)}
+    if len(sizes) != 1:
+        return None
+    width, height = sizes.pop()
+    return width if width == height else None
+
+
+def stack(pictures: list[np.ndarray]) -> np.ndarray:
+    """Gray (H, W) and RGB (H, W, 3) pictures as one uint8 (N, C, H, W): C is 1 when all are gray, else 3."""
+    if all(picture.ndim == 2 for picture in pictures):
+        return np.stack(pictures)[:, None]
+    coloured = [p if p.ndim == 3 else np.repeat(p[..., None], 3, axis=2) for p in pictures]
+    return np.ascontiguousarray(np.stack(coloured).transpose(0, 3, 1, 2))
+
+
+def _in_parallel(
+    work: Callable[[Path], T], paths: Sequence[Path], what: str, progress: Progress | None
+) -> list[T | Exception]:
+    """`work` of every path, or the exception that it raised. Threads do: Pillow releases the GIL."""
+
+    def attempt(path: Path) -> T | Exception:
+        try:
+            return work(path)
+        except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, …
+            return error
+
+    results: list[T | Exception] = []
+    with warnings.catch_warnings():
+        # Between 89 and 179 million pixels Pillow warns of a bomb; beyond that it refuses, which is enough
+        # here.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+        try:
+            for done, result in enumerate(pool.map(attempt, paths), start=1):
+                results.append(result)
+                if progress:
+                    progress(what, done, len(paths))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return results
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "no such picture in it"
+    if isinstance(error, Image.DecompressionBombError):
+        return "too many pixels"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

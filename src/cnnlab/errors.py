@@ -1,0 +1,24 @@
+"""What a user can get wrong, said in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """Something the user can mend: its text says what, what was got, what was expected and how to mend it.
+
+    The command line prints the text as one line and exits with code 2; no traceback is shown.
+    """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A phrase that offers the nearest known name, or lists them all.
+
+    `nearest("mnits", ["mnist", "kmnist"])` is `"did you mean mnist? (known: mnist, kmnist)"`.
+    """
+    names = list(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    listing = ", ".join(names)
+    return f"did you mean {close[0]}? (known: {listing})" if close else f"known: {listing}"

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from cnnlab.data.imageset import Split, channel_statistics, content_hash, image_set
+
+
+def split(count: int = 4, shape: tuple[int, ...] = (1, 3, 3), labels: list[int] | None = None) -> Split:
+    images = torch.randint(0, 256, (count, *shape), dtype=torch.uint8)
+    return Split(images, torch.tensor(labels if labels is not None else [i % 2 for i in range(count)]))
+
+
+def build(**splits: Split):
+    parts = {"train": split(), "validation": split(), "test": split()} | splits
+    return image_set("x", classes=("a", "b"), source="s", split_note="n", **parts)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"validation": split(0)}, "validation split is empty"),
+        ({"test": split(3, labels=[0, 1])}, "3 test images but 2 labels"),
+        ({"test": split(shape=(1, 4, 4))}, "expected one shape"),
+        ({"train": split(labels=[0, 1, 2, 0])}, "labels run from 0 to 2; expected 0 to 1"),
+        ({"train": split(labels=[0, 1, -1, 0])}, "labels run from -1 to 1"),
+    ],
+)
+def test_refuses(wrong, words, refused):
+    assert words in refused(build, **wrong)
+
+
+def test_statistics_are_those_of_numpy():
+    images = torch.randint(0, 256, (50, 3, 7, 5), dtype=torch.uint8)
+    mean, std = channel_statistics(images)
+    pixels = images.numpy() / 255
+    np.testing.assert_allclose(mean, pixels.mean((0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(std, pixels.std((0, 2, 3)), rtol=1e-12)
+
+
+def test_the_hash_sees_pixels_labels_and_their_split():
+    parts = {"train": split(), "test": split()}
+    whole = content_hash(parts)
+    assert content_hash(parts) == whole
+    train = parts["train"]
+    pixel = train.images.clone()
+    pixel[0, 0, 0, 0] ^= 1
+    for other in (
+        parts | {"train": dataclasses.replace(train, images=pixel)},
+        parts | {"train": dataclasses.replace(train, labels=1 - train.labels)},
+        {"train": parts["test"], "test": train},
+    ):
+        assert content_hash(other) != whole
+    strided = dataclasses.replace(train, images=train.images.flip(3).flip(3).transpose(2, 3).transpose(2, 3))
+    assert content_hash(parts | {"train": strided}) == whole
+
+
+def test_the_shape_and_the_splits_by_name():
+    images = build()
+    assert images.image_shape == (1, 3, 3)
+    assert images.split("validation") is images.validation
