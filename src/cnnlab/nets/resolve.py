@@ -1,0 +1,172 @@
+"""From a name or a user's file to a net that fits the data."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnlab.config import NetSpec
+from cnnlab.errors import UserError, nearest
+from cnnlab.nets.convnet import ConvNet
+from cnnlab.nets.lenet import LeNet5
+from cnnlab.nets.mlp import MLP
+from cnnlab.nets.simple_cnn import SimpleCNN
+
+
+def lenet5_1998(in_channels: int = 1, image_size: int = 28, num_classes: int = 10) -> LeNet5:
+    """LeNet-5 with all four parts of the original in place."""
+    return LeNet5(
+        in_channels,
+        image_size,
+        num_classes,
+        connections="table",
+        subsampling="trainable",
+        activation="scaled-tanh",
+        output="rbf",
+    )
+
+
+NETS: dict[str, Callable[..., nn.Module]] = {
+    "lenet5": LeNet5,
+    "lenet5-1998": lenet5_1998,
+    "simple-cnn": SimpleCNN,
+    "mlp": MLP,
+    "conv-net": ConvNet,
+}
+
+
+#: What the data decide about every net.
+_GIVEN = ("in_channels", "image_size", "num_classes")
+
+
+def build_net(
+    spec: NetSpec,
+    *,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    seed: int,
+    own_code: str | None = None,
+) -> nn.Module:
+    """Make the net that `spec` names, for images of `image_shape` (C, H, W), with initial weights from `seed`.
+
+    The process's random state is left as it was. own_code: the `file.py:ClassName` that the user named on the command
+    line just now; a spec that names a file is only run when it is equal to it, so that no run folder can bring code
+    along. A class of the user's gets those of `in_channels`, `image_size` and `num_classes` that its constructor names.
+
+    Raises UserError for an unknown net, an option the net does not have, a file or class that cannot be loaded, and a
+    net whose forward does not turn such images into `num_classes` logits.
+    """
+    channels, height, width = image_shape
+    given = {
+        "in_channels": channels,
+        "image_size": height if height == width else (height, width),
+        "num_classes": num_classes,
+    }
+    if is_own(spec.name):
+        if own_code != spec.name:
+            raise UserError(
+                f"this run's net is {spec.name}, a file of its author's; a run folder's code is never run by itself: "
+                f"name it with --net {spec.name} if you trust it"
+            )
+        make = _load_class(spec.name)
+        accepted = inspect.signature(make).parameters
+        given = {name: value for name, value in given.items() if name in accepted}
+        takes = set(accepted) - set(_GIVEN)
+    else:
+        takes = options_of(spec.name)
+        make = NETS[spec.name]
+    for option in spec.options:
+        if option not in takes:
+            listing = ", ".join(sorted(takes)).replace("_", "-") or "none"
+            raise UserError(f"{spec.name} has no option {option.replace('_', '-')}; it takes: {listing}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            net = make(**given, **spec.options)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{spec.name}: building the net failed: {type(error).__name__}: {error}") from error
+        if is_own(spec.name):
+            _require_logits(net, spec.name, image_shape, num_classes)
+    return net
+
+
+def options_of(name: str) -> set[str]:
+    """The options that a net can be given, by the names of its constructor's keywords; none of a user's own net.
+
+    Raises UserError for an unknown net, with the nearest name.
+    """
+    if is_own(name):
+        return set()
+    if name not in NETS:
+        raise UserError(f"unknown net {name}; {nearest(name, NETS)}, or path/to/file.py:ClassName for your own")
+    return set(inspect.signature(NETS[name]).parameters) - set(_GIVEN)
+
+
+def is_own(name: str) -> bool:
+    """Whether a net's name is a user's `path/to/file.py:ClassName`."""
+    return ".py:" in name
+
+
+def parameter_count(net: nn.Module) -> int:
+    """The number of trained parameters."""
+    return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
+
+
+def _load_class(name: str) -> Callable[..., nn.Module]:
+    path_text, _, class_name = name.rpartition(":")
+    path = Path(path_text)
+    if not path.is_file():
+        raise UserError(
+            f"{path_text}: no such file; expected a Python file with the class {class_name}: check the path"
+        )
+    module_spec = importlib.util.spec_from_file_location(f"cnnlab_own_{path.stem}", path)
+    if module_spec is None or module_spec.loader is None:
+        raise UserError(f"{path_text}: not a Python file; expected a name that ends in .py")
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module_spec.name] = module
+    try:
+        module_spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"{path_text}: running the file failed: {type(error).__name__}: {error}") from error
+    found: Any = getattr(module, class_name, None)
+    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
+        classes = [
+            key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, nn.Module)
+        ]
+        raise UserError(
+            f"{path_text}: no class {class_name} that is a torch.nn.Module; "
+            + (nearest(class_name, classes) if classes else "the file has none: derive your class from nn.Module")
+        )
+    return found
+
+
+def _require_logits(net: nn.Module, name: str, image_shape: tuple[int, int, int], num_classes: int) -> None:
+    """Run two blank images through a user's net, so that a misfit is said before the training starts."""
+    was_training = net.training
+    net.eval()
+    try:
+        with torch.no_grad():
+            logits = net(torch.zeros(2, *image_shape))
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{name}: images of {'×'.join(map(str, image_shape))} do not fit the net: {reason}; "
+            "let its constructor take in_channels, image_size and num_classes, or change its layers"
+        ) from error
+    finally:
+        net.train(was_training)
+    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if shape != (2, num_classes):
+        raise UserError(
+            f"{name}: forward returned {shape} for 2 images; expected logits of shape (2, {num_classes}): "
+            "end the net with a linear layer of as many outputs as there are classes"
+        )
