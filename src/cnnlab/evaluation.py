@@ -1,0 +1,170 @@
+"""From a net and labelled images to accuracy with its uncertainty, confusion, calibration and mistakes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cnnlab.data.normalise import normalise
+
+#: Images in a forward pass: enough to fill the machine, few enough for the feature maps to stay in its caches.
+BATCH = 250
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How one class fared: precision and recall and their harmonic mean (0–1; 0 where nothing was predicted)."""
+
+    name: str
+    images: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Images whose top probability lies in (low, high]: how sure the net was of them, and how often it was right."""
+
+    low: float
+    high: float
+    images: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An image of the split that the net got wrong; probability is what it gave to the wrong class."""
+
+    index: int
+    label: int
+    predicted: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All figures of one net on one split.
+
+    accuracy and its 95 % Wilson interval; loss: mean cross-entropy in nats; ece: expected calibration error;
+    confusion[i][j]: images of class i that were called j. mistakes: the most confident first.
+    """
+
+    images: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    loss: float
+    ece: float
+    confusion: tuple[tuple[int, ...], ...]
+    per_class: tuple[ClassFigures, ...]
+    calibration: tuple[CalibrationBin, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+@contextmanager
+def eval_mode(net: nn.Module) -> Generator[None]:
+    """Put a net into eval mode without gradients, and every one of its modules back into its own mode after."""
+    modes = {module: module.training for module in net.modules()}
+    net.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def logits(
+    net: nn.Module,
+    images: Tensor,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """What the net answers, in eval mode: float32 (N, classes) on the CPU.
+
+    images: uint8 (N, C, H, W); mean, std: one a channel, on a scale of 0–1. dtype: bfloat16 computes by autocast.
+    The net's modes and gradients stay as they were.
+    """
+    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+    answers = []
+    with eval_mode(net), torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+        for batch in images.split(BATCH):
+            answers.append(net(normalise(batch.to(device), mean, std)).float().cpu())
+    return torch.cat(answers)
+
+
+def evaluate(answers: Tensor, labels: Tensor, *, classes: Sequence[str], bins: int = 15) -> Evaluation:
+    """Score logits against labels.
+
+    answers: float (N, classes), as `logits` gives them; labels: int64 (N,). bins: of equal width, for calibration
+    (Guo et al. 2017, §2).
+    """
+    count = len(labels)
+    probabilities = answers.double().softmax(dim=1)
+    confidence, predicted = probabilities.max(dim=1)
+    right = predicted == labels
+    correct = int(right.sum())
+    confusion = torch.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2)
+    matrix = confusion.view(len(classes), len(classes))
+    calibration = _calibration(confidence, right, bins)
+    wrong = (~right).nonzero().flatten()
+    wrong = wrong[confidence[wrong].argsort(descending=True, stable=True)]
+    return Evaluation(
+        images=count,
+        accuracy=correct / count,
+        accuracy_interval=wilson_interval(correct, count),
+        loss=float(F.cross_entropy(answers.double(), labels)),
+        ece=sum(part.images / count * abs(part.accuracy - part.confidence) for part in calibration),
+        confusion=tuple(tuple(row) for row in matrix.tolist()),
+        per_class=tuple(_class_figures(name, matrix, i) for i, name in enumerate(classes)),
+        calibration=calibration,
+        mistakes=tuple(Mistake(i, int(labels[i]), int(predicted[i]), float(confidence[i])) for i in wrong.tolist()),
+    )
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """The interval of a share that `successes` of `trials` leave open (Wilson 1927); 95 % by default.
+
+    Unlike the plain ±1.96 standard errors it stays within 0–1 and holds near 100 %, where accuracies are.
+    """
+    share = successes / trials
+    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _class_figures(name: str, matrix: Tensor, i: int) -> ClassFigures:
+    hits, images, called = int(matrix[i, i]), int(matrix[i].sum()), int(matrix[:, i].sum())
+    return ClassFigures(
+        name=name,
+        images=images,
+        precision=hits / called if called else 0.0,
+        recall=hits / images if images else 0.0,
+        f1=2 * hits / (images + called) if images + called else 0.0,
+    )
+
+
+def _calibration(confidence: Tensor, right: Tensor, bins: int) -> tuple[CalibrationBin, ...]:
+    which = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    images = torch.bincount(which, minlength=bins)
+    sure = torch.bincount(which, weights=confidence, minlength=bins)
+    correct = torch.bincount(which, weights=right.double(), minlength=bins)
+    return tuple(
+        CalibrationBin(
+            low=i / bins,
+            high=(i + 1) / bins,
+            images=int(images[i]),
+            confidence=float(sure[i] / images[i]) if images[i] else 0.0,
+            accuracy=float(correct[i] / images[i]) if images[i] else 0.0,
+        )
+        for i in range(bins)
+    )

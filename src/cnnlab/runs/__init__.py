@@ -1,0 +1,6 @@
+"""The run folder: the only reader and writer of it, and the way from a config to a finished run."""
+
+from cnnlab.runs.executing import execute
+from cnnlab.runs.folder import Run, open_run
+
+__all__ = ["Run", "execute", "open_run"]

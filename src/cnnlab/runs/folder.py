@@ -1,0 +1,256 @@
+"""What a run folder holds, and in which order it comes to hold it.
+
+    config.json          what the run is: net, data (with its hash), recipe, training, seed
+    environment.json     versions, device, threads
+    metrics.jsonl        a line an epoch, written as it happens
+    resume.safetensors   where the training stands
+    weights.safetensors  the best epoch so far, by validation
+    evaluation.json      all figures of the finished run on validation and test
+    result.json          the run in a few figures; its presence says that the run is finished
+    test-openings.jsonl  a line for every time that the test split was measured
+    report.html          the page
+
+Every file appears whole or not at all, in this order within an epoch: metrics, weights, resume state. A kill between
+two of them repeats that epoch, with the same figures.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor, nn
+
+from cnnlab.config import DataRecord, NetSpec, RunConfig, checked
+from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import UserError
+from cnnlab.evaluation import CalibrationBin, ClassFigures, Evaluation, Mistake
+from cnnlab.nets import build_net
+from cnnlab.training.loop import Epoch
+from cnnlab.training.state import TrainingState
+from cnnlab.whole_files import append_line, disk_error, write_whole
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder. Make one with `create_run`, open one with `open_run`."""
+
+    path: Path
+    config: RunConfig
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end and was evaluated."""
+        return (self.path / "result.json").exists()
+
+    def load_net(self, *, own_code: str | None = None) -> nn.Module:
+        """The trained net, with the weights of its best epoch, in eval mode on the CPU.
+
+        own_code: for a run of a user's own net, its `file.py:ClassName`: code is never run because a folder says so.
+        Raises UserError when there are no weights yet, and when they are damaged or of another net.
+        """
+        spec = self.config.net
+        if own_code is not None and own_code != spec.name:
+            spec = NetSpec(name=own_code, options=spec.options)
+        net = build_net(
+            spec,
+            image_shape=self.config.data.image_shape,
+            num_classes=len(self.config.data.classes),
+            seed=self.config.seed,
+            own_code=own_code,
+        )
+        path = self.path / "weights.safetensors"
+        tensors, _ = read_tensors(path)
+        try:
+            net.load_state_dict(tensors)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{path}: the weights do not fit {spec.name}: {reason}") from None
+        return net.eval()
+
+    def epochs(self) -> list[Epoch]:
+        """The records of all epochs so far. A line that a kill cut short is left out."""
+        path = self.path / "metrics.jsonl"
+        if not path.exists():
+            return []
+        records = []
+        for line in path.read_text().splitlines():
+            try:
+                records.append(Epoch(**json.loads(line)))
+            except (json.JSONDecodeError, TypeError):
+                break
+        return records
+
+    def result(self) -> dict[str, Any]:
+        """The finished run in a few figures, as `cnnlab train --json` prints it. Raises UserError if unfinished."""
+        if not self.is_finished:
+            raise UserError(
+                f"{self.path}: the run is not finished; go on with: cnnlab train {self.config.net.name} "
+                f"--data {self.config.data.name} --out {self.path} --resume"
+            )
+        return read_json(self.path / "result.json")
+
+    def evaluations(self) -> dict[str, Evaluation]:
+        """The finished run's figures on `validation` and `test`."""
+        stored = read_json(self.path / "evaluation.json")
+        return {split: _evaluation(values) for split, values in stored.items()}
+
+    def environment(self) -> dict[str, Any]:
+        """On what the run was made."""
+        return read_json(self.path / "environment.json")
+
+    def test_openings(self) -> int:
+        """How often this run's test split was measured."""
+        path = self.path / "test-openings.jsonl"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def note_test_opening(self, by: str) -> None:
+        """Write down that the test split is about to be measured, and by what."""
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        append_line(self.path / "test-openings.jsonl", json.dumps({"when": when, "by": by}))
+
+    def write_environment(self, record: dict[str, Any]) -> None:
+        """Write down on what the run is made."""
+        write_json(self.path / "environment.json", record)
+
+    def keep_epochs(self, count: int) -> None:
+        """Forget the records of epochs that will be trained again."""
+        lines = [json.dumps(asdict(record)) + "\n" for record in self.epochs()[:count]]
+        write_whole(self.path / "metrics.jsonl", "".join(lines).encode())
+
+    def write_epoch(self, record: Epoch) -> None:
+        """Add the record of an epoch."""
+        append_line(self.path / "metrics.jsonl", json.dumps(asdict(record)))
+
+    def write_weights(self, net: nn.Module) -> None:
+        """Keep the net's weights as those of the best epoch so far."""
+        tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+        write_tensors(self.path / "weights.safetensors", tensors, {})
+
+    def write_state(self, state: TrainingState) -> None:
+        """Keep where the training stands."""
+        write_tensors(self.path / "resume.safetensors", *state.pack())
+
+    def read_state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Where the training stood when it stopped; None when it had not begun."""
+        path = self.path / "resume.safetensors"
+        return read_tensors(path) if path.exists() else None
+
+    def write_evaluations(self, evaluations: dict[str, Evaluation]) -> None:
+        """Keep all figures of the finished run."""
+        write_json(self.path / "evaluation.json", {name: asdict(value) for name, value in evaluations.items()})
+
+    def write_result(self, result: dict[str, Any]) -> None:
+        """Say that the run is finished, and how it came out."""
+        write_json(self.path / "result.json", result)
+
+    def write_report(self, page: str) -> Path:
+        """Keep the run's page; returns where."""
+        write_whole(self.path / "report.html", page.encode())
+        return self.path / "report.html"
+
+
+def data_record(data: ImageSet) -> DataRecord:
+    """What a run keeps of the data it sees."""
+    return DataRecord(
+        name=data.name,
+        sha256=data.sha256,
+        source=data.source,
+        split_note=data.split_note,
+        classes=data.classes,
+        image_shape=data.image_shape,
+        images={name: len(data.split(name)) for name in ("train", "validation", "test")},
+        mean=data.mean,
+        std=data.std,
+        preparation=data.preparation,
+        notes=data.notes,
+    )
+
+
+def require_free(path: Path) -> None:
+    """Raise UserError when a folder already holds a run, or is a file."""
+    if (path / "config.json").exists():
+        raise UserError(
+            f"{path} already holds a run; expected a new folder: choose another --out, or go on with it by --resume"
+        )
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file; expected a folder for the run: choose another --out")
+
+
+def create_run(path: Path, config: RunConfig) -> Run:
+    """Make a folder for a run. Raises UserError when it already holds one or cannot be written to."""
+    require_free(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    write_json(path / "config.json", config.model_dump(mode="json"))
+    return Run(path, config)
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a run folder. Raises UserError when there is none, or when its config is damaged."""
+    path = Path(path)
+    config_path = path / "config.json"
+    if not config_path.is_file():
+        what = (
+            "holds no run (no config.json)"
+            if path.is_dir()
+            else "is not a folder"
+            if path.exists()
+            else "does not exist"
+        )
+        raise UserError(f"{path} {what}; expected a run folder, as cnnlab train makes one: check the path")
+    return Run(path, checked(RunConfig, read_json(config_path), str(config_path)))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file's record. Raises UserError when it is missing or damaged."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; expected it in a finished run: go on with the run by --resume") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged: {error}; expected JSON: train the run again") from None
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Write a record as indented JSON, whole or not at all."""
+    write_whole(path, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a safetensors file and the record beside them. Raises UserError when missing or damaged."""
+    if not path.exists():
+        raise UserError(f"{path} is missing; expected the weights of a trained net: go on with the run by --resume")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata.get("record", "{}"))  # noqa: SIM118 - not a dict
+    except (safetensors.SafetensorError, json.JSONDecodeError) as error:
+        raise UserError(f"{path} is damaged ({error}); expected a safetensors file: train the run again") from None
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+    """Write tensors with a JSON record beside them, whole or not at all."""
+    write_whole(path, safetensors.torch.save(tensors, metadata={"record": json.dumps(record)}))
+
+
+def _evaluation(values: dict[str, Any]) -> Evaluation:
+    low, high = values["accuracy_interval"]
+    return Evaluation(
+        images=values["images"],
+        accuracy=values["accuracy"],
+        accuracy_interval=(low, high),
+        loss=values["loss"],
+        ece=values["ece"],
+        confusion=tuple(tuple(row) for row in values["confusion"]),
+        per_class=tuple(ClassFigures(**row) for row in values["per_class"]),
+        calibration=tuple(CalibrationBin(**row) for row in values["calibration"]),
+        mistakes=tuple(Mistake(**row) for row in values["mistakes"]),
+    )

@@ -1,0 +1,65 @@
+"""Train a net in one call, in memory: the Python API's way in."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from cnnlab.config import Training
+from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import UserError
+from cnnlab.training.loop import Diverged, Epoch, Step, fit
+from cnnlab.training.recipes import recipe
+from cnnlab.training.state import start
+
+
+@dataclass(frozen=True)
+class TrainedNet:
+    """The net with the weights of its best epoch by validation, and a record of every epoch."""
+
+    net: nn.Module
+    training: Training
+    epochs: tuple[Epoch, ...]
+
+
+def train(
+    net: nn.Module,
+    data: ImageSet,
+    training: Training | None = None,
+    *,
+    seed: int = 0,
+    on_step: Callable[[Step], None] | None = None,
+) -> TrainedNet:
+    """Train `net` in place and give it the weights of its best epoch by validation.
+
+    training: by default the recipe `fast`, which has no dropout of its own: give the net `dropout=0` for it.
+    seed: of the order of images, augmentation and dropout; the process's random state stays as it was.
+    Raises UserError when the loss becomes NaN or infinite. The test split is not touched.
+    """
+    if training is None:
+        training = recipe("fast", net, data)
+    state = start(net, training, seed=seed)
+    records = []
+    best = copy.deepcopy(net.state_dict())
+    try:
+        for record in fit(state, data, training, on_step=on_step):
+            records.append(record)
+            if record.is_best:
+                best = copy.deepcopy(net.state_dict())
+    except Diverged:
+        raise UserError(divergence(training, len(records))) from None
+    finally:
+        net.load_state_dict(best)
+        net.eval()
+    return TrainedNet(net, training, tuple(records))
+
+
+def divergence(training: Training, epochs_done: int) -> str:
+    """What to tell a user whose training diverged."""
+    return (
+        f"the loss became NaN or infinite in epoch {epochs_done + 1} at learning rate {training.learning_rate:g}; "
+        f"expected a finite number: lower --learning-rate (try {training.learning_rate / 10:g}), or --precision fp32"
+    )

@@ -1,0 +1,88 @@
+"""Which learning rate: one short run with a rising rate."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnnlab.config import Training
+from cnnlab.data.imageset import ImageSet
+from cnnlab.data.normalise import normalise
+from cnnlab.training.state import derived_seed, start
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """The curve of a range test, and what it suggests.
+
+    rates and losses (smoothed, nats) of every step; suggestion: a tenth of the rate at which the smoothed loss was
+    lowest, or where it fell most steeply if that is lower still.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggestion: float
+
+
+def find_learning_rate(
+    net: nn.Module,
+    data: ImageSet,
+    training: Training | None = None,
+    *,
+    seed: int = 0,
+    lowest: float = 1e-5,
+    highest: float = 1.0,
+    steps: int = 100,
+) -> LearningRates:
+    """Train a copy of the net while the rate rises from `lowest` to `highest` by equal factors; stop when it diverges.
+
+    The learning rate range test (Smith 2017, "Cyclical learning rates", §3.3), on a geometric scale. Losses are
+    smoothed by an exponential average of 0.9. Net, modes, gradients and the process's random state stay as they were.
+    """
+    training = training or Training()
+    trial = copy.deepcopy(net)
+    rates, losses = [], []
+    smoothed = lowest_loss = math.inf
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed(seed, "dropout", 0))
+        state = start(trial, training, seed=seed)
+        generator = torch.Generator().manual_seed(derived_seed(seed, "order", 0))
+        batch_size = min(training.batch_size, len(data.train))
+        trial.train()
+        for step in range(steps):
+            rate = lowest * (highest / lowest) ** (step / (steps - 1))
+            for group in state.optimizer.param_groups:
+                group["lr"] = rate
+            batch = torch.randint(len(data.train), (batch_size,), generator=generator)
+            x = normalise(data.train.images[batch].to(state.device), data.mean, data.std)
+            y = data.train.labels[batch].to(state.device)
+            with torch.autocast(state.device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
+                answers = trial(x)
+            loss = F.cross_entropy(answers.float(), y, label_smoothing=training.label_smoothing)
+            value = loss.item()
+            if not math.isfinite(value):
+                break
+            smoothed = value if step == 0 else 0.9 * smoothed + 0.1 * value
+            lowest_loss = min(lowest_loss, smoothed)
+            rates.append(rate)
+            losses.append(smoothed)
+            if smoothed > 4 * lowest_loss:
+                break
+            state.optimizer.zero_grad()
+            loss.backward()
+            state.optimizer.step()
+    return LearningRates(tuple(rates), tuple(losses), _suggest(rates, losses))
+
+
+def _suggest(rates: list[float], losses: list[float]) -> float:
+    if len(losses) < 3:
+        return rates[0] if rates else math.nan
+    slopes = [later - earlier for earlier, later in pairwise(losses)]
+    steepest = rates[slopes.index(min(slopes))]
+    return min(steepest, rates[losses.index(min(losses))] / 10)

@@ -1,0 +1,245 @@
+"""THE loop: from a state and images to a trained net, one record an epoch.
+
+It knows nothing of terminals, pages or files: it yields records, and calls `on_step` now and then.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cnnlab.config import Training
+from cnnlab.data.augment import augment
+from cnnlab.data.imageset import ImageSet, Split
+from cnnlab.data.normalise import normalise
+from cnnlab.evaluation import logits
+from cnnlab.training.execution import central, pool_before_relu, require_crop
+from cnnlab.training.schedules import rate_factor
+from cnnlab.training.state import TrainingState, derived_seed
+
+#: Seconds between two calls of `on_step`.
+STEP_INTERVAL_S = 0.1
+
+#: Training images that are measured again in eval mode after each epoch, evenly spaced over the split.
+REMEASURED = 10_000
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where the loop is: steps of the whole run done and to come, and the epoch's figures so far."""
+
+    step: int
+    total_steps: int
+    epoch: int
+    images_per_s: float
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The figures of one epoch, or of the part of one that ends the run.
+
+    epoch counts from 1. training_*: as seen while training (weights moving, dropout and augmentation on, label
+    smoothing in the loss). remeasured_*: plain images in eval mode after the epoch, on `remeasured_images` of the
+    training split. validation_*: likewise on the validation split. Losses are mean cross-entropies in nats.
+    train_time_s: since the run began, training steps alone; eval_time_s: of this epoch's measurements.
+    """
+
+    epoch: int
+    steps: int
+    learning_rate: float
+    training_loss: float
+    training_accuracy: float
+    remeasured_loss: float
+    remeasured_accuracy: float
+    remeasured_images: int
+    validation_loss: float
+    validation_accuracy: float
+    is_best: bool
+    train_time_s: float
+    eval_time_s: float
+
+
+class Diverged(Exception):  # noqa: N818 - the field's word
+    """The loss or the weights became NaN or infinite; the state is of no use any more."""
+
+
+def fit(
+    state: TrainingState,
+    data: ImageSet,
+    training: Training,
+    *,
+    on_step: Callable[[Step], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Epoch]:
+    """Train from where `state` stands to the end of the run; yield a record after every epoch.
+
+    `on_step` is called about ten times a second, between two steps: the state may be packed there and at every yield.
+    When `should_stop` says so, the loop ends between two steps and the state can go on later. The process's random
+    state stays as it was at every yield. Raises Diverged.
+    """
+    position, device = state.position, state.device
+    count = len(data.train)
+    batch_size = min(training.batch_size, count)
+    steps_per_epoch = count // batch_size  # the rest of an epoch's shuffled images waits for another epoch
+    total_steps = max(1, round(training.epochs * steps_per_epoch))
+
+    view = pool_before_relu(state.net)
+    crop = require_crop(state.net, data.image_shape, training.crop) if training.crop else None
+    images, labels = data.train.images.to(device), data.train.labels.to(device)
+    remeasured = _evenly_spaced(data.train, REMEASURED)
+    generator = torch.Generator()
+    background = round(255 * sum(data.mean) / len(data.mean)) if data.preparation == "resize" else 0
+    augmentation = training.augmentation.model_dump()
+
+    while position.epoch * steps_per_epoch < total_steps:
+        if training.patience is not None and position.epoch - position.best_epoch >= training.patience:
+            return
+        first_step = position.epoch * steps_per_epoch
+        steps = min(steps_per_epoch, total_steps - first_step)
+        order = _shuffled(count, derived_seed(state.seed, "order", position.epoch)).to(device)
+        learning_rate = 0.0
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            if position.step == 0:
+                torch.manual_seed(derived_seed(state.seed, "dropout", position.epoch))
+                generator.manual_seed(derived_seed(state.seed, "augment", position.epoch))
+            else:
+                assert state.dropout_random is not None  # set with every step
+                assert state.augment_random is not None
+                _set_random_state(device, state.dropout_random)
+                generator.set_state(state.augment_random)
+            view.train()
+            started = last_call = time.perf_counter()
+            spent_before, seen_before = position.train_time_s, position.seen
+            # Summed in double precision step by step, so that when it is looked at changes no digit (MPS has none).
+            double = torch.float32 if device.type == "mps" else torch.float64
+            loss_sum = torch.tensor(position.loss_sum, dtype=double, device=device)
+            correct = torch.tensor(position.correct, device=device)
+
+            while position.step < steps:
+                done = first_step + position.step
+                learning_rate = training.learning_rate * rate_factor(
+                    training.schedule, done / total_steps, warmup=training.warmup
+                )
+                for group in state.optimizer.param_groups:
+                    group["lr"] = learning_rate
+
+                batch = order[position.step * batch_size : (position.step + 1) * batch_size]
+                x, y = images[batch], labels[batch]
+                x = augment(x, **augmentation, generator=generator, fill=background)
+                seen = crop if done < training.crop_share * total_steps else None
+                if seen is not None:
+                    x = central(x, seen.size)
+                x = normalise(x, data.mean, data.std)
+                if training.channels_last:
+                    x = x.contiguous(memory_format=torch.channels_last)
+                with torch.autocast(device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
+                    answers = view(x) if seen is None else seen.forward(view, x)
+                answers = answers.float()
+                loss = F.cross_entropy(answers, y, label_smoothing=training.label_smoothing)
+                state.optimizer.zero_grad()
+                loss.backward()
+                state.optimizer.step()
+
+                loss_sum += loss.detach() * len(batch)
+                correct += (answers.detach().argmax(dim=1) == y).sum()
+                position.step += 1
+                position.seen += len(batch)
+
+                now = time.perf_counter()
+                if now - last_call >= STEP_INTERVAL_S or position.step == steps:
+                    position.loss_sum, position.correct = float(loss_sum), int(correct)
+                    if not math.isfinite(position.loss_sum):
+                        raise Diverged
+                    position.train_time_s = spent_before + time.perf_counter() - started
+                    state.dropout_random = _random_state(device)
+                    state.augment_random = generator.get_state()
+                    if on_step is not None:
+                        rate = (position.seen - seen_before) / (time.perf_counter() - started)
+                        on_step(_step(state, first_step, total_steps, rate))
+                    if should_stop() and position.step < steps:
+                        return
+                    last_call = now
+            position.train_time_s = spent_before + time.perf_counter() - started
+
+        started = time.perf_counter()
+        remeasured_loss, remeasured_accuracy = _measure(state, remeasured, data)
+        validation_loss, validation_accuracy = _measure(state, data.validation, data)
+        if not math.isfinite(remeasured_loss + validation_loss):
+            raise Diverged
+        eval_time_s = time.perf_counter() - started
+        is_best = (validation_accuracy, -validation_loss) > (position.best_accuracy, -position.best_loss)
+        training_loss, training_accuracy = position.loss_sum / position.seen, position.correct / position.seen
+        position.epoch += 1
+        position.step, position.loss_sum, position.correct, position.seen = 0, 0.0, 0, 0
+        if is_best:
+            position.best_epoch = position.epoch
+            position.best_accuracy, position.best_loss = validation_accuracy, validation_loss
+        yield Epoch(
+            epoch=position.epoch,
+            steps=steps,
+            learning_rate=learning_rate,
+            training_loss=training_loss,
+            training_accuracy=training_accuracy,
+            remeasured_loss=remeasured_loss,
+            remeasured_accuracy=remeasured_accuracy,
+            remeasured_images=len(remeasured),
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            is_best=is_best,
+            train_time_s=position.train_time_s,
+            eval_time_s=eval_time_s,
+        )
+        if should_stop():
+            return
+
+
+def _shuffled(count: int, seed: int) -> Tensor:
+    """0 … count-1 in an order of `seed`'s own."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+
+
+def _evenly_spaced(split: Split, most: int) -> Split:
+    """At most `most` images of a split, evenly spaced, so that a sorted split is still represented."""
+    if len(split) <= most:
+        return split
+    indices = torch.arange(most) * len(split) // most
+    return Split(split.images[indices], split.labels[indices])
+
+
+def _measure(state: TrainingState, split: Split, data: ImageSet) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy on a split in eval mode, in the precision that the net is trained in."""
+    answers = logits(state.net, split.images, mean=data.mean, std=data.std, dtype=state.dtype)
+    accuracy = int((answers.argmax(dim=1) == split.labels).sum()) / len(split)
+    return float(F.cross_entropy(answers.double(), split.labels)), accuracy
+
+
+def _step(state: TrainingState, first_step: int, total_steps: int, images_per_s: float) -> Step:
+    position = state.position
+    return Step(
+        step=first_step + position.step,
+        total_steps=total_steps,
+        epoch=position.epoch + 1,
+        images_per_s=images_per_s,
+        loss=position.loss_sum / position.seen,
+        accuracy=position.correct / position.seen,
+    )
+
+
+def _random_state(device: torch.device) -> Tensor:
+    """The state that dropout draws from."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def _set_random_state(device: torch.device, random_state: Tensor) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(random_state, device)
+    else:
+        torch.set_rng_state(random_state)

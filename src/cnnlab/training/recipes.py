@@ -1,0 +1,111 @@
+"""Recipes: named ways to train, each a pure function of what is trained on what.
+
+What a recipe reaches is measured by a program and stands in results/, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from cnnlab.config import Augmentation, Training, checked
+from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import UserError, nearest
+from cnnlab.training.execution import find_crop
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named way to train.
+
+    says: one line for the user. net_options: changes to the net itself (only where the net has such an option).
+    """
+
+    name: str
+    says: str
+    net_options: dict[str, Any]
+    training: Callable[[nn.Module, ImageSet, float], Training]
+
+
+def recipe(name: str, net: nn.Module, data: ImageSet, *, epochs: float | None = None, **changes: Any) -> Training:
+    """The training that a recipe gives a net on a data set, with `changes` on top.
+
+    epochs: the length of the run, which a schedule needs to know; by default as many as `default_epochs` says.
+    changes: any field of `Training`. Raises UserError for an unknown recipe and for a change out of range.
+    """
+    length = epochs if epochs is not None else default_epochs(len(data.train))
+    checked(Training, {"epochs": length}, "training options")
+    base = find_recipe(name).training(net, data, length)
+    return checked(Training, base.model_dump() | changes, "training options")
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises UserError with the nearest one."""
+    if name not in RECIPES:
+        raise UserError(f"unknown recipe {name}; {nearest(name, RECIPES)}")
+    return RECIPES[name]
+
+
+def default_epochs(images: int) -> int:
+    """Enough epochs for about 165,000 images: 3 of MNIST; between 3 and 20."""
+    return max(3, min(20, round(165_000 / images)))
+
+
+def _lesson(net: nn.Module, data: ImageSet, epochs: float) -> Training:
+    return Training(epochs=epochs)
+
+
+def _fast(net: nn.Module, data: ImageSet, epochs: float) -> Training:
+    has_batch_norm = any(isinstance(module, _BatchNorm) for module in net.modules())
+    return Training(
+        epochs=epochs,
+        batch_size=128 if epochs >= 2 else 64,
+        learning_rate=1e-2 if has_batch_norm else 3e-3,
+        betas=(0.9, 0.99),
+        schedule="one-cycle",
+        label_smoothing=0.1,
+        augmentation=Augmentation(shift=1 if epochs >= 2 else 0),
+        crop=empty_border_crop(net, data),
+        precision="auto",
+        channels_last=True,
+    )
+
+
+def empty_border_crop(net: nn.Module, data: ImageSet, *, share: float = 0.95) -> int | None:
+    """The smallest central crop that holds `share` of the training pixels' variance and that the net can be fed.
+
+    MNIST: 20 of 28, where LeCun et al. put the digits; Fashion-MNIST fills its images: None. Margins are multiples of 4
+    pixels, so that the crop's map lies on the grid of the full one through two halvings.
+    """
+    _, height, width = data.image_shape
+    if height != width:
+        return None
+    pixels = data.train.images[:: max(1, len(data.train) // 5000)].float()
+    variance = pixels.var(dim=0).sum(dim=0)
+    for margin in range((height - 8) // 8 * 4, 0, -4):
+        inside = variance[margin : height - margin, margin : width - margin].sum()
+        if inside >= share * variance.sum() and find_crop(net, data.image_shape, height - 2 * margin):
+            return height - 2 * margin
+    return None
+
+
+RECIPES: dict[str, Recipe] = {
+    "fast": Recipe(
+        "fast",
+        "a one-cycle learning rate with a high peak instead of a constant one, label smoothing 0.1 and shifts by a "
+        "pixel instead of dropout, bfloat16 where the machine has it, and while the rate is high only the central "
+        "crop where images have an empty border",
+        {"dropout": 0.0},
+        _fast,
+    ),
+    "lesson": Recipe(
+        "lesson",
+        "plain Adam at a constant learning rate of 0.001, batches of 64, dropout 0.5, as the lesson describes",
+        {},
+        _lesson,
+    ),
+}

@@ -1,0 +1,138 @@
+"""Where a training stands: everything that decides its next step, as named tensors and a few numbers.
+
+Packing a state and starting anew from the package gives the same figures, bit for bit, as never having stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.config import Training
+from cnnlab.training.machine import resolve_device, resolve_precision
+
+
+@dataclass
+class Position:
+    """How far a training has come.
+
+    epoch: whole epochs done; step: steps done in the epoch under way. loss_sum, correct, seen: of that epoch's
+    steps so far. best_*: of the best epoch by validation (0: none yet). train_time_s: in training steps alone.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+    best_loss: float = float("inf")
+    train_time_s: float = 0.0
+
+
+@dataclass
+class TrainingState:
+    """A net, its optimizer, its place in the run and the random state that it draws dropout from."""
+
+    net: nn.Module
+    optimizer: torch.optim.Optimizer
+    device: torch.device
+    dtype: torch.dtype
+    seed: int
+    position: Position
+    dropout_random: Tensor | None = None
+    augment_random: Tensor | None = None
+
+    def pack(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Named tensors, all on the CPU, and a JSON-ready record: what `start` needs to go on from here."""
+        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
+        optimizer = self.optimizer.state_dict()
+        for index, entries in optimizer["state"].items():
+            for key, value in entries.items():
+                tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
+        if self.dropout_random is not None:
+            tensors["random.dropout"] = self.dropout_random
+        if self.augment_random is not None:
+            tensors["random.augment"] = self.augment_random
+        copied = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+        return copied, {"position": asdict(self.position)}
+
+    def is_finite(self) -> bool:
+        """Whether the state is worth keeping: no parameter or buffer is NaN or infinite."""
+        return all(bool(torch.isfinite(value).all()) for value in self.net.state_dict().values())
+
+
+def start(
+    net: nn.Module,
+    training: Training,
+    *,
+    seed: int,
+    packed: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
+) -> TrainingState:
+    """Put a net on its device, in its memory format and under its optimizer; go on from `packed` where given.
+
+    The net is moved, not copied: it is the one that gets trained. Raises UserError for a device this machine lacks.
+    """
+    device = resolve_device(training.device)
+    dtype = resolve_precision(training.precision, device)
+    layout = torch.channels_last if training.channels_last else torch.contiguous_format
+    if packed is not None:
+        prefix = "net."
+        net.load_state_dict(
+            {name.removeprefix(prefix): value for name, value in packed[0].items() if name.startswith(prefix)}
+        )
+    net.to(device=device)
+    for parameter in net.parameters():  # nn.Module.to(memory_format=…) would refuse parameters of other ranks
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=layout)
+    state = TrainingState(net, _optimizer(net, training, device), device, dtype, seed, Position())
+    if packed is not None:
+        _restore(state, *packed)
+    return state
+
+
+def derived_seed(seed: int, purpose: str, epoch: int) -> int:
+    """A seed for one purpose in one epoch, independent of all others: nothing needs to remember earlier draws."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}/{epoch}".encode()).digest()[:8], "big") >> 1
+
+
+def _optimizer(net: nn.Module, training: Training, device: torch.device) -> torch.optim.Optimizer:
+    """The optimizer from torch.optim, fused into one pass over the parameters where it has such a version."""
+    names = {"adam": "Adam", "adamw": "AdamW", "nadam": "NAdam", "radam": "RAdam", "adamax": "Adamax"}
+    names |= {"adagrad": "Adagrad", "rmsprop": "RMSprop", "sgd": "SGD"}
+    make = getattr(torch.optim, names[training.optimizer])
+    offered = {
+        "lr": training.learning_rate,
+        "betas": training.betas,
+        "momentum": training.momentum,
+        "weight_decay": training.weight_decay,
+        "fused": device.type in ("cpu", "cuda"),
+    }
+    accepted = inspect.signature(make).parameters
+    if training.optimizer == "rmsprop":
+        offered.pop("momentum")  # torch's default, 0, is Hinton's; its momentum is another thing than SGD's
+    return make(net.parameters(), **{name: value for name, value in offered.items() if name in accepted})
+
+
+def _restore(state: TrainingState, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+    parameters = [parameter for group in state.optimizer.param_groups for parameter in group["params"]]
+    entries: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            entries.setdefault(int(index), {})[key] = value
+    settings = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": entries, "param_groups": settings})
+    for parameter in parameters:
+        for key, value in state.optimizer.state[parameter].items():
+            if value.shape == parameter.shape:  # the fused kernels want both in one memory format
+                state.optimizer.state[parameter][key] = torch.empty_like(parameter).copy_(value)
+    state.position = Position(**record["position"])
+    state.dropout_random = tensors.get("random.dropout")
+    state.augment_random = tensors.get("random.augment")
