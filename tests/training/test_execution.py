@@ -101,5 +101,5 @@ def test_no_crop_where_it_cannot_be_right():
     assert find_crop(net, (1, 28, 28), 24) is None, "the 6×6 map of 24 pixels lies between the pixels of the 7×7 map"
     assert find_crop(Functional(), (1, 28, 28), 20) is None
     assert [module.training for module in net.modules()] == modes
-    with pytest.raises(UserError, match="crop 20: this net cannot be trained on central crops"):
+    with pytest.raises(UserError, match="crop 20: the net cannot be trained on central crops"):
         require_crop(Functional(), (1, 28, 28), 20)

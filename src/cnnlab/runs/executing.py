@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from cnnlab.config import Training
@@ -17,7 +18,7 @@ from cnnlab.runs.environment import environment
 from cnnlab.runs.folder import Run, read_tensors
 from cnnlab.training.in_memory import divergence
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
-from cnnlab.training.state import TrainingState, start
+from cnnlab.training.state import TrainingState, lay_out, start
 
 #: Seconds of training that a kill can cost.
 SAVE_INTERVAL_S = 30.0
@@ -86,6 +87,7 @@ def _finish(run: Run, net: nn.Module, data: ImageSet, state: TrainingState) -> d
     """Measure the best epoch's net in float32 on validation and, once, on test."""
     weights, _ = read_tensors(run.path / "weights.safetensors")
     net.load_state_dict(weights)
+    lay_out(net, torch.contiguous_format)  # as `Run.load_net` gives it, so that evaluating again gives the same digits
     run.note_test_opening("cnnlab train")
     evaluations = {
         name: evaluate(

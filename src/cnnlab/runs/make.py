@@ -13,6 +13,7 @@ from cnnlab.errors import UserError
 from cnnlab.nets.resolve import build_net, options_of
 from cnnlab.runs.folder import Run, create_run, data_record, open_run
 from cnnlab.training.execution import require_crop
+from cnnlab.training.machine import resolve_device
 from cnnlab.training.recipes import find_recipe, recipe
 
 
@@ -40,6 +41,7 @@ def make_run(
     module = build_net(spec, image_shape=data.image_shape, num_classes=len(data.classes), seed=seed, own_code=net)
     base = recipe(recipe_name, module, data, epochs=epochs)
     training = recipe(recipe_name, module, data, epochs=epochs, **_nested(changes or {}, base.augmentation))
+    resolve_device(training.device)
     if training.crop is not None:
         require_crop(module, data.image_shape, training.crop)
     values = {

@@ -96,7 +96,7 @@ def require_crop(net: nn.Module, image_shape: tuple[int, int, int], size: int) -
     crop = find_crop(net, image_shape, size)
     if crop is None:
         raise UserError(
-            f"crop {size}: this net cannot be trained on central crops of its {image_shape[1]}×{image_shape[2]} images; "
+            f"crop {size}: the net cannot be trained on central crops of its {image_shape[1]}×{image_shape[2]} images; "
             "expected a smaller size whose map lies in the middle of the full one, and a linear layer after modules: "
             "choose another size (multiples of 4 off each side fit most nets) or leave crop out"
         )

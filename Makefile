@@ -1,0 +1,33 @@
+# The project's few words. CI calls the same ones.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup lesson test test-slow test-all check bench
+
+setup: .venv/.ready  ## .venv with everything that the tests need
+
+# torch first and pinned: a range that admits a newer release would bring gigabytes of CUDA packages.
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+lesson: setup  ## the main job on the embedded data set: lesson/index.html
+	$(BIN)/cnnlab lesson
+
+test: setup  ## the quick tests
+	$(BIN)/python -m pytest
+
+test-slow: setup  ## minutes: the wheel, the lesson, the bench, accuracy on full sets, the pages in Chromium
+	$(BIN)/python -m pytest -m 'slow or browser'
+
+test-all: test test-slow
+
+check: setup  ## style and types
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ty check src
+
+bench: setup  ## this machine: the stock notebook pipeline against cnnlab
+	$(BIN)/cnnlab bench --target 0.99

@@ -1,0 +1,88 @@
+"""The command line: arguments → config → one call. Figures go to stdout, progress to stderr.
+
+Exit codes: 0 done; 1 some of several inputs failed; 2 something the user can mend; 70 a bug; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from cnnlab.errors import UserError, nearest
+
+#: Command → what it does. Each lives in a module of its name and is imported when it is called.
+COMMANDS = {
+    "lesson": "The lesson, run: train its nets, one folder of linked pages.",
+    "train": "Train a net, evaluate it, report: one run folder.",
+    "evaluate": "Measure a trained net on a data set.",
+    "predict": "Say what a trained net sees in your own image files.",
+    "find-lr": "Find a learning rate by one short run with a rising rate.",
+    "data": "List the data sets: what is on this machine, from where, verified or not.",
+    "bench": "Compare this machine's stock notebook pipeline with cnnlab, side by side.",
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is called, so that `--help` waits for nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or a usage error with the nearest one."""
+        if cmd_name not in COMMANDS:
+            raise click.UsageError(f"unknown command {cmd_name}; {nearest(cmd_name, COMMANDS)}")
+        return import_module(f"cnnlab.cli.{cmd_name.replace('-', '_')}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table above, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="NET is lenet5, lenet5-1998, simple-cnn, mlp, conv-net or your own path/to/file.py:ClassName. "
+    "DATA is mnist-5k (needs no network), mnist, fashion-mnist, kmnist, folder:PATH or npz:FILE.",
+)
+@click.version_option(package_name="cnnlab", message="%(prog)s %(version)s")
+def cnnlab() -> None:
+    """A laboratory for convolutional networks: train one in seconds, look inside it, test what is said about it.
+
+    Start with: cnnlab train simple-cnn
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and turn what goes wrong into one line and an exit code."""
+    try:
+        code = cnnlab.main(prog_name="cnnlab", standalone_mode=False)
+        sys.stdout.flush()
+    except UserError as error:
+        code = _say(str(error), 2)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx is not None else "cnnlab"
+        code = _say(f"{error.format_message()} (see {command} --help)", 2)
+    except click.ClickException as error:
+        code = _say(error.format_message(), 2)
+    except (click.Abort, KeyboardInterrupt):
+        code = _say("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception:
+        traceback.print_exc()
+        code = _say("this is a bug in cnnlab; the lines above say where", 70)
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _say(message: str, code: int) -> int:
+    print("cnnlab: " + " ".join(message.split()), file=sys.stderr)
+    return code

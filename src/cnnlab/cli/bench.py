@@ -1,0 +1,52 @@
+"""`cnnlab bench`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from cnnlab.cli import options
+from cnnlab.cli.terminal import Work
+
+
+@click.command("bench")
+@click.option("--data", default="mnist", show_default=True, metavar="DATA", help="Falls back to mnist-5k.")
+@options.data_root
+@click.option(
+    "--target",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Also time to this test accuracy.",
+)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns that each side takes.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=4.0, show_default=True, help="Of a turn.")
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs to the target.")
+@click.option("--markdown", is_flag=True, help="Print the table for a README.")
+@options.as_json
+def command(
+    data: str,
+    data_root: Path | None,
+    target: float | None,
+    rounds: int,
+    seconds: float,
+    seeds: int,
+    markdown: bool,
+    as_json: bool,
+) -> None:
+    """Compare this machine's stock notebook pipeline with cnnlab, side by side.
+
+    Both train the lesson's SimpleCNN, in turns, each in a process of its own: the stock one as course notebooks write
+    it (transforms a sample, DataLoader, Adam at 0.001, batches of 64, float32), the other by the recipe fast.
+    """
+    from cnnlab.bench import bench
+    from cnnlab.bench.table import markdown as as_markdown
+    from cnnlab.bench.table import text
+
+    result = bench(
+        data, data_root=data_root, target=target, rounds=rounds, seconds=seconds, seeds=seeds, progress=Work()
+    )
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(as_markdown(result) if markdown else text(result))

@@ -1,0 +1,48 @@
+"""`cnnlab data`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from cnnlab.cli import options
+
+
+@click.command("data")
+@options.data_root
+@options.as_json
+def command(data_root: Path | None, as_json: bool) -> None:
+    """List the data sets: what is on this machine, from where, verified or not.
+
+    Every file found is read and hashed. Besides these, DATA can be folder:PATH, a folder of PNG or JPEG files for each
+    class, or npz:FILE with the arrays images and labels (or x_train, y_train, x_test, y_test).
+    """
+    from cnnlab.data import available
+
+    found = available(root=data_root)
+    if as_json:
+        rows = [asdict(each) | {"found": str(each.found) if each.found is not None else None} for each in found]
+        click.echo(json.dumps(rows))
+        return
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in ("name", "train / validation / test", "where", "verified"):
+        table.add_column(head)
+    marks = {True: "[green]yes[/]", False: "no", None: "–"}
+    for each in found:
+        counts = " / ".join(f"{count:,}" for count in each.images.values())
+        where = f"{each.origin}: {each.found}" if each.found is not None else each.origin
+        table.add_row(each.name, counts, where, f"[red]{each.problem}[/]" if each.problem else marks[each.verified])
+    console = Console(highlight=False)
+    console.print(table)
+    console.print()
+    for each in found:
+        console.print(f"[bold]{each.name}[/]  {each.description}")
+    console.print("[bold]folder:PATH[/]  PNG and JPEG files, a folder for each class")
+    console.print("[bold]npz:FILE[/]  arrays images (uint8) and labels, or x_train, y_train, x_test, y_test")

@@ -1,0 +1,124 @@
+"""`cnnlab evaluate`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cnnlab.cli import options
+from cnnlab.cli.terminal import Work
+from cnnlab.errors import UserError
+
+if TYPE_CHECKING:
+    from cnnlab.data import ImageSet
+    from cnnlab.evaluation import Evaluation
+    from cnnlab.runs import Run
+
+
+@click.command("evaluate")
+@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--data", metavar="DATA", help="Another data set, with as many classes. [default: the run's own]")
+@options.data_root
+@options.image_size
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@options.own_net
+@options.as_json
+def command(
+    run_path: Path,
+    data: str | None,
+    data_root: Path | None,
+    image_size: int | None,
+    split: str,
+    own_code: str | None,
+    as_json: bool,
+) -> None:
+    """Measure the trained net of RUN: accuracy, loss, calibration, confusion, figures a class.
+
+    Pixels are normalised with the statistics of the run's own training split, whatever the data. In float32.
+    """
+    from cnnlab.evaluation import evaluate, logits
+    from cnnlab.runs import open_run
+
+    run = open_run(run_path)
+    net = run.load_net(own_code=own_code)
+    images = run_data(run, data, data_root=data_root, image_size=image_size)
+    part = images.split(split)
+    if split == "test":
+        run.note_test_opening(f"cnnlab evaluate --data {images.name}")
+    record = run.config.data
+    answers = logits(net, part.images, mean=record.mean, std=record.std)
+    evaluation = evaluate(answers, part.labels, classes=images.classes)
+    if as_json:
+        figures = asdict(evaluation)
+        kept = ("accuracy", "accuracy_interval", "loss", "ece", "confusion", "per_class", "images")
+        click.echo(json.dumps({"data": images.name, "split": split} | {name: figures[name] for name in kept}))
+    else:
+        _print(evaluation, f"{run.config.net.name} on {images.name}, {split} split")
+
+
+def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: int | None) -> ImageSet:
+    """The run's own data set, unchanged since, or another one that fits its net."""
+    from cnnlab.data import load
+
+    record = run.config.data
+    wanted, side = of_run(run, image_size, name)
+    images = load(wanted, root=data_root, image_size=side, progress=Work())
+    if (name is None or name == record.name) and images.sha256 != record.sha256:
+        raise UserError(
+            f"{record.name} has changed since {run.path} was trained (SHA-256 {images.sha256[:12]}…, was "
+            f"{record.sha256[:12]}…); expected the same images: put them back, or name another set with --data"
+        )
+    if images.image_shape != record.image_shape or len(images.classes) != len(record.classes):
+        raise UserError(
+            f"{images.name}: {len(images.classes)} classes of {'×'.join(map(str, images.image_shape))}; the net of "
+            f"{run.path} expected {len(record.classes)} of {'×'.join(map(str, record.image_shape))}: "
+            "choose data of the same shape and classes"
+        )
+    return images
+
+
+def of_run(run: Run, image_size: int | None, name: str | None = None) -> tuple[str, int | None]:
+    """The data set to load for a run, by default its own, and the side of its images where that is a choice."""
+    wanted = name or run.config.data.name
+    side = run.config.data.image_shape[1] if wanted.startswith("folder:") else None
+    return wanted, image_size or side
+
+
+def _print(evaluation: Evaluation, title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    low, high = evaluation.accuracy_interval
+    console.print(f"[bold]{title}[/]: {evaluation.images:,} images")
+    console.print(f"accuracy  {evaluation.accuracy:.2%}  \\[{low:.2%}, {high:.2%}]  95 % interval")
+    console.print(f"loss      {evaluation.loss:.4f}  mean cross-entropy, nats")
+    console.print(f"ece       {evaluation.ece:.4f}  expected calibration error, 15 bins")
+    count = len(evaluation.per_class)
+    shows_confusion = count <= 12
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("class")
+    for head in ("images", "precision", "recall", "F1"):
+        table.add_column(head, justify="right")
+    if shows_confusion:
+        table.add_column("│ called", justify="left", style="dim")
+        for i in range(count):
+            table.add_column(str(i), justify="right")
+    for i, figures in enumerate(evaluation.per_class):
+        row = [
+            figures.name,
+            f"{figures.images:,}",
+            f"{figures.precision:.1%}",
+            f"{figures.recall:.1%}",
+            f"{figures.f1:.1%}",
+        ]
+        if shows_confusion:
+            cells = evaluation.confusion[i]
+            row += [f"│ {i}"]
+            row += [f"[green]{n}[/]" if j == i else f"[red]{n}[/]" if n else "·" for j, n in enumerate(cells)]
+        table.add_row(*row)
+    console.print(table)

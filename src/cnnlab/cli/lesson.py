@@ -1,0 +1,68 @@
+"""`cnnlab lesson`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from cnnlab.cli import options
+from cnnlab.cli.terminal import TrainingView, Work, notice, stop_requests
+
+#: The nets of the lesson, in its order.
+LESSON_NETS = ("lenet5", "simple-cnn")
+
+
+@click.command("lesson")
+@click.option("--data", default="mnist-5k", show_default=True, metavar="DATA")
+@options.data_root
+@click.option("--out", type=click.Path(path_type=Path), default=Path("lesson"), show_default=True)
+@options.as_json
+def command(data: str, data_root: Path | None, out: Path, as_json: bool) -> None:
+    """Run the lesson: train LeNet-5 and SimpleCNN, one folder of linked pages.
+
+    A folder that holds some of it already is gone on with; what is finished is not done again.
+    """
+    from cnnlab.cli.train import summary, write_report
+    from cnnlab.data import load
+    from cnnlab.report.lesson_page import LessonEntry, lesson_page
+    from cnnlab.runs import execute, open_run
+    from cnnlab.runs.make import make_run, reopen_run
+    from cnnlab.training.machine import keep_freed_memory
+    from cnnlab.whole_files import write_whole
+
+    keep_freed_memory()
+    images = load(data, root=data_root, progress=Work())
+    results = []
+    for net in LESSON_NETS:
+        path = out / net
+        if (path / "config.json").exists():
+            run, module = reopen_run(path, images)
+        else:
+            run, module = make_run(path, images, net=net)
+        notice(f"{net} on {data}")
+        view = TrainingView()
+        with stop_requests() as requests:
+            try:
+                result = execute(
+                    run,
+                    module,
+                    images,
+                    on_step=view.step,
+                    on_epoch=view.epoch,
+                    should_stop=lambda: bool(requests),
+                )
+            finally:
+                view.close()
+        if result is None:
+            notice(f"stopped; {out} keeps what is done. Go on with: cnnlab lesson --out {out}")
+            raise click.exceptions.Exit(130)
+        write_report(run, images, module)
+        results.append(result)
+        if not as_json:
+            click.echo(f"{net}\n{summary(result)}\n")
+    entries = [LessonEntry(open_run(out / net), f"{net}/report.html") for net in LESSON_NETS]
+    page = out / "index.html"
+    write_whole(page, lesson_page(entries).encode())
+    click.echo(json.dumps({"page": str(page), "runs": results}) if as_json else f"the lesson     {page}")

@@ -1,0 +1,127 @@
+"""Options that several commands share, and flags made from the fields of a config record."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+from pydantic import BaseModel
+
+from cnnlab.config import Augmentation, Training
+from cnnlab.errors import UserError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+data_root = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    envvar="CNNLAB_DATA",
+    show_envvar=True,
+    help="Where full sets already lie, as PyTorch lays them out: ROOT/MNIST/raw/…",
+)
+image_size = click.option("--image-size", type=click.IntRange(4), help="folder: only: side that images are fitted to.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+own_net = click.option(
+    "--net",
+    "own_code",
+    metavar="FILE:CLASS",
+    help="The code of a run of your own net: never run unless named here.",
+)
+
+
+class Numbers(click.ParamType):
+    """Whole numbers separated by commas: `32,64`."""
+
+    name = "N,N,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """`"32,64"` → (32, 64)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"got {value!r}; expected whole numbers separated by commas, such as 32,64")
+
+
+#: Options of the nets, by the name of their constructors' keyword; a net refuses those it does not have.
+NET_OPTIONS: dict[str, tuple[Any, str]] = {
+    "dropout": (float, "Share of units that dropout turns off (the lesson: 0.5; recipe fast: 0)."),
+    "hidden": (Numbers(), "conv-net, mlp: units of the hidden dense layers."),
+    "widths": (Numbers(), "conv-net: channels of each block."),
+    "kernel_size": (int, "conv-net: side of the filters."),
+    "convs_per_block": (int, "conv-net: convolutions before each pool."),
+    "batch_norm": (bool, "conv-net: batch norm after each convolution, or none."),
+    "pool": (click.Choice(["max", "average", "stride", "none"]), "conv-net: how a block halves the image."),
+    "connections": (click.Choice(["full", "table"]), "lenet5: what C3's maps see; table: as in 1998."),
+    "subsampling": (
+        click.Choice(["max", "average", "trainable"]),
+        "lenet5: S2 and S4; trainable: as in 1998.",
+    ),
+    "activation": (click.Choice(["relu", "scaled-tanh"]), "lenet5: scaled-tanh: as in 1998."),
+    "output": (click.Choice(["linear", "rbf"]), "lenet5: rbf: distances to bitmaps, as in 1998."),
+}
+
+#: Fields of Training that have a flag of their own in `train`, with the short name that the contract gives them.
+_ELSEWHERE = {"epochs", "augmentation"}
+
+
+def net_options(command: Command) -> Command:
+    """Add a flag for every option that a net can have."""
+    for name, (kind, says) in reversed(NET_OPTIONS.items()):
+        command = _flag(name, kind, says)(command)
+    return command
+
+
+def training_options(command: Command) -> Command:
+    """Add a flag for every field of `Training` and of `Augmentation`, with its own description."""
+    fields = [item for record in (Training, Augmentation) for item in record.model_fields.items()]
+    for name, field in reversed(fields):
+        if name not in _ELSEWHERE:
+            says = str(field.description)
+            command = _flag(name, _click_type(field.annotation), says[0].upper() + says[1:] + ".")(command)
+    return command
+
+
+def chosen(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Those options of `names` that the user gave on the command line."""
+    return {name: values[name] for name in names if values.get(name) is not None}
+
+
+def training_changes(values: dict[str, Any]) -> dict[str, Any]:
+    """The user's own values for fields of `Training` and `Augmentation`."""
+    names = [*Training.model_fields, *Augmentation.model_fields]
+    return chosen(values, (name for name in names if name not in _ELSEWHERE))
+
+
+def net_changes(values: dict[str, Any], net: str) -> dict[str, Any]:
+    """The user's own values for options of the net. conv-net has one hidden layer, the others a list."""
+    options = chosen(values, NET_OPTIONS)
+    if net == "conv-net" and "hidden" in options:
+        if len(options["hidden"]) != 1:
+            raise UserError(f"--hidden: got {options['hidden']}; conv-net expected one number, such as --hidden 128")
+        options["hidden"] = options["hidden"][0]
+    return options
+
+
+def _flag(name: str, kind: Any, says: str) -> Callable[[Command], Command]:
+    flag = "--" + name.replace("_", "-")
+    if kind is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=says)
+    nargs = 2 if kind is tuple else 1
+    return click.option(flag, name, type=float if kind is tuple else kind, nargs=nargs, default=None, help=says)
+
+
+def _click_type(annotation: Any) -> Any:
+    if isinstance(annotation, types.UnionType):  # `int | None`
+        annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return tuple
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        raise TypeError(f"{annotation.__name__} needs flags of its own")
+    return annotation

@@ -1,0 +1,91 @@
+"""`cnnlab predict`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnlab.cli import options
+from cnnlab.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from cnnlab.config import DataRecord
+
+
+@click.command("predict")
+@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--show", is_flag=True, help="Draw the net's input: the pixels it sees after preparation.")
+@click.option("--no-prepare", is_flag=True, help="Take the pixels as they are: already the net's size and polarity.")
+@options.own_net
+@options.as_json
+def command(
+    run_path: Path, files: tuple[str, ...], show: bool, no_prepare: bool, own_code: str | None, as_json: bool
+) -> None:
+    """Say what the net of RUN sees in image files: photos, scans, drawings.
+
+    A file becomes an image like those that the net was trained on. For MNIST: to gray, paper and ink told apart,
+    cropped to the ink, fitted to 20×20 and centred by mass, as MNIST was made. All files are tried; exit code 1 says
+    that some failed.
+    """
+    from cnnlab.prepare import prepare, read_image
+    from cnnlab.runs import open_run
+
+    run = open_run(run_path)
+    net = run.load_net(own_code=own_code)
+    record = run.config.data
+    preparation = "none" if no_prepare else record.preparation
+    answers: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            pixels = prepare(read_image(file), preparation=preparation, shape=record.image_shape)
+        except UserError as error:
+            answers.append({"file": file, "error": str(error)})
+        else:
+            answers.append({"file": file} | _answer(net, pixels, record))
+            if show and not as_json:
+                _show(pixels)
+        if not as_json:
+            _print(answers[-1])
+    if as_json:
+        click.echo(json.dumps(answers))
+    if any("error" in answer for answer in answers):
+        raise click.exceptions.Exit(1)
+
+
+def _answer(net: nn.Module, pixels: np.ndarray, record: DataRecord) -> dict[str, Any]:
+    import torch
+
+    from cnnlab.evaluation import logits
+
+    image = torch.from_numpy(pixels)[None]
+    probabilities = logits(net, image, mean=record.mean, std=record.std).double().softmax(dim=1)[0]
+    best = int(probabilities.argmax())
+    return {
+        "label": record.classes[best],
+        "probability": float(probabilities[best]),
+        "probabilities": dict(zip(record.classes, probabilities.tolist(), strict=True)),
+    }
+
+
+def _print(answer: dict[str, Any]) -> None:
+    if "error" in answer:
+        click.echo(f"cnnlab: {answer['error']}", err=True)
+        return
+    runners_up = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[1:3]
+    others = ", ".join(f"{label} {probability:.1%}" for label, probability in runners_up)
+    click.echo(f"{answer['file']}: {answer['label']}  {answer['probability']:.1%}  (then {others})")
+
+
+def _show(pixels: np.ndarray) -> None:
+    from rich.console import Console
+
+    from cnnlab.report.terminal_picture import terminal_picture
+
+    Console().print(terminal_picture(pixels))

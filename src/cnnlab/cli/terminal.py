@@ -1,0 +1,118 @@
+"""What the commands show while they work: bars and lines on stderr, and a clean end on Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from cnnlab.training import Epoch, Step
+
+#: Everything that is not a figure.
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def notice(text: str) -> None:
+    """One line on stderr."""
+    stderr.print(text, style="dim", markup=False)
+
+
+class Work:
+    """A bar for anything that reports `(what, done, total)`; gone when it is done."""
+
+    def __init__(self) -> None:
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=stderr,
+            transient=True,
+            disable=not stderr.is_terminal,
+        )
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        if what not in self.tasks:
+            self.bar.start()
+            self.tasks[what] = self.bar.add_task(what, total=total)
+        self.bar.update(self.tasks[what], completed=done, total=total)
+        if done >= total:
+            self.bar.stop()
+
+
+class TrainingView:
+    """Live figures of a training: a bar with rate, time left and the last figures, and a line an epoch."""
+
+    def __init__(self) -> None:
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[rate]:>6,.0f} images/s"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.2%}"),
+            console=stderr,
+            transient=True,
+            disable=not stderr.is_terminal,
+        )
+        self.task: TaskID | None = None
+        self.headed = False
+
+    def step(self, step: Step) -> None:
+        """Move the bar."""
+        fields: dict[str, Any] = {
+            "epoch": step.epoch,
+            "rate": step.images_per_s,
+            "loss": step.loss,
+            "accuracy": step.accuracy,
+        }
+        if self.task is None:
+            self.bar.start()
+            self.task = self.bar.add_task("training", total=step.total_steps, completed=step.step, **fields)
+        self.bar.update(self.task, completed=step.step, **fields)
+
+    def epoch(self, record: Epoch) -> None:
+        """Write the epoch's line, under a head that says what its columns are."""
+        if not self.headed:
+            stderr.print("       ┌ as seen training ┐  ┌ same, measured after ┐  ┌─ validation ─┐", style="dim")
+            self.headed = True
+        stderr.print(
+            f"epoch {record.epoch:<3d} loss {record.training_loss:.4f} {record.training_accuracy:7.2%}   "
+            f"loss {record.remeasured_loss:.4f} {record.remeasured_accuracy:7.2%}      "
+            f"loss {record.validation_loss:.4f} {record.validation_accuracy:7.2%}"
+            f"{' *' if record.is_best else '  '} {record.train_time_s:6.1f} s"
+        )
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        self.bar.stop()
+
+
+@contextmanager
+def stop_requests() -> Generator[list[bool]]:
+    """Collect Ctrl-C and SIGTERM instead of dying: a non-empty list says that the user wants to stop.
+
+    A second Ctrl-C kills as usual.
+    """
+    requests: list[bool] = []
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        requests.append(True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        print("\nstopping after this step (Ctrl-C again: at once)", file=sys.stderr)
+
+    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield requests
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

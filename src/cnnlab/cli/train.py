@@ -1,0 +1,156 @@
+"""`cnnlab train`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnlab.cli import options
+from cnnlab.cli.evaluate import of_run
+from cnnlab.cli.terminal import TrainingView, Work, notice, stop_requests
+from cnnlab.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from cnnlab.data import ImageSet
+    from cnnlab.runs import Run
+
+
+@click.command("train")
+@click.argument("net")
+@click.option("--data", default=None, metavar="DATA", help="What to train on. [default: mnist-5k]")
+@options.data_root
+@options.image_size
+@click.option(
+    "--epochs", type=float, help="Passes over the training images; by default 3 to 20, fewer for more images."
+)
+@click.option("--seed", type=int, help="Of initial weights, order, augmentation and dropout. [default: 0]")
+@click.option("--recipe", default=None, help="How to train: fast or lesson. [default: fast]")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NET-DATA-N]")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped.")
+@options.training_options
+@options.net_options
+@options.as_json
+def command(net: str, data: str | None, resume: bool, out: Path | None, as_json: bool, **values: Any) -> None:
+    """Train NET, evaluate it, report: one run folder.
+
+    NET is lenet5, lenet5-1998, simple-cnn, mlp, conv-net, or your own path/to/file.py:ClassName. Whatever a flag does
+    not say, the recipe decides; a run's config.json holds every value.
+    """
+    from cnnlab.data import load
+    from cnnlab.nets.resolve import options_of
+    from cnnlab.runs import execute, open_run
+    from cnnlab.runs.folder import require_free
+    from cnnlab.runs.make import make_run, reopen_run
+    from cnnlab.training.machine import keep_freed_memory
+    from cnnlab.training.recipes import find_recipe
+
+    keep_freed_memory()
+    if resume and out is None:
+        raise UserError("--resume: got no folder; expected the run to go on with: name it with --out")
+    if resume and out is not None and (out / "config.json").exists():
+        said = _said(net, data, values)
+        name, side = of_run(open_run(out), values["image_size"])
+        images = load(name, root=values["data_root"], image_size=side, progress=Work())
+        run, module = reopen_run(out, images, said=said, own_code=net)
+        if run.is_finished:
+            notice(f"{run.path} is finished; nothing is left to train")
+    else:
+        path = out or _free_folder(net, data or "mnist-5k")
+        require_free(path)
+        options_of(net)  # an unknown net is said before a data set is fetched
+        find_recipe(values["recipe"] or "fast")
+        images = load(data or "mnist-5k", root=values["data_root"], image_size=values["image_size"], progress=Work())
+        run, module = make_run(
+            path,
+            images,
+            net=net,
+            net_options=options.net_changes(values, net),
+            recipe_name=values["recipe"] or "fast",
+            epochs=values["epochs"],
+            changes=options.training_changes(values),
+            seed=values["seed"] if values["seed"] is not None else 0,
+        )
+    _introduce(run, module)
+
+    view = TrainingView()
+    with stop_requests() as requests:
+        try:
+            result = execute(
+                run,
+                module,
+                images,
+                on_step=view.step,
+                on_epoch=view.epoch,
+                should_stop=lambda: bool(requests),
+            )
+        finally:
+            view.close()
+    if result is None:
+        again = f"cnnlab train {shlex.quote(net)} --out {shlex.quote(str(run.path))} --resume"
+        notice(f"stopped; {run.path} keeps the run. Go on with: {again}")
+        raise click.exceptions.Exit(130)
+    write_report(run, images, module)
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(summary(result))
+
+
+def write_report(run: Run, images: ImageSet, module: nn.Module) -> None:
+    """Make the run's page, unless it is there."""
+    if not (run.path / "report.html").exists():
+        from cnnlab.report.run_page import run_page
+
+        run.write_report(run_page(run, images, module))
+
+
+def summary(result: dict[str, Any]) -> str:
+    """A finished run in a few lines."""
+    test, validation = result["test"], result["validation"]
+    low, high = test["accuracy_interval"]
+    return "\n".join(
+        [
+            f"test accuracy  {test['accuracy']:.2%}  [{low:.2%}, {high:.2%}]  95 % interval, {test['images']:,} images",
+            f"validation     {validation['accuracy']:.2%}  {validation['images']:,} images, "
+            f"best epoch {result['best_epoch']} of {result['epochs_run']}",
+            f"training time  {result['train_time_s']:.1f} s  training steps alone",
+            f"report         {Path(result['run']) / 'report.html'}",
+        ]
+    )
+
+
+def _said(net: str, data: str | None, values: dict[str, Any]) -> dict[str, Any]:
+    """What the flags say of a run, by the names of its fields."""
+    said = {"net": net, "data": data} | options.chosen(values, ("epochs", "seed", "recipe"))
+    said |= options.net_changes(values, net) | options.training_changes(values)
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _free_folder(net: str, data: str) -> Path:
+    """runs/NET-DATA-N with the first N that is free."""
+    tidy = [Path(part.rpartition(":")[2]).stem if ":" in part else part for part in (net, data)]
+    number = 1
+    while (path := Path("runs") / f"{tidy[0]}-{tidy[1]}-{number}").exists():
+        number += 1
+    return path
+
+
+def _introduce(run: Run, module: nn.Module) -> None:
+    from cnnlab.nets import parameter_count
+    from cnnlab.training.recipes import RECIPES
+
+    config = run.config
+    images = config.data.images
+    notice(
+        f"{config.net.name} ({parameter_count(module):,} parameters) on {config.data.name}: "
+        f"{images['train']:,} training, {images['validation']:,} validation, {images['test']:,} test images"
+    )
+    notice(f"recipe {config.recipe}: {RECIPES[config.recipe].says}" if config.recipe in RECIPES else "")
+    for note in config.data.notes:
+        notice(f"note: {note}")
