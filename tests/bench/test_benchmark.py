@@ -32,9 +32,7 @@ def small_set(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_small_benchmark_has_all_its_figures(small_set: str) -> None:
     told: list[tuple[str, int, int]] = []
-    result = bench(
-        small_set, target=0.05, rounds=1, seconds=0.05, seeds=1, progress=lambda *news: told.append(news)
-    )
+    result = bench(small_set, target=0.05, rounds=1, seconds=0.05, seeds=1, progress=lambda *news: told.append(news))
     assert json.loads(json.dumps(result, allow_nan=False))["rounds"] == 1
     for side, batch_size in (("stock", 64), ("cnnlab", 128)):
         figures = result[side]
@@ -44,9 +42,7 @@ def test_a_small_benchmark_has_all_its_figures(small_set: str) -> None:
         assert figures["time_to_target_s"] > 0
         assert figures["attempts_time_s"] >= figures["time_to_target_s"]
     assert result["stock"]["precision"] == "fp32"
-    assert result["ratio"] == pytest.approx(
-        result["cnnlab"]["images_per_s"] / result["stock"]["images_per_s"]
-    )
+    assert result["ratio"] == pytest.approx(result["cnnlab"]["images_per_s"] / result["stock"]["images_per_s"])
     assert result["time_to_target_ratio"] == pytest.approx(
         result["stock"]["time_to_target_s"] / result["cnnlab"]["time_to_target_s"]
     )
@@ -64,9 +60,7 @@ def test_a_small_benchmark_has_all_its_figures(small_set: str) -> None:
     assert "not verified" not in markdown(result)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"rounds": 0}, {"seconds": 0}, {"seeds": 0}, {"target": 99.0}, {"target": 0.0}]
-)
+@pytest.mark.parametrize("wrong", [{"rounds": 0}, {"seconds": 0}, {"seeds": 0}, {"target": 99.0}, {"target": 0.0}])
 def test_arguments_out_of_range(wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match=f"^{next(iter(wrong))}"):
         bench("mnist-5k", **wrong)  # ty: ignore[invalid-argument-type]

@@ -40,13 +40,9 @@ def test_rounds_alternate_and_the_first_is_thrown_away() -> None:
     log: list[tuple[Any, ...]] = []
     stock = _contender("stock", log, train_for=[{"images": n, "time_s": 2.0} for n in (1, 200, 220)])
     peaks = [{"peak_gflops": a, "peak_gflops_fp32": b} for a, b in ((1, 9), (5, 2), (4, 3))]
-    cnnlab = _contender(
-        "cnnlab", log, train_for=[{"images": n, "time_s": 4.0} for n in (1, 1600, 1720)], peak=peaks
-    )
+    cnnlab = _contender("cnnlab", log, train_for=[{"images": n, "time_s": 4.0} for n in (1, 1600, 1720)], peak=peaks)
     told: list[tuple[int, int]] = []
-    measured = measure_rounds(
-        stock, cnnlab, rounds=2, seconds=2.0, after_turn=lambda *turn: told.append(turn)
-    )
+    measured = measure_rounds(stock, cnnlab, rounds=2, seconds=2.0, after_turn=lambda *turn: told.append(turn))
     assert (measured.stock, measured.cnnlab) == ((100, 110), (400, 430))
     assert (measured.peak_gflops, measured.peak_gflops_fp32) == (5, 9)
     assert [entry[:2] for entry in log] == [
@@ -59,9 +55,7 @@ def test_rounds_alternate_and_the_first_is_thrown_away() -> None:
 
 def test_the_chase_takes_turns_and_counts_all_that_was_tried() -> None:
     log: list[tuple[Any, ...]] = []
-    stock = _contender(
-        "stock", log, train_epoch=[{"time_s": 30.0, "accuracy": a} for a in (0.98, 0.985, 0.991)]
-    )
+    stock = _contender("stock", log, train_epoch=[{"time_s": 30.0, "accuracy": a} for a in (0.98, 0.985, 0.991)])
     tries = [(5, 0.98), (8, 0.992), (6, 0.995)]
     cnnlab = _contender("cnnlab", log, train_once=[{"time_s": t, "accuracy": a} for t, a in tries])
     told: list[tuple[int, int]] = []

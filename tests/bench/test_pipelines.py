@@ -44,9 +44,7 @@ def test_a_stock_sample_is_the_normalised_image(small: ImageSet, channels: int) 
     mean, std = (0.1307, 0.2, 0.3, 0.4)[:channels], (0.3081, 0.4, 0.5, 0.6)[:channels]
     dataset = StockDataset(Split(images, small.train.labels[:20]), mean, std)
     samples = [dataset[i] for i in range(20)]
-    assert torch.allclose(
-        torch.stack([image for image, _ in samples]), normalise(images, mean, std), rtol=0, atol=1e-6
-    )
+    assert torch.allclose(torch.stack([image for image, _ in samples]), normalise(images, mean, std), rtol=0, atol=1e-6)
     assert [label for _, label in samples] == small.train.labels[:20].tolist()
     assert samples[0][0].dtype == torch.float32
     assert samples[0][0].is_contiguous()
@@ -63,9 +61,7 @@ def test_stock_counts_every_image_and_learns(small: ImageSet, threads: int) -> N
     result = pipeline.train_for(0.01)
     assert result["time_s"] >= 0.01
     assert result["images"] % BATCH_SIZE in (0, 300 % BATCH_SIZE)
-    assert not torch.equal(
-        before, torch.cat([parameter.flatten() for parameter in pipeline._model.parameters()])
-    )
+    assert not torch.equal(before, torch.cat([parameter.flatten() for parameter in pipeline._model.parameters()]))
     pipeline.start(0)
     accuracies = [pipeline.train_epoch()["accuracy"] for _ in range(2)]
     assert max(accuracies) > 0.25

@@ -73,9 +73,7 @@ def test_markdown() -> None:
     assert lines[0] == "|  | stock notebook | cnnlab | ratio |"
     assert lines[2].endswith("| 1,700 (1,650–1,750) | 7,500 (7,400–7,600) | 4.41 × (4.30–4.55) |")
     assert lines[3] == "| share of the matrix-product peak (414 GFLOP/s in bf16) | 10 % | 45 % |  |"
-    assert lines[4] == (
-        "| training time to 99 % test accuracy | 105.0 s (n = 1) | 5.1 s (5.0–5.3, n = 3) | 20.5 × |"
-    )
+    assert lines[4] == ("| training time to 99 % test accuracy | 105.0 s (n = 1) | 5.1 s (5.0–5.3, n = 3) | 20.5 × |")
     rest = "\n".join(lines[5:])
     for part in (
         "AMD EPYC, 2 threads",

@@ -84,9 +84,7 @@ class Page(HTMLParser):
     def pictures(self, within: str) -> list[np.ndarray]:
         """The pixels of all PNGs whose alt text begins so."""
         sources = [a["src"] for tag, a in self.tags if tag == "img" and a["alt"].startswith(within)]
-        return [
-            np.array(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))) for source in sources
-        ]
+        return [np.array(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))) for source in sources]
 
 
 @pytest.fixture(scope="session")

@@ -35,9 +35,7 @@ def test_opens_quietly_and_fits(
 ) -> None:
     if name == "lesson":
         path = written["digits"].parent / "lesson.html"
-        path.write_text(
-            lesson_page([LessonEntry(digits.run, "digits.html"), LessonEntry(many.run, "many.html")])
-        )
+        path.write_text(lesson_page([LessonEntry(digits.run, "digits.html"), LessonEntry(many.run, "many.html")]))
     else:
         path = written[name]
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)

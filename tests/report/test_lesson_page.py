@@ -7,9 +7,7 @@ from cnnlab.report.lesson_page import LessonEntry, lesson_page
 
 
 def test_the_runs_side_by_side(digits: Any, many: Any, read: Callable[[str], Any]) -> None:
-    html = lesson_page(
-        [LessonEntry(digits.run, "a b/report.html"), LessonEntry(many.run, "javascript:alert(1)")]
-    )
+    html = lesson_page([LessonEntry(digits.run, "a b/report.html"), LessonEntry(many.run, "javascript:alert(1)")])
     page = read(html)
     head, *rows = page.tables["Nets of this lesson"]
     result = digits.run.result()

@@ -54,9 +54,7 @@ def bench(
     _require(rounds >= 1, f"rounds {rounds}: expected at least 1")
     _require(0 < seconds < math.inf, f"seconds {seconds:g}: expected a number above 0")
     _require(seeds >= 1 and stock_seeds >= 1, f"seeds {min(seeds, stock_seeds)}: expected at least 1")
-    _require(
-        target is None or 0 < target <= 1, f"target {target}: expected an accuracy above 0 and up to 1 (0.99)"
-    )
+    _require(target is None or 0 < target <= 1, f"target {target}: expected an accuracy above 0 and up to 1 (0.99)")
     notes = _busy()
     root = str(data_root) if data_root is not None else None
     if data_name is None:

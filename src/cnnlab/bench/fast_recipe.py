@@ -45,9 +45,7 @@ class FastRecipe:
         return {
             "batch_size": self._training.batch_size,
             "precision": "bf16" if self._dtype == torch.bfloat16 else "fp32",
-            "flop_per_image": training_flop(
-                self._new_net(0), self._data.image_shape, len(self._data.classes)
-            ),
+            "flop_per_image": training_flop(self._new_net(0), self._data.image_shape, len(self._data.classes)),
         }
 
     def peak(self) -> dict[str, float]:
@@ -77,9 +75,7 @@ class FastRecipe:
             def has_run(position: Any = position, end_s: float = before_s + target_s) -> bool:
                 return position.train_time_s >= end_s
 
-            for _ in fit(
-                self._state, self._data, self._training, on_step=self._remember, should_stop=has_run
-            ):
+            for _ in fit(self._state, self._data, self._training, on_step=self._remember, should_stop=has_run):
                 pass
             assert self._last is not None  # every call of fit takes a step
             images += (self._last.step - steps) * min(self._training.batch_size, len(self._data.train))
@@ -101,9 +97,7 @@ class FastRecipe:
         }
 
     def _new_net(self, seed: int) -> torch.nn.Module:
-        return build_net(
-            NET, image_shape=self._data.image_shape, num_classes=len(self._data.classes), seed=seed
-        )
+        return build_net(NET, image_shape=self._data.image_shape, num_classes=len(self._data.classes), seed=seed)
 
     def _begin(self) -> None:
         net = self._new_net(0)

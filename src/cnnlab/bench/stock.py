@@ -97,9 +97,7 @@ class StockPipeline:
         is_mnist = data.name in ("mnist", "mnist-5k")
         self._mean, self._std = (MNIST_MEAN, MNIST_STD) if is_mnist else (data.mean, data.std)
         self._device = resolve_device("auto")
-        self._loader = DataLoader(
-            StockDataset(data.train, self._mean, self._std), batch_size=BATCH_SIZE, shuffle=True
-        )
+        self._loader = DataLoader(StockDataset(data.train, self._mean, self._std), batch_size=BATCH_SIZE, shuffle=True)
         self._iterator: Iterator[Any] = iter(())
         self.start(0)
 

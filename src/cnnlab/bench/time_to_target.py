@@ -68,15 +68,11 @@ def stock_turns(stock: Contender, target: float, *, seeds: Sequence[int], most_e
             attempts.append(Attempt(len(attempts) + 1, before_s + result["time_s"], result["accuracy"]))
             yield
         last = attempts[-1]
-        chases.append(
-            Chase(seed, last.time_s if last.accuracy >= target else None, last.time_s, tuple(attempts))
-        )
+        chases.append(Chase(seed, last.time_s if last.accuracy >= target else None, last.time_s, tuple(attempts)))
     return chases
 
 
-def cnnlab_turns(
-    cnnlab: Contender, target: float, *, seeds: Sequence[int], budgets: Sequence[float]
-) -> Turns:
+def cnnlab_turns(cnnlab: Contender, target: float, *, seeds: Sequence[int], budgets: Sequence[float]) -> Turns:
     """Train the recipe for one budget (in epochs) a turn, each seed until a budget reaches the target."""
     chases = []
     for seed in seeds:

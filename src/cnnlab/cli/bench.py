@@ -12,7 +12,7 @@ from cnnlab.cli.terminal import Work
 
 
 @click.command("bench")
-@click.option("--data", default="mnist", show_default=True, metavar="DATA", help="Falls back to mnist-5k.")
+@click.option("--data", metavar="DATA", help="[default: mnist where it is on this machine, else mnist-5k]")
 @options.data_root
 @click.option(
     "--target",
@@ -21,16 +21,20 @@ from cnnlab.cli.terminal import Work
 )
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns that each side takes.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=4.0, show_default=True, help="Of a turn.")
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs to the target.")
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="cnnlab's runs to the target.")
+@click.option(
+    "--stock-seeds", type=click.IntRange(1), default=1, show_default=True, help="The stock side's runs to it."
+)
 @click.option("--markdown", is_flag=True, help="Print the table for a README.")
 @options.as_json
 def command(
-    data: str,
+    data: str | None,
     data_root: Path | None,
     target: float | None,
     rounds: int,
     seconds: float,
     seeds: int,
+    stock_seeds: int,
     markdown: bool,
     as_json: bool,
 ) -> None:
@@ -39,14 +43,27 @@ def command(
     Both train the lesson's SimpleCNN, in turns, each in a process of its own: the stock one as course notebooks write
     it (transforms a sample, DataLoader, Adam at 0.001, batches of 64, float32), the other by the recipe fast.
     """
-    from cnnlab.bench import bench
-    from cnnlab.bench.table import markdown as as_markdown
-    from cnnlab.bench.table import text
+    from rich.console import Console
 
-    result = bench(
-        data, data_root=data_root, target=target, rounds=rounds, seconds=seconds, seeds=seeds, progress=Work()
-    )
+    from cnnlab.bench import ContenderFailed, bench, renderable
+    from cnnlab.bench import markdown as as_markdown
+
+    try:
+        result = bench(
+            data,
+            data_root=data_root,
+            target=target,
+            rounds=rounds,
+            seconds=seconds,
+            seeds=seeds,
+            stock_seeds=stock_seeds,
+            progress=Work(),
+        )
+    except ContenderFailed as failure:
+        raise click.ClickException(str(failure)) from failure
     if as_json:
         click.echo(json.dumps(result))
+    elif markdown:
+        click.echo(as_markdown(result))
     else:
-        click.echo(as_markdown(result) if markdown else text(result))
+        Console(highlight=False).print(renderable(result))

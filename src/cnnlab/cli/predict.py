@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +86,7 @@ def _print(answer: dict[str, Any]) -> None:
 
 
 def _show(pixels: np.ndarray) -> None:
-    from rich.console import Console
-
     from cnnlab.report.terminal_picture import terminal_picture
 
-    Console().print(terminal_picture(pixels))
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    click.echo(terminal_picture(pixels, colour=colour))

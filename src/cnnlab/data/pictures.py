@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from cnnlab.data.imageset import Progress
 from cnnlab.errors import UserError
+from cnnlab.prepare.modes import flat
 
 T = TypeVar("T")
 
@@ -29,25 +30,11 @@ def decode(path: Path, *, size: int) -> np.ndarray:
     Raises whatever Pillow raises for a file that it cannot read.
     """
     with Image.open(path, formats=_FORMATS) as opened:
-        image = ImageOps.fit(_gray_or_rgb(opened), (size, size), Image.Resampling.BICUBIC)
+        image = ImageOps.fit(flat(ImageOps.exif_transpose(opened)), (size, size), Image.Resampling.BICUBIC)
     array = np.asarray(image)
     if array.ndim == 3 and (array == array[..., :1]).all():
         return array[..., 0]
     return array
-
-
-def _gray_or_rgb(image: Image.Image) -> Image.Image:
-    """The picture upright, without alpha, in mode L or RGB."""
-    if image.mode.startswith("I"):
-        values = np.asarray(ImageOps.exif_transpose(image)).astype(np.int64)
-        return Image.fromarray(((values.clip(0, 65_535) + 128) // 257).astype(np.uint8))
-    image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:
-        gray = image.mode in ("L", "LA", "La")
-        layers = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, layers).convert("L" if gray else "RGB")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = None) -> list[np.ndarray]:

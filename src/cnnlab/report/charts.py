@@ -73,9 +73,7 @@ def blank(height: float) -> Figure:
 def panel(figure: Figure, left: float, bottom: float, right: float, top: float) -> Axes:
     """Axes with margins in CSS pixels, the same for any content, so that neighbouring charts line up."""
     width, height = figure.get_size_inches() * 72
-    return figure.add_axes(
-        (left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
-    )
+    return figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height))
 
 
 def inline_svg(figure: Figure, *, name: str, label: str) -> Markup:
@@ -84,9 +82,7 @@ def inline_svg(figure: Figure, *, name: str, label: str) -> Markup:
     name: prefixed to all ids, so that figures of one page cannot take each other's. label: what a screen reader says.
     """
     buffer = io.StringIO()
-    figure.savefig(
-        buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-    )
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

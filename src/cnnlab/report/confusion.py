@@ -95,6 +95,4 @@ def _rows(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[Row]:
         # By the square root: one confusion among hundreds stays visible beside the largest.
         return Cell(images, False, round(12 + 38 * (images / worst) ** 0.5) if images else 0)
 
-    return [
-        Row(name, [cell(i, j) for j in range(len(names))], sum(matrix[i])) for i, name in enumerate(names)
-    ]
+    return [Row(name, [cell(i, j) for j in range(len(names))], sum(matrix[i])) for i, name in enumerate(names)]

@@ -31,9 +31,7 @@ class LearningCurves:
     part_of_last: float | None
 
 
-def learning_curves(
-    epochs: Sequence[Epoch], best_epoch: int, training: Training, net: nn.Module
-) -> LearningCurves:
+def learning_curves(epochs: Sequence[Epoch], best_epoch: int, training: Training, net: nn.Module) -> LearningCurves:
     """Draw the epochs of a run."""
     every = -(-len(epochs) // ROWS)
     part = epochs[-1].steps / epochs[0].steps if len(epochs) > 1 else training.epochs

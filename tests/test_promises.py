@@ -1,0 +1,88 @@
+"""What the project promises its users, on the real thing. Slow: minutes; CI runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+pytestmark = pytest.mark.slow
+
+
+def cnnlab(*arguments: object) -> dict:
+    command = [sys.executable, "-m", "cnnlab", *map(str, arguments), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("net", "epochs", "promised"), [("simple-cnn", 3, 0.992), ("lenet5", 4, 0.989), ("mlp", 4, 0.98)]
+)
+def test_default_recipe_reaches_its_accuracy_on_mnist(net, epochs, promised, full_sets, tmp_path):
+    result = cnnlab(
+        "train",
+        net,
+        "--data",
+        "mnist",
+        "--data-root",
+        full_sets,
+        "--epochs",
+        epochs,
+        "--seed",
+        0,
+        "--out",
+        tmp_path / "run",
+    )
+    assert result["epochs_run"] == epochs
+    assert result["test"]["accuracy"] >= promised
+    assert result["test"]["images"] == 10_000
+
+
+def test_simple_cnn_reaches_97_5_on_mnist_5k_within_30_s(tmp_path):
+    result = cnnlab("train", "simple-cnn", "--data", "mnist-5k", "--out", tmp_path / "run")
+    assert result["test"]["accuracy"] >= 0.975
+    assert result["train_time_s"] < 30, "on two quiet cores; about 10 s"
+
+
+def test_lesson_runs_and_runs_again(tmp_path):
+    first = cnnlab("lesson", "--out", tmp_path / "lesson")
+    page = (tmp_path / "lesson" / "index.html").read_text()
+    for run in first["runs"]:
+        assert f"{Path(run['run']).name}/report.html" in page
+        assert (Path(run["run"]) / "report.html").exists()
+        assert run["test"]["accuracy"] > 0.95
+    assert cnnlab("lesson", "--out", tmp_path / "lesson") == first
+
+
+def test_bench_compares_both_sides(full_sets):
+    result = cnnlab("bench", "--data", "mnist", "--data-root", full_sets, "--rounds", 3, "--seconds", 3)
+    assert result["stock"]["images_per_s"] > 0
+    assert result["ratio"] > 1.5, "far below what is published, for any machine and any neighbour"
+    assert 0 < result["share_of_peak"] < 1
+
+
+def test_wheel_installs_into_a_fresh_environment_and_works_there(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT], check=True, capture_output=True
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    binaries = tmp_path / "venv" / "bin"
+    constraints = ["--quiet", "--constraint", ROOT / "constraints.txt"]
+    for what in ("torch", wheel):
+        subprocess.run([binaries / "python", "-m", "pip", "install", *constraints, what], check=True)
+    done = subprocess.run(
+        [binaries / "cnnlab", "train", "lenet5", "--epochs", "1", "--out", "run", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["parameters"] == 61_706
+    assert "<svg" in (tmp_path / "run" / "report.html").read_text()
