@@ -107,6 +107,8 @@ def test_a_finished_run_is_not_trained_again(finished, data):
     run, net = reopen_run(finished.path, data)
     before = {path: path.stat().st_mtime_ns for path in run.path.iterdir()}
     assert execute(run, net, data) == finished.result()
+    kept = finished.weights()
+    assert all(torch.equal(value, kept[name]) for name, value in net.state_dict().items()), "the net is the trained one"
     assert {path: path.stat().st_mtime_ns for path in run.path.iterdir()} == before
 
 

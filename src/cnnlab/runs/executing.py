@@ -15,7 +15,7 @@ from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation, evaluate, logits
 from cnnlab.nets import parameter_count
 from cnnlab.runs.environment import environment
-from cnnlab.runs.folder import Run, read_tensors
+from cnnlab.runs.folder import Run
 from cnnlab.training.in_memory import divergence
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
 from cnnlab.training.state import TrainingState, lay_out, start
@@ -36,10 +36,11 @@ def execute(
     """Train `net` as the run's config says, from where the run stands, and evaluate it at the end.
 
     Returns the finished run's figures (`Run.result`), or None when `should_stop` ended it before: then the folder
-    holds where the training stands. A finished run is not trained again. Raises UserError when the training diverges;
+    holds where the training stands. A finished run is not trained again; `net` gets its weights. Raises UserError when the training diverges;
     the folder keeps the last good state and the best weights so far.
     """
     if run.is_finished:
+        net.load_state_dict(run.weights())
         return run.result()
     training = run.config.training
     state = start(net, training, seed=run.config.seed, packed=run.read_state())
@@ -85,8 +86,7 @@ def _is_complete(state: TrainingState, training: Training) -> bool:
 
 def _finish(run: Run, net: nn.Module, data: ImageSet, state: TrainingState) -> dict[str, Any]:
     """Measure the best epoch's net in float32 on validation and, once, on test."""
-    weights, _ = read_tensors(run.path / "weights.safetensors")
-    net.load_state_dict(weights)
+    net.load_state_dict(run.weights())
     lay_out(net, torch.contiguous_format)  # as `Run.load_net` gives it, so that evaluating again gives the same digits
     run.note_test_opening("cnnlab train")
     evaluations = {

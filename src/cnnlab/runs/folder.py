@@ -64,14 +64,16 @@ class Run:
             seed=self.config.seed,
             own_code=own_code,
         )
-        path = self.path / "weights.safetensors"
-        tensors, _ = read_tensors(path)
         try:
-            net.load_state_dict(tensors)
+            net.load_state_dict(self.weights())
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{path}: the weights do not fit {spec.name}: {reason}") from None
+            raise UserError(f"{self.path}: its weights do not fit {spec.name}: {reason}") from None
         return net.eval()
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights of the best epoch so far. Raises UserError when there are none yet, or when they are damaged."""
+        return read_tensors(self.path / "weights.safetensors")[0]
 
     def epochs(self) -> list[Epoch]:
         """The records of all epochs so far. A line that a kill cut short is left out."""

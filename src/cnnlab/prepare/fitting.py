@@ -1,0 +1,36 @@
+"""An image of any size becomes one of the net's size, with nothing sought in it."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from cnnlab.errors import UserError
+from cnnlab.prepare.modes import to_array, to_channels
+
+
+def fit(image: Image.Image, channels: int, size: tuple[int, int]) -> np.ndarray:
+    """The image scaled, with antialiasing, and cut about its centre to fill size = (H, W); uint8 (C, H, W).
+
+    channels: 1 (gray) or 3 (RGB). What is transparent lies over white. An image that has the size already keeps
+    its pixels as they are.
+    """
+    height, width = size
+    image = to_channels(image, channels)
+    if image.size != (width, height):
+        image = ImageOps.fit(image, (width, height), method=Image.Resampling.BICUBIC)
+    return to_array(image)
+
+
+def as_it_is(image: Image.Image, channels: int, size: tuple[int, int]) -> np.ndarray:
+    """The pixels of an image that already has size = (H, W), uint8 (C, H, W); only the channels are converted.
+
+    Raises UserError when the image has another size.
+    """
+    height, width = size
+    if image.size != (width, height):
+        raise UserError(
+            f"the image is {image.height}×{image.width} (height×width); expected {height}×{width} when "
+            "preparation is none: resize it, or let it be prepared"
+        )
+    return to_array(to_channels(image, channels))

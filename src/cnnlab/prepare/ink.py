@@ -1,0 +1,224 @@
+"""The ink of one character, found in a photo, a scan or a drawing."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from cnnlab.errors import UserError
+from cnnlab.prepare.components import Components, components
+from cnnlab.prepare.modes import flat
+from cnnlab.prepare.paper import Contrast, contrasts
+
+#: The longer side of the picture in which ink is sought, in pixels.
+WORKING = 400
+
+#: A character smaller than this in the working picture is looked at again, closer, if the image has more to show.
+DETAILED = 120
+
+#: Ink stands out from its paper by at least this share of the full range.
+FAINTEST = 0.08
+
+
+def find_ink(image: Image.Image) -> np.ndarray:
+    """The ink of the character in an image, cropped to it: float32 (h, w), 0 paper to 1 full ink, soft edges.
+
+    Raises UserError when there is none.
+    """
+    found = _search(image)
+    if found is None:
+        raise UserError(
+            "no ink found in the image; expected one character that stands out from its background: "
+            "write it larger or darker, or crop the image to it"
+        )
+    return found
+
+
+def _search(image: Image.Image, *, closer: bool = True) -> np.ndarray | None:
+    small = _scaled_down(image)
+    gray = np.asarray(flat(small).convert("L"), dtype=np.float32) / 255
+    scale = image.width / small.width
+    if closer:
+        inside = sheet(gray)
+        if inside is not None:
+            on_sheet = _search(image.crop(_box(inside, scale, image.size)))
+            if on_sheet is not None:
+                return on_sheet
+    ink = separate(gray)
+    if ink is None:
+        return None
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    longest = max(bottom - top, right - left)
+    if closer and scale > 1 and longest < DETAILED:
+        margin = longest / 2
+        around = (left - margin, top - margin, right + margin, bottom + margin)
+        nearer = _search(image.crop(_box(around, scale, image.size)), closer=False)
+        if nearer is not None:
+            return nearer
+    return ink[top:bottom, left:right]
+
+
+def _box(box: tuple[float, float, float, float], scale: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (round(edge * scale) for edge in box)
+    return max(0, left), max(0, top), min(size[0], right), min(size[1], bottom)
+
+
+def sheet(gray: np.ndarray) -> tuple[float, float, float, float] | None:
+    """(left, top, right, bottom) of a light sheet that lies whole on a dark ground; None if there is no such thing.
+
+    gray: float32 (H, W) of 0–1. Pictures under 120 pixels are no photos of a desk: a bold digit is not a sheet.
+    """
+    height, width = gray.shape
+    if max(height, width) < 120:
+        return None
+    ground = float(np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])))
+    # A sheet that is half in shadow is one sheet.
+    light = gray > ground + 0.2 * (gray.max() - ground)
+    border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
+    if border.mean() > 0.05 or not light.any():
+        return None
+    parts = components(light)
+    largest = int(parts.area.argmax())
+    top, bottom = int(parts.top[largest]), int(parts.bottom[largest]) + 1
+    left, right = int(parts.left[largest]), int(parts.right[largest]) + 1
+    tall, wide = bottom - top, right - left
+    if tall < 0.3 * height or wide < 0.3 * width or parts.area[largest] < 0.7 * tall * wide:
+        return None
+    rows = light[top:bottom, left:right].mean(axis=1)
+    columns = light[top:bottom, left:right].mean(axis=0)
+    return (
+        left + _inset(columns),
+        top + _inset(rows),
+        right - _inset(columns[::-1]),
+        bottom - _inset(rows[::-1]),
+    )
+
+
+def _inset(share: np.ndarray) -> float:
+    """How far to go in from the first of many lines until all ground beside a tilted sheet is left behind.
+
+    share: of light pixels in each line.
+    """
+    length = len(share)
+    return min(int((share > 0.95).argmax()), 0.2 * length) + 0.02 * length
+
+
+def _scaled_down(image: Image.Image) -> Image.Image:
+    if max(image.size) <= WORKING:
+        return image
+    if image.mode not in ("L", "LA", "RGB", "RGBA") or image.has_transparency_data:
+        image = flat(image)
+    factor = max(image.size) / WORKING
+    if factor >= 2:
+        image = image.reduce(int(factor))
+    image = image.convert("L")
+    image.thumbnail((WORKING, WORKING), Image.Resampling.BILINEAR)
+    return image
+
+
+def separate(gray: np.ndarray) -> np.ndarray | None:
+    """The ink of a gray picture, float32 (H, W) of 0–1: its darkness from 0 (paper) to 1, same shape; None if none.
+
+    Otsu's threshold finds the strokes; within a pixel or two of a stroke that is kept, gray levels stay, so that
+    edges remain soft and an image that is already clean remains as it is.
+    """
+    if min(gray.shape) < 3:
+        return None
+    smooth = _smoothed(gray, max(gray.shape) / 400) if max(gray.shape) >= 120 else gray
+    for seen in contrasts(smooth):
+        ink = _standing_out(seen)
+        if ink is not None:
+            return ink
+    return None
+
+
+def _standing_out(seen: Contrast) -> np.ndarray | None:
+    mask = seen.values > otsu(seen)
+    if not mask.any():
+        return None
+    parts = components(mask)
+    kept = parts.mask(character(parts))
+    if not kept.any():
+        return None
+    level = float(np.median(seen.values[kept]))
+    if level < max(FAINTEST, 1.2 * seen.floor):
+        return None
+    edge = grown(kept, 1 if max(mask.shape) < 120 else 2)
+    soft = np.clip((seen.values - seen.floor) / (level - seen.floor), 0, 1)
+    return np.where(edge, soft, 0).astype(np.float32)
+
+
+def otsu(seen: Contrast) -> float:
+    """Otsu's threshold (1979) between paper and ink.
+
+    Deviations: paper is counted at most as often as what stands out, since with a small character on a large sheet
+    the plain criterion would rather split the paper's noise; and what is faint against the strongest ink, as a dent
+    of shadow is, stays paper.
+    """
+    rank = max(3, seen.values.size // 2000)
+    strongest = float(np.partition(seen.values, -rank, axis=None)[-rank])
+    highest = float(seen.values.max())
+    if highest <= seen.floor:
+        return highest
+    counts, edges = np.histogram(seen.values, bins=256, range=(0, highest))
+    counts = counts.astype(np.float64)
+    centres = (edges[:-1] + edges[1:]) / 2
+    paper = centres <= max(seen.floor, centres[0])
+    standing_out = counts[~paper].sum()
+    counts[paper] *= min(1.0, standing_out / max(counts[paper].sum(), 1))
+    below = counts.cumsum()
+    above = below[-1] - below
+    mass = (counts * centres).cumsum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (mass[-1] * below - mass * below[-1]) ** 2 / (below * above)
+    between[~np.isfinite(between)] = 0
+    best = int(between.argmax())
+    return max(float(edges[best + 1]), seen.floor, 0.3 * strongest)
+
+
+def character(parts: Components) -> np.ndarray:
+    """bool (parts,): which connected parts belong to the character, rather than to specks, lines or shadows.
+
+    Thin lines across the picture (ruled paper) never do. The largest part is the character's body; parts at the
+    border are only considered where nothing else could be it. Near the body (within a quarter of its length) stay
+    the parts with at least 3 % of its area, unless they come in from the border and run along or down it (a frame, a
+    shadow, a finger), or are small beside the body.
+    """
+    height, width = parts.labels.shape
+    size = max(height, width)
+    extent = parts.longest
+    tall, wide = parts.bottom - parts.top + 1, parts.right - parts.left + 1
+    large = (extent >= max(3, 0.01 * size)) & ~((wide >= 0.9 * width) & (tall < 0.1 * height))
+    if not large.any():
+        return large
+    at_border = (parts.top == 0) | (parts.left == 0) | (parts.bottom == height - 1) | (parts.right == width - 1)
+    candidate = large & ~at_border & (extent >= size / 8)
+    inside = bool(candidate.any())
+    body = int(np.where(candidate if inside else large, parts.area, 0).argmax())
+
+    gap_y = np.maximum(parts.top - parts.bottom[body], parts.top[body] - parts.bottom)
+    gap_x = np.maximum(parts.left - parts.right[body], parts.left[body] - parts.right)
+    near = np.maximum(gap_y, gap_x) <= 0.25 * extent[body]
+    kept = large & near & (parts.area >= 0.03 * parts.area[body])
+    if inside:
+        labels = parts.labels
+        contact = sum(
+            np.bincount(line, minlength=len(parts) + 1)[1:]
+            for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+        )
+        upright_line = (tall >= 0.9 * height) & (wide < 0.1 * width)
+        small = parts.area < 0.25 * parts.area[body]
+        kept &= ~(at_border & ((contact > 0.5 * extent) | upright_line | small))
+    return kept
+
+
+def grown(mask: np.ndarray, reach: int) -> np.ndarray:
+    """The mask (H, W) and all within reach pixels of it, along both axes."""
+    image = Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(image.filter(ImageFilter.MaxFilter(2 * reach + 1))) > 0
+
+
+def _smoothed(gray: np.ndarray, radius: float) -> np.ndarray:
+    image = Image.fromarray(np.rint(gray * 255).astype(np.uint8))
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32) / 255

@@ -1,0 +1,44 @@
+"""One entry for all preparations."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from cnnlab.errors import UserError, nearest
+from cnnlab.prepare.digit import digit
+from cnnlab.prepare.fitting import as_it_is, fit
+from cnnlab.prepare.garment import garment
+
+#: What `prepare` knows, each with what it is for.
+PREPARATIONS = {
+    "digit": "one handwritten character, photographed, scanned or drawn: made as MNIST was made",
+    "garment": "one garment before a plain background: made as Fashion-MNIST was made",
+    "resize": "the whole image, scaled and cut about its centre",
+    "none": "the image as it is; it must have the net's size",
+}
+
+
+def prepare(image: Image.Image, *, preparation: str, shape: tuple[int, int, int]) -> np.ndarray:
+    """Make an image into a net's input.
+
+    image: any mode and size (`read_image` gives one). preparation: a key of `PREPARATIONS`.
+    shape: (C, H, W) of the net's input, C 1 or 3.
+    Returns uint8 (C, H, W), 0–255, not normalised.
+    Raises UserError when the preparation is unknown, when `digit` finds no ink or `garment` no object, and when
+    `none` meets an image of another size.
+    """
+    channels, *size = shape
+    height, width = size
+    match preparation:
+        case "digit":
+            gray = digit(image, (height, width))
+        case "garment":
+            gray = garment(image, (height, width))
+        case "resize":
+            return fit(image, channels, (height, width))
+        case "none":
+            return as_it_is(image, channels, (height, width))
+        case _:
+            raise UserError(f"unknown preparation {preparation!r}: {nearest(preparation, PREPARATIONS)}")
+    return np.repeat(gray[None], channels, axis=0)
