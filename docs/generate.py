@@ -28,7 +28,7 @@ def commands() -> str:
         "Figures go to stdout, progress to stderr. Exit codes: 0 done, 1 some of several inputs failed, 2 something "
         "you can mend (one line says what), 70 a bug in cnnlab, 130 interrupted.\n",
     ]
-    group = click.Context(cnnlab, info_name="cnnlab")
+    group = click.Context(cnnlab, info_name="cnnlab", **cnnlab.context_settings)
     for name in COMMANDS:
         command = cnnlab.get_command(group, name)
         assert command is not None

@@ -86,7 +86,7 @@ def test_cnnlab_counts_the_steps_that_the_loop_took(
     for seconds in (0.001, 0.15, 0.15):
         stepped.clear()
         result = pipeline.train_for(seconds)
-        assert result["images"] == len(stepped) * 128
+        assert result["images"] == len(stepped) * pipeline._training.batch_size
         assert result["time_s"] >= seconds
 
 

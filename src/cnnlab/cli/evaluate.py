@@ -14,6 +14,8 @@ from cnnlab.cli.terminal import Work
 from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cnnlab.data import ImageSet
     from cnnlab.evaluation import Evaluation
     from cnnlab.runs import Run
@@ -98,27 +100,29 @@ def _print(evaluation: Evaluation, title: str) -> None:
     console.print(f"accuracy  {evaluation.accuracy:.2%}  \\[{low:.2%}, {high:.2%}]  95 % interval")
     console.print(f"loss      {evaluation.loss:.4f}  mean cross-entropy, nats")
     console.print(f"ece       {evaluation.ece:.4f}  expected calibration error, 15 bins")
-    count = len(evaluation.per_class)
-    shows_confusion = count <= 12
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    console.print()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("class")
     for head in ("images", "precision", "recall", "F1"):
         table.add_column(head, justify="right")
-    if shows_confusion:
-        table.add_column("│ called", justify="left", style="dim")
-        for i in range(count):
-            table.add_column(str(i), justify="right")
-    for i, figures in enumerate(evaluation.per_class):
-        row = [
-            figures.name,
-            f"{figures.images:,}",
-            f"{figures.precision:.1%}",
-            f"{figures.recall:.1%}",
-            f"{figures.f1:.1%}",
-        ]
-        if shows_confusion:
-            cells = evaluation.confusion[i]
-            row += [f"│ {i}"]
-            row += [f"[green]{n}[/]" if j == i else f"[red]{n}[/]" if n else "·" for j, n in enumerate(cells)]
-        table.add_row(*row)
+    for row in evaluation.per_class:
+        table.add_row(row.name, f"{row.images:,}", f"{row.precision:.1%}", f"{row.recall:.1%}", f"{row.f1:.1%}")
     console.print(table)
+    if len(evaluation.per_class) <= 12:
+        console.print("\nconfusion: a row for each class, a column for what it was called", style="dim")
+        console.print(_confusion_table(evaluation))
+
+
+def _confusion_table(evaluation: Evaluation) -> Table:
+    from rich.table import Table
+
+    widest = max(len(str(count)) for row in evaluation.confusion for count in row)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("")
+    for i in range(len(evaluation.per_class)):
+        table.add_column(str(i), justify="right", min_width=widest, style="dim")
+    for i, counts in enumerate(evaluation.confusion):
+        cells = [f"[green]{n}[/]" if j == i else f"[red]{n}[/]" if n else "·" for j, n in enumerate(counts)]
+        name = evaluation.per_class[i].name
+        table.add_row(name if name == str(i) else f"{i} {name}", *cells)
+    return table

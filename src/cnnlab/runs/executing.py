@@ -36,8 +36,8 @@ def execute(
     """Train `net` as the run's config says, from where the run stands, and evaluate it at the end.
 
     Returns the finished run's figures (`Run.result`), or None when `should_stop` ended it before: then the folder
-    holds where the training stands. A finished run is not trained again; `net` gets its weights. Raises UserError when the training diverges;
-    the folder keeps the last good state and the best weights so far.
+    holds where the training stands. A finished run is not trained again; `net` gets its weights. Raises UserError when
+    the training diverges; the folder keeps the last good state and the best weights so far.
     """
     if run.is_finished:
         net.load_state_dict(run.weights())
