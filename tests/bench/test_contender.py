@@ -75,6 +75,7 @@ def test_ctrl_c_ends_parent_and_child(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
