@@ -11,7 +11,9 @@ from torch import nn
 
 from cnnlab.errors import UserError
 from cnnlab.nets import MLP, ConvNet, LeNet5, SimpleCNN
-from cnnlab.training.execution import central, find_crop, pool_before_relu, require_crop
+from cnnlab.training.execution import central, find_crop, quick_view, require_crop
+from cnnlab.training.fused import NormPoolRelu
+from cnnlab.training.state import lay_out
 
 
 def gradients(net: nn.Module, view: nn.Module, x: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
@@ -20,31 +22,55 @@ def gradients(net: nn.Module, view: nn.Module, x: torch.Tensor, y: torch.Tensor)
     return [parameter.grad.clone() for parameter in net.parameters()]
 
 
-@pytest.mark.parametrize("make", [SimpleCNN, LeNet5, lambda: ConvNet(widths=(4, 6), convs_per_block=2)])
-def test_pool_before_relu_has_the_same_values_gradients_and_statistics(make):
+@pytest.mark.parametrize("make", [LeNet5, lambda: ConvNet(widths=(4, 6), convs_per_block=2, batch_norm=False)])
+def test_pool_before_relu_has_the_same_values_and_gradients(make):
     torch.manual_seed(0)
-    net = make()
-    for module in net.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
+    net = make().eval()
     oracle = copy.deepcopy(net)
-    view = pool_before_relu(net)
+    view = quick_view(net)
     x, y = torch.randn(8, 1, 28, 28), torch.randint(0, 10, (8,))
     kinds = [type(layer).__name__ for layer in view.features]
     assert kinds[kinds.index("MaxPool2d") + 1] == "ReLU", "the view really differs"
     for ours, theirs in zip(gradients(net, view, x, y), gradients(oracle, oracle, x, y), strict=True):
         assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("signs", ["positive", "mixed"])
+@pytest.mark.parametrize("make", [SimpleCNN, lambda: ConvNet(widths=(4, 6, 8))])
+def test_fused_layers_have_the_same_values_gradients_and_statistics(make, signs, layout):
+    torch.manual_seed(0)
+    net = make().double()
+    for module in net.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5 if signs == "positive" else -1.0, 2.0)
+            nn.init.uniform_(module.bias, -1.0, 1.0)
+    lay_out(net, layout)
+    oracle = copy.deepcopy(net)
+    view = quick_view(net)
+    assert any(isinstance(module, NormPoolRelu) for module in view.modules()), "the view really differs"
+    for _ in range(3):  # running averages must move alike, too
+        x, y = torch.randn(8, 1, 28, 28).double(), torch.randint(0, 10, (8,))
+        for ours, theirs in zip(gradients(net, view, x, y), gradients(oracle, oracle, x, y), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
     for name, value in net.state_dict().items():
-        assert torch.equal(value, oracle.state_dict()[name]), f"{name}: the view's layers are the net's own"
+        torch.testing.assert_close(value, oracle.state_dict()[name], rtol=1e-12, atol=1e-12, msg=name)
+    view.eval()
+    oracle.eval()
+    torch.testing.assert_close(view(x), oracle(x), rtol=1e-12, atol=1e-12)
 
 
-def test_pool_before_relu_leaves_the_net_and_other_orders_alone():
+def test_a_view_leaves_the_net_and_other_orders_alone():
     net = SimpleCNN()
     before = [type(layer) for layer in net.features]
-    pool_before_relu(net)
+    quick_view(net)
     assert [type(layer) for layer in net.features] == before
     other = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Tanh(), nn.MaxPool2d(2), nn.ReLU())
-    assert pool_before_relu(other) is other, "only a ReLU right before a max pool may be swapped"
+    assert quick_view(other) is other, "only a ReLU right before a max pool may be swapped"
+    wide = nn.Sequential(nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(3, stride=2))
+    assert not any(isinstance(module, NormPoolRelu) for module in quick_view(wide).modules())
 
 
 def blank_border(net_input: int = 28, margin: int = 4) -> torch.Tensor:

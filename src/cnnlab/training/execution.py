@@ -11,21 +11,27 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from cnnlab.errors import UserError
+from cnnlab.training.fused import NormPoolRelu
 
 
-def pool_before_relu(net: nn.Module) -> nn.Module:
-    """A view of the net in which max pooling comes before the ReLU it follows.
+def quick_view(net: nn.Module) -> nn.Module:
+    """A view of the net that computes the same function in fewer passes over memory; measured in results/.
 
-    max and ReLU are both monotone, so they commute: the view computes the same values and the same gradients with a
-    quarter of the ReLU's work (1.05–1.11 × the speed of a SimpleCNN step on a CPU). Only neighbours in an
-    `nn.Sequential` are swapped. Layers, parameters and buffers are the net's own; only containers are copied.
+    Where neighbours in an `nn.Sequential` are batch norm, ReLU and a 2×2 max pool, one module does all three
+    (`NormPoolRelu`). Where they are ReLU and max pool alone, the pool comes first: max and ReLU are both monotone, so
+    they commute, with equal values and gradients, and the ReLU has a quarter of the work. Layers, parameters and
+    buffers are the net's own; only containers are copied.
     """
-    children = {name: child if child is None else pool_before_relu(child) for name, child in net._modules.items()}
+    children = {name: child if child is None else quick_view(child) for name, child in net._modules.items()}
     if type(net) is nn.Sequential:
         layers = list(children.values())
         for i in range(len(layers) - 1):
             if type(layers[i]) is nn.ReLU and type(layers[i + 1]) is nn.MaxPool2d:
                 layers[i], layers[i + 1] = layers[i + 1], layers[i]
+        for i in range(len(layers) - 2):
+            fused = NormPoolRelu.of(*layers[i : i + 3])
+            if fused is not None:
+                layers[i : i + 3] = fused, nn.Identity(), nn.Identity()
         children = dict(zip(children, layers, strict=True))
     if all(children[name] is net._modules[name] for name in children):
         return net

@@ -19,7 +19,7 @@ from cnnlab.data.augment import augment
 from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.data.normalise import normalise
 from cnnlab.evaluation import logits
-from cnnlab.training.execution import central, pool_before_relu, require_crop
+from cnnlab.training.execution import central, quick_view, require_crop
 from cnnlab.training.schedules import rate_factor
 from cnnlab.training.state import TrainingState, derived_seed
 
@@ -91,7 +91,7 @@ def fit(
     steps_per_epoch = count // batch_size  # the rest of an epoch's shuffled images waits for another epoch
     total_steps = max(1, round(training.epochs * steps_per_epoch))
 
-    view = pool_before_relu(state.net)
+    view = quick_view(state.net)
     crop = require_crop(state.net, data.image_shape, training.crop) if training.crop else None
     images, labels = data.train.images.to(device), data.train.labels.to(device)
     remeasured = _evenly_spaced(data.train, REMEASURED)
