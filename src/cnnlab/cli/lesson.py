@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import TrainingView, Work, notice, stop_requests
+from cnnlab.cli.terminal import Work, notice
 
 #: The nets of the lesson, in its order.
 LESSON_NETS = ("lenet5", "simple-cnn")
@@ -24,10 +24,10 @@ def command(data: str, data_root: Path | None, out: Path, as_json: bool) -> None
 
     A folder that holds some of it already is gone on with; what is finished is not done again.
     """
-    from cnnlab.cli.train import summary, write_report
+    from cnnlab.cli.train import summary, train_and_show, write_report
     from cnnlab.data import load
     from cnnlab.report.lesson_page import LessonEntry, lesson_page
-    from cnnlab.runs import execute, open_run
+    from cnnlab.runs import open_run
     from cnnlab.runs.make import make_run, reopen_run
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.whole_files import write_whole
@@ -42,19 +42,7 @@ def command(data: str, data_root: Path | None, out: Path, as_json: bool) -> None
         else:
             run, module = make_run(path, images, net=net)
         notice(f"{net} on {data}")
-        view = TrainingView()
-        with stop_requests() as requests:
-            try:
-                result = execute(
-                    run,
-                    module,
-                    images,
-                    on_step=view.step,
-                    on_epoch=view.epoch,
-                    should_stop=lambda: bool(requests),
-                )
-            finally:
-                view.close()
+        result = train_and_show(run, module, images)
         if result is None:
             notice(f"stopped; {out} keeps what is done. Go on with: cnnlab lesson --out {out}")
             raise click.exceptions.Exit(130)

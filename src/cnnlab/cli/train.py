@@ -44,7 +44,7 @@ def command(net: str, data: str | None, resume: bool, out: Path | None, as_json:
     """
     from cnnlab.data import load
     from cnnlab.nets.resolve import options_of
-    from cnnlab.runs import execute, open_run
+    from cnnlab.runs import open_run
     from cnnlab.runs.folder import require_free
     from cnnlab.runs.make import make_run, reopen_run
     from cnnlab.training.machine import keep_freed_memory
@@ -78,19 +78,7 @@ def command(net: str, data: str | None, resume: bool, out: Path | None, as_json:
         )
     _introduce(run, module)
 
-    view = TrainingView()
-    with stop_requests() as requests:
-        try:
-            result = execute(
-                run,
-                module,
-                images,
-                on_step=view.step,
-                on_epoch=view.epoch,
-                should_stop=lambda: bool(requests),
-            )
-        finally:
-            view.close()
+    result = train_and_show(run, module, images)
     if result is None:
         again = f"cnnlab train {shlex.quote(net)} --out {shlex.quote(str(run.path))} --resume"
         notice(f"stopped; {run.path} keeps the run. Go on with: {again}")
@@ -100,6 +88,20 @@ def command(net: str, data: str | None, resume: bool, out: Path | None, as_json:
         click.echo(json.dumps(result))
     else:
         click.echo(summary(result))
+
+
+def train_and_show(run: Run, module: nn.Module, images: ImageSet) -> dict[str, Any] | None:
+    """Train a run with its figures on stderr; None when the user stopped it with Ctrl-C."""
+    from cnnlab.runs import execute
+
+    view = TrainingView()
+    with stop_requests() as requests:
+        try:
+            return execute(
+                run, module, images, on_step=view.step, on_epoch=view.epoch, should_stop=lambda: bool(requests)
+            )
+        finally:
+            view.close()
 
 
 def write_report(run: Run, images: ImageSet, module: nn.Module) -> None:
