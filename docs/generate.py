@@ -72,6 +72,8 @@ def accuracy_table(record: dict[str, Any]) -> str:
         f"threads, {where['precision']}, torch {where['torch']}. Training time counts training steps alone. "
         "Made by `benchmarks/accuracy.py`.",
     ]
+    if "note" in record:
+        lines += ["", f"Note: {record['note']}."]
     return "\n".join(lines) + "\n"
 
 

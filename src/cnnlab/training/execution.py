@@ -15,7 +15,7 @@ from cnnlab.training.fused import NormPoolRelu
 
 
 def quick_view(net: nn.Module) -> nn.Module:
-    """A view of the net that computes the same function in fewer passes over memory; measured in results/.
+    """A view of the net that computes the same function in fewer passes over memory.
 
     Where neighbours in an `nn.Sequential` are batch norm, ReLU and a 2×2 max pool, one module does all three
     (`NormPoolRelu`). Where they are ReLU and max pool alone, the pool comes first: max and ReLU are both monotone, so
