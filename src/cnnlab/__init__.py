@@ -16,8 +16,10 @@ _HOMES = {
     "LeNet5": "cnnlab.nets",
     "MLP": "cnnlab.nets",
     "SimpleCNN": "cnnlab.nets",
+    "Anatomy": "cnnlab.anatomy",
     "Training": "cnnlab.config",
     "UserError": "cnnlab.errors",
+    "describe": "cnnlab.anatomy",
     "evaluate": "cnnlab.evaluation",
     "find_learning_rate": "cnnlab.training",
     "load": "cnnlab.data",
@@ -28,12 +30,14 @@ _HOMES = {
 
 __all__ = [
     "MLP",
+    "Anatomy",
     "ConvNet",
     "LeNet5",
     "SimpleCNN",
     "Training",
     "UserError",
     "__version__",
+    "describe",
     "evaluate",
     "find_learning_rate",
     "load",
@@ -43,6 +47,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from cnnlab.anatomy import Anatomy, describe
     from cnnlab.config import Training
     from cnnlab.data import load
     from cnnlab.errors import UserError

@@ -8,7 +8,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from cnnlab.errors import UserError
-from cnnlab.nets.shapes import Size, height_and_width, output_size, require_positive
+from cnnlab.formulas import output_size
+from cnnlab.nets.shapes import Size, height_and_width, require_positive
 
 Pool = Literal["max", "average", "stride", "none"]
 

@@ -7,8 +7,9 @@ from typing import Literal
 from torch import Tensor, nn
 
 from cnnlab.errors import UserError
+from cnnlab.formulas import output_size
 from cnnlab.nets.lenet_1998 import RBFOutput, ScaledTanh, Subsampling, TableConv2d, initialise_as_1998
-from cnnlab.nets.shapes import Size, height_and_width, output_size, require_positive
+from cnnlab.nets.shapes import Size, height_and_width, require_positive
 
 
 class LeNet5(nn.Module):

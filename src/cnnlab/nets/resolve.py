@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnlab.anatomy import describe
 from cnnlab.config import NetSpec
 from cnnlab.errors import UserError, nearest
 from cnnlab.nets.convnet import ConvNet
@@ -53,12 +54,14 @@ def build_net(
     num_classes: int,
     seed: int,
     own_code: str | None = None,
+    needs_logits: bool = True,
 ) -> nn.Module:
     """Make the net that `spec` names, for images of `image_shape` (C, H, W), with initial weights from `seed`.
 
     The process's random state is left as it was. own_code: the `file.py:ClassName` that the user named on the command
     line just now; a spec that names a file is only run when it is equal to it, so that no run folder can bring code
     along. A class of the user's gets those of `in_channels`, `image_size` and `num_classes` that its constructor names.
+    needs_logits: check that a class of the user's answers such images with `num_classes` logits.
 
     Raises UserError for an unknown net, an option the net does not have, a file or class that cannot be loaded, and a
     net whose forward does not turn such images into `num_classes` logits.
@@ -94,7 +97,7 @@ def build_net(
             raise
         except Exception as error:
             raise UserError(f"{spec.name}: building the net failed: {type(error).__name__}: {error}") from error
-        if is_own(spec.name):
+        if is_own(spec.name) and needs_logits:
             _require_logits(net, spec.name, image_shape, num_classes)
     return net
 
@@ -157,6 +160,7 @@ def _require_logits(net: nn.Module, name: str, image_shape: tuple[int, int, int]
         with torch.no_grad():
             logits = net(torch.zeros(2, *image_shape))
     except Exception as error:
+        describe(net, image_shape)  # says which layer
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"{name}: images of {'×'.join(map(str, image_shape))} do not fit the net: {reason}; "

@@ -1,4 +1,4 @@
-"""The output-size formula, and the refusal of an image too small for a net."""
+"""Heights and widths, and the refusal of an image too small for a net."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ Size = int | tuple[int, int]
 def height_and_width(image_size: Size) -> tuple[int, int]:
     """28 → (28, 28); (28, 32) → (28, 32)."""
     return (image_size, image_size) if isinstance(image_size, int) else image_size
-
-
-def output_size(size: int, kernel_size: int, *, stride: int = 1, padding: int = 0) -> int:
-    """⌊(H + 2p - K) / s⌋ + 1, the lesson's formula for one axis. May be ≤ 0: then the kernel does not fit."""
-    return (size + 2 * padding - kernel_size) // stride + 1
 
 
 def require_positive(size: tuple[int, int], *, net: str, layer: str, image: tuple[int, int]) -> tuple[int, int]:

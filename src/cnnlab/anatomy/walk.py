@@ -1,0 +1,387 @@
+"""One run of a net on two random images, written down call by call: what the net *executes*, not what it declares.
+
+A `TorchFunctionMode` sees every call of PyTorch that the net's own Python makes, functional ones and operators
+included, whatever the control flow; hooks tell which module a call belongs to. Calls on the way from the image are
+kept; calls on parameters alone (a masked or standardised filter) only pass on whose parameters they carry.
+"""
+
+from __future__ import annotations
+
+import copy
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from cnnlab.anatomy.misfit import Misfit, why
+from cnnlab.anatomy.signatures import bind, canonical_name, is_known
+from cnnlab.errors import UserError
+
+#: Images in the run: two, so that a net which squeezes its answers keeps the batch apart from them.
+BATCH = 2
+
+#: Calls that give back the same values in the same places: not a layer.
+_SAME_VALUES = {
+    "clone", "contiguous", "detach", "to", "type", "float", "double", "half", "bfloat16", "cpu", "cuda", "type_as",
+    "requires_grad", "alias", "positive", "data",
+}  # fmt: skip
+
+#: Calls that take shape and type from a tensor, and no values.
+_MAKES_NEW = {
+    "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones",
+    "new_empty", "new_full", "new_tensor",
+}  # fmt: skip
+
+#: Calls by which a net looks at values and may go another way because of them.
+_READS_VALUES = {
+    "bool_value", "int_value", "float_value", "index_value", "item", "tolist", "numpy", "array", "nonzero",
+    "is_nonzero", "equal", "allclose", "contains", "unique",
+}  # fmt: skip
+
+
+@dataclass
+class Call:
+    """One call of PyTorch on values that depend on the image.
+
+    function: its name without decoration (`add` for `+`, `__iadd__` and `torch.add`). module: path of the innermost
+    module it ran in. is_module: whether that is a `torch.nn` layer, so that module and call are one. inputs: indices of
+    the calls whose results it takes, -1 for the image. shapes are without the batch. arguments: by name, tensors left
+    out. parameters: by name, those it uses, itself or through calls on parameters alone. is_view: its result shares
+    memory with what it was given. flop: floating-point operations for one image by PyTorch's counter, for functions
+    that anatomy has no formula for. visit: which entry into a module it belongs to, for a module may be used twice.
+    """
+
+    function: str
+    module: str
+    module_type: str
+    is_module: bool
+    inputs: tuple[int, ...]
+    input_shapes: tuple[tuple[int, ...], ...]
+    output_shape: tuple[int, ...]
+    arguments: dict[str, Any]
+    parameters: dict[str, Tensor]
+    is_view: bool
+    element_bytes: int
+    flop: int
+    visit: int
+
+
+@dataclass
+class Trace:
+    """What one run did: its calls in order, the indices of those whose results the net returned, and remarks.
+
+    images: what it ran on, a leaf that gradients can be taken for. results: of every call the (first) tensor it made,
+    None where a later call wrote over it.
+    """
+
+    calls: list[Call]
+    outputs: tuple[int, ...]
+    notes: list[str]
+    images: Tensor
+    results: list[Tensor | None]
+
+
+def walk(
+    net: nn.Module, image_shape: tuple[int, ...], *, batch: int = BATCH, seed: int = 0, dtype: torch.dtype | None = None
+) -> Trace:
+    """Run a copy of the net in eval mode on random images (C, H, W) and write down its calls.
+
+    The net, its random state and the process's are left as they were. dtype: of images and weights, by default the
+    net's own. Raises UserError where the net cannot be copied or run, naming the layer, what came in and what it
+    wanted.
+    """
+    try:
+        with torch.no_grad():
+            net = copy.deepcopy(net)
+    except Exception as error:
+        raise UserError(
+            f"{type(net).__name__} cannot be copied ({type(error).__name__}: {error}), and anatomy looks at a copy; "
+            "expected a net that copy.deepcopy accepts: make its attributes modules, parameters or buffers"
+        ) from error
+    net.eval()
+    if dtype is not None:
+        net.to(dtype)
+    parameter = next((one for one in net.parameters() if one.is_floating_point()), torch.empty(0))
+    images = torch.randn(batch, *image_shape, generator=torch.Generator().manual_seed(seed))
+    images = images.to(parameter.device, dtype or parameter.dtype)
+    net.requires_grad_(False)
+    images.requires_grad_()  # a result that needs a gradient and was not seen before tells that the thread is lost
+
+    given = images.clone()  # a net may write over what it is given, which PyTorch forbids for a leaf
+    recorder = _Recorder(net, images, given)
+    with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []), torch.enable_grad():
+        torch.manual_seed(seed)
+        try:
+            with recorder:
+                answer = net(given)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(recorder.explain(error, image_shape)) from error
+    return recorder.finish(answer)
+
+
+def _count_flop(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:
+    """Call a function that anatomy has no formula for, and what PyTorch's flop counter says of the operators in it."""
+    from torch.utils.flop_counter import FlopCounterMode  # loads the compiler's parts: 1.5 s
+
+    with FlopCounterMode(display=False) as counter:
+        out = func(*args, **kwargs)
+    return out, counter.get_total_flops()
+
+
+class _Recorder(TorchFunctionMode):
+    def __init__(self, net: nn.Module, images: Tensor, given: Tensor) -> None:
+        super().__init__()
+        self._net = net
+        self._calls: list[Call] = []
+        self._notes: dict[str, None] = {}
+        self._images = images
+        self._kept: list[Any] = [given]  # so that no id is used twice
+        self._results: list[Tensor] = []
+        self._source: dict[int, int] = {id(given): -1}  # a tensor's id → the call that made it
+        self._parameters: dict[int, dict[str, Tensor]] = {
+            id(parameter): {name: parameter} for name, parameter in net.named_parameters()
+        }
+        self._modules: list[tuple[str, nn.Module]] = []
+        self._first_call: list[int] = []
+        self._visits: list[int] = []
+        self._entered = 0
+        self._failed: tuple[Exception, Misfit] | None = None
+        for path, module in net.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):  # takes no hooks; its answer is noticed when it is used
+                continue
+            module.register_forward_pre_hook(self._enter(path), with_kwargs=True)
+            module.register_forward_hook(self._leave, with_kwargs=True)
+
+    # What the net calls.
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = canonical_name(func)
+        given = list(_tensors([args, kwargs]))
+        sources = [self._source_of(tensor) for tensor in given]
+        inputs = tuple(dict.fromkeys(source for source in sources if source is not None))
+        if not inputs or name in _MAKES_NEW:
+            out = func(*args, **kwargs)
+            carried = self._carried(given)
+            if carried and name != "data":
+                for tensor in _tensors(out):
+                    self._kept.append(tensor)
+                    self._parameters[id(tensor)] = carried
+            return out
+        if name in _READS_VALUES:
+            self._note_reading({"bool_value": "if", "int_value": "int()", "float_value": "float()"}.get(name, name))
+        shapes = tuple(
+            tuple(tensor.shape[1:]) for tensor, source in zip(given, sources, strict=True) if source is not None
+        )
+        storages = {tensor.untyped_storage().data_ptr() for tensor in given}
+        try:
+            if is_known(name) or name in _SAME_VALUES or name in _READS_VALUES:
+                out, flop = func(*args, **kwargs), 0
+            else:
+                out, flop = _count_flop(func, args, kwargs)
+        except Exception as error:
+            if self._failed is None or self._failed[0] is not error:
+                path, module = self._modules[-1] if self._modules else ("", self._net)
+                given_all = [tuple(tensor.shape) for tensor in given]
+                arguments = bind(name, args, kwargs)
+                self._failed = error, Misfit(path, type(module).__name__, name, given_all, arguments)
+            raise
+        results = list(_tensors(out)) if name != "setitem" else [args[0]]
+        if not results or name.endswith("__get__"):
+            return out
+        if name in _SAME_VALUES:
+            for tensor in results:
+                self._keep(tensor, inputs[0])
+            return out
+        path, module = self._modules[-1] if self._modules else ("", self._net)
+        first = results[0]
+        self._calls.append(
+            Call(
+                function=name,
+                module=path,
+                module_type=type(module).__name__,
+                is_module=_is_layer(module),
+                inputs=inputs,
+                input_shapes=shapes,
+                output_shape=tuple(first.shape[1:]),
+                arguments=bind(name, args, kwargs),
+                parameters=self._carried(given),
+                is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
+                element_bytes=first.element_size(),
+                flop=flop // len(self._images),
+                visit=self._visits[-1] if self._visits else 0,
+            )
+        )
+        self._results.append(first)
+        for tensor in results:
+            self._keep(tensor, len(self._calls) - 1)
+        return out
+
+    def _source_of(self, tensor: Tensor) -> int | None:
+        """The call that made a tensor, -1 for the image, None for one that does not depend on the image."""
+        if id(tensor) in self._source:
+            return self._source[id(tensor)]
+        with torch._C.DisableTorchFunction():
+            is_lost = tensor.requires_grad and id(tensor) not in self._parameters
+        if not is_lost:
+            return None
+        path, module = self._modules[-1] if self._modules else ("", self._net)
+        self._add_opaque(path, type(module).__name__, (len(self._calls) - 1,), [tensor])
+        return self._source[id(tensor)]
+
+    def _keep(self, tensor: Tensor, call: int) -> None:
+        self._kept.append(tensor)
+        self._source[id(tensor)] = call
+
+    def _carried(self, tensors: list[Tensor]) -> dict[str, Tensor]:
+        """The parameters among tensors that do not depend on the image, and those that they were made from."""
+        carried: dict[str, Tensor] = {}
+        for tensor in tensors:
+            carried |= self._parameters.get(id(tensor), {})
+        return carried
+
+    def _note_reading(self, name: str) -> None:
+        where = ""
+        for frame in reversed(traceback.extract_stack()):
+            inside = Path(frame.filename).parts
+            if "torch" not in inside and not (inside[-2:-1] == ("anatomy",) and "cnnlab" in inside):
+                where = f" at {Path(frame.filename).name}:{frame.lineno}"
+                break
+        self._notes[
+            f"the net looks at values ({name}{where}), so what it does may depend on the image: the layers below are "
+            "what it did with random images"
+        ] = None
+
+    # Which module it is in.
+
+    def _enter(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, _args: Any, _kwargs: Any) -> None:
+            self._modules.append((path, module))
+            self._first_call.append(len(self._calls))
+            self._entered += 1
+            self._visits.append(self._entered)
+
+        return hook
+
+    def _leave(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        path, _ = self._modules[-1]
+        first = self._first_call.pop()
+        self._look_back(path, module, first, args, kwargs, output)
+        self._modules.pop()
+        self._visits.pop()
+
+    def _look_back(self, path: str, module: nn.Module, first: int, args: Any, kwargs: Any, output: Any) -> None:
+        """After a module: what it did behind the recorder's back becomes one call."""
+        with torch._C.DisableTorchFunction():
+            results = list(_tensors(output))
+            given = list(_tensors([args, kwargs]))
+            inputs = tuple(dict.fromkeys(self._source[id(tensor)] for tensor in given if id(tensor) in self._source))
+            lost = [tensor for tensor in results if id(tensor) not in self._source]
+            if not inputs or not results:
+                return
+            if lost:  # a script, a custom function: what went in and what came out is all that can be seen
+                del self._calls[first:], self._results[first:]
+                self._add_opaque(path, type(module).__name__, inputs, results, given=given, parameters=module)
+            elif len(self._calls) == first and _is_layer(
+                module
+            ):  # it calls nothing: nn.Identity, dropout of some kinds
+                self._add_opaque(path, type(module).__name__, inputs, results, given=given, function="identity")
+
+    def _add_opaque(
+        self,
+        path: str,
+        module_type: str,
+        inputs: tuple[int, ...],
+        results: list[Tensor],
+        *,
+        given: list[Tensor] | None = None,
+        parameters: nn.Module | None = None,
+        function: str = "opaque",
+    ) -> None:
+        if function == "opaque":
+            self._notes[
+                f"{path or 'the net'} ({module_type}): a custom function or script whose inside cannot be seen; its "
+                "shapes and parameters are right, its receptive field is taken as the whole image, and multiply-adds "
+                "are not counted"
+            ] = None
+        given = given or []
+        names: dict[str, Tensor] = {} if parameters is None else dict(parameters.named_parameters(prefix=path))
+        storages = {tensor.untyped_storage().data_ptr() for tensor in given}
+        first = results[0]
+        self._calls.append(
+            Call(
+                function=function,
+                module=path,
+                module_type=module_type,
+                is_module=True,
+                inputs=inputs,
+                input_shapes=tuple(tuple(tensor.shape[1:]) for tensor in given if id(tensor) in self._source),
+                output_shape=tuple(first.shape[1:]),
+                arguments={},
+                parameters=names,
+                is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
+                element_bytes=first.element_size(),
+                flop=0,
+                visit=self._visits[-1] if self._visits else 0,
+            )
+        )
+        self._results.append(first)
+        for tensor in results:
+            self._keep(tensor, len(self._calls) - 1)
+
+    # The end.
+
+    def explain(self, error: Exception, image_shape: tuple[int, ...]) -> str:
+        misfit = self._failed[1] if self._failed is not None else None
+        return why(type(self._net).__name__, image_shape, error, misfit)
+
+    def finish(self, answer: Any) -> Trace:
+        outputs = tuple(
+            dict.fromkeys(self._source[id(tensor)] for tensor in _tensors(answer) if id(tensor) in self._source)
+        )
+        made_by = {id(tensor): i for i, tensor in enumerate(self._results)}
+        kept = [tensor if made_by[id(tensor)] == i else None for i, tensor in enumerate(self._results)]
+        return Trace(self._calls, outputs, list(self._notes), self._images, kept)
+
+
+def _is_layer(module: nn.Module) -> bool:
+    """Whether a module is one of PyTorch's own layers, which a reader knows by its name."""
+    return type(module).__module__.startswith(("torch.nn.modules", "torch.ao.nn")) and not any(
+        True for child in module.children() if not isinstance(module, nn.MultiheadAttention)
+    )
+
+
+def name_calls(calls: list[Call]) -> list[tuple[str, str]]:
+    """A name and a type for every call: path and class for a layer of PyTorch's, else the function behind the path.
+
+    Where a layer makes several calls, the last stands for the layer; a name that comes again gets _1, _2, …
+    """
+    last_of_layer = {call.visit: i for i, call in enumerate(calls) if call.is_module}
+    named, seen = [], Counter()
+    for i, call in enumerate(calls):
+        is_the_layer = call.is_module and call.module != "" and last_of_layer[call.visit] == i
+        name = call.module if is_the_layer else ".".join(part for part in (call.module, call.function) if part)
+        seen[name] += 1
+        unique = name if seen[name] == 1 else f"{name}_{seen[name] - 1}"
+        named.append((unique, call.module_type if is_the_layer else call.function))
+    return named
+
+
+def _tensors(nested: Any) -> Iterator[Tensor]:
+    """Every tensor in nested lists, tuples and dicts."""
+    if isinstance(nested, Tensor):
+        yield nested
+    elif isinstance(nested, dict):
+        for value in nested.values():
+            yield from _tensors(value)
+    elif isinstance(nested, list | tuple):
+        for value in nested:
+            yield from _tensors(value)
