@@ -27,9 +27,10 @@ def test_command_reference_is_what_help_says(generate):
     assert (ROOT / "docs" / "commands.md").read_text() == generate.commands(), "run docs/generate.py"
 
 
-def test_readme_tables_are_the_records(generate):
-    text = (ROOT / "README.md").read_text()
-    assert generate.readme(text) == text, "run docs/generate.py"
+def test_tables_are_the_records(generate):
+    for page in generate.BLOCKS:
+        text = (ROOT / page).read_text()
+        assert generate.filled(page, text) == text, f"{page}: run docs/generate.py"
 
 
 def test_every_command_net_and_recipe_is_in_the_docs():

@@ -6,9 +6,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from cnnlab.cli import options, train
+from cnnlab.cli import cnnlab, options, train
 from cnnlab.report.again import command, settings
 from cnnlab.runs.make import make_run
 
@@ -43,7 +44,8 @@ def test_the_command_makes_the_same_run(case: dict[str, Any], digits: Any, tmp_p
     run, net = make_run(tmp_path / "first", digits.data, **case)
     program, verb, *words = shlex.split(command(run.config, digits.data, net))
     assert (program, verb) == ("cnnlab", "train")
-    values = train.command.make_context("train", words).params
+    parent = click.Context(cnnlab, **cnnlab.context_settings)
+    values = train.command.make_context("train", words, parent=parent).params
     assert values["data"] == "mnist-5k"
     again, _ = make_run(
         tmp_path / "again",

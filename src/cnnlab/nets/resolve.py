@@ -152,6 +152,15 @@ def _load_class(name: str) -> Callable[..., nn.Module]:
     return found
 
 
+def _reason(net: nn.Module, image_shape: tuple[int, int, int], error: Exception) -> str:
+    """Why a net fails on blank images: the layer, what came in and what it wanted, where anatomy can tell."""
+    try:
+        describe(net, image_shape)
+    except UserError as misfit:
+        return str(misfit).partition(": ")[2]
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 def _require_logits(net: nn.Module, name: str, image_shape: tuple[int, int, int], num_classes: int) -> None:
     """Run two blank images through a user's net, so that a misfit is said before the training starts."""
     was_training = net.training
@@ -160,11 +169,10 @@ def _require_logits(net: nn.Module, name: str, image_shape: tuple[int, int, int]
         with torch.no_grad():
             logits = net(torch.zeros(2, *image_shape))
     except Exception as error:
-        describe(net, image_shape)  # says which layer
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = _reason(net, image_shape, error)
         raise UserError(
             f"{name}: images of {'×'.join(map(str, image_shape))} do not fit the net: {reason}; "
-            "let its constructor take in_channels, image_size and num_classes, or change its layers"
+            "or let its constructor take in_channels, image_size and num_classes, and use them"
         ) from error
     finally:
         net.train(was_training)

@@ -27,8 +27,10 @@ class _Row:
     link: str
 
 
-def lesson_page(entries: Sequence[LessonEntry]) -> str:
+def lesson_page(entries: Sequence[LessonEntry], *, anatomy: str | None = None) -> str:
     """The page that leads to the runs of a lesson, in the order given.
+
+    anatomy: link to the page on shapes and receptive fields, where there is one.
 
     Raises UserError when a run is not finished.
     """
@@ -37,5 +39,6 @@ def lesson_page(entries: Sequence[LessonEntry]) -> str:
     return render(
         "lesson.html",
         rows=rows,
+        anatomy=anatomy,
         data_names=list(dict.fromkeys(row.config.data.name for row in rows)),
     )

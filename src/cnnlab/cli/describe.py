@@ -1,0 +1,342 @@
+"""`cnnlab describe`."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnlab.cli import options
+from cnnlab.cli.terminal import notice
+from cnnlab.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cnnlab.anatomy import Anatomy, Layer
+    from cnnlab.anatomy.verify import FieldCheck
+    from cnnlab.anatomy.window import WindowAxis
+
+#: Words in NET's place that open the sandbox: one window on one image, no net.
+WINDOWS = ("conv", "pool")
+
+
+class Sides(click.ParamType):
+    """Whole numbers joined by x, as in 1x28x28 or 3x5."""
+
+    name = "NxN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """`"1x28x28"` → (1, 28, 28)."""
+        if not re.fullmatch(r"\d+([x×]\d+)*", str(value)):
+            self.fail(f"got {value!r}; expected whole numbers joined by x, such as 28x28")
+        return tuple(int(side) for side in re.split("[x×]", str(value)))
+
+
+@click.command("describe")
+@click.argument("net")
+@click.option(
+    "--input", "shape", type=Sides(), default="1x28x28", show_default=True, help="C×H×W, or H×W for one channel."
+)
+@click.option("--classes", type=click.IntRange(1), default=10, show_default=True, help="Outputs of the last layer.")
+@click.option("--verify", is_flag=True, help="Check the receptive fields by gradients of sampled units.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a diagram of the net.")
+@click.option("--dot", type=click.Path(path_type=Path, dir_okay=False), help="Write the graph for Graphviz.")
+@click.option("--kernel", type=Sides(), help="conv, pool: side of the window, or H×W.")
+@click.option("--stride", type=Sides(), help="conv, pool. [default: 1 for conv, the kernel for pool]")
+@click.option("--padding", type=Sides(), help="conv, pool: on either side. [default: 0]")
+@click.option("--dilation", type=Sides(), help="conv, pool. [default: 1]")
+@options.net_options
+@options.as_json
+def command(
+    net: str,
+    shape: tuple[int, ...],
+    classes: int,
+    verify: bool,
+    svg: Path | None,
+    dot: Path | None,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Take NET apart: every layer's shape, parameters, multiply-adds and receptive field, with the arithmetic.
+
+    The net runs once on random images; what it executes is what is listed, functions that its code calls included.
+    No data set is needed and nothing is trained.
+
+    With `conv` or `pool` in NET's place: one window on one image, its output size and the pixels it leaves unused, as
+    in `cnnlab describe conv --input 28x28 --kernel 5 --stride 2 --padding 1`.
+    """
+    window = {name: values.pop(name) for name in ("kernel", "stride", "padding", "dilation")}
+    if net in WINDOWS:
+        _sandbox(net, shape, window, as_json)
+        return
+    for name, value in window.items():
+        if value is not None:
+            raise UserError(f"--{name} describes one window: use it with `describe conv` or `describe pool`, got {net}")
+    if len(shape) == 2:
+        shape = (1, *shape)
+    if len(shape) != 3 or min(shape) < 1:
+        raise UserError(f"--input: got {'x'.join(map(str, shape))}; expected CxHxW or HxW, such as 3x32x32")
+    _describe(net, (shape[0], shape[1], shape[2]), classes, verify, svg, dot, as_json, values)
+
+
+def _describe(
+    net: str,
+    shape: tuple[int, int, int],
+    classes: int,
+    verify: bool,
+    svg: Path | None,
+    dot: Path | None,
+    as_json: bool,
+    values: dict[str, Any],
+) -> None:
+    from cnnlab.anatomy import describe
+    from cnnlab.anatomy.verify import verify_fields
+    from cnnlab.config import NetSpec
+    from cnnlab.nets import build_net
+    from cnnlab.whole_files import write_whole
+
+    spec = NetSpec(name=net, options=options.net_changes(values, net))
+    module = build_net(spec, image_shape=shape, num_classes=classes, seed=0, own_code=net, needs_logits=False)
+    anatomy = describe(module, shape)
+    if svg is not None:
+        from cnnlab.report.net_diagram import net_diagram
+
+        write_whole(svg, net_diagram(anatomy).encode())
+        notice(f"wrote {svg}")
+    if dot is not None:
+        from cnnlab.report.net_dot import net_dot
+
+        write_whole(dot, net_dot(anatomy).encode())
+        notice(f"wrote {dot}")
+    checks = verify_fields(module, shape) if verify else None
+    if as_json:
+        found = {} if checks is None else {"verified": [asdict(check) for check in checks]}
+        click.echo(json.dumps(anatomy.to_json() | found))
+    else:
+        _print(net, anatomy, checks)
+
+
+def _print(net: str, anatomy: Anatomy, checks: list[FieldCheck] | None) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from cnnlab.anatomy.arithmetic import CONVENTION
+    from cnnlab.anatomy.describe import field_text
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=200)  # a file or a pipe: nothing is cut
+    is_wide = console.width >= 116
+    console.print(
+        f"[bold]{escape(net)}[/] on {_by(anatomy.input)}: {anatomy.parameters:,} parameters, "
+        f"{anatomy.macs:,} multiply-adds and {_memory(anatomy)} of activations for one image\n"
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("layer", overflow="fold")
+    table.add_column("type")
+    for head in ("output", "parameters", "multiply-adds", "field"):
+        table.add_column(head, justify="right", no_wrap=True)
+    if is_wide:
+        for head in ("jump", "start", "dense instead"):
+            table.add_column(head, justify="right", no_wrap=True, style="dim")
+    for layer in anatomy.layers:
+        cells = [
+            escape(layer.name),
+            escape(layer.type),
+            _by(layer.output_shape) or "1",
+            _count(layer.parameters),
+            _count(layer.macs),
+            field_text(layer.receptive_field),
+        ]
+        if is_wide:
+            dense = _count(layer.dense_equivalent_parameters) if layer.macs else ""
+            cells += [_per_axis(layer.receptive_field.jump), _per_axis(layer.receptive_field.start), dense]
+        table.add_row(*cells)
+    console.print(table)
+    _print_arithmetic(console, anatomy)
+    legend = {
+        "field": "pixels of the image that a unit sees (≤: some units see fewer)",
+        "jump": "pixels from one unit's field to its neighbour's",
+        "start": "where the first unit's field begins; negative: in the padding",
+        "dense instead": "parameters of one dense layer between the same two shapes",
+        "multiply-adds": CONVENTION,
+    }
+    console.print()
+    for word, says in legend.items():
+        if is_wide or word not in ("jump", "start", "dense instead"):
+            console.print(f"[dim]{word}: {says}[/]")
+    for note in _notes(anatomy):
+        console.print(f"[yellow]note[/] {escape(note)}")
+    if checks is not None:
+        _print_checks(console, checks)
+
+
+def _print_arithmetic(console: Console, anatomy: Anatomy) -> None:
+    from rich.markup import escape
+
+    lines = [(layer, _arithmetic(layer)) for layer in anatomy.layers]
+    lines = [(layer, text) for layer, text in lines if text]
+    if not lines:
+        return
+    console.print("\n[bold]how the numbers come about[/]")
+    for layer, text in lines:
+        console.print(f"{escape(layer.name)}  [dim]{escape(text)}[/]", soft_wrap=False)
+
+
+def _arithmetic(layer: Layer) -> str:
+    parts = [f"size {' and '.join(layer.size_arithmetic)}"] if layer.size_arithmetic else []
+    if layer.field_arithmetic:
+        parts.append(f"field {' and '.join(layer.field_arithmetic)}")
+    if layer.parameters_arithmetic:
+        parts.append(f"parameters {layer.parameters_arithmetic}")
+    if layer.shared:
+        parts.append(f"parameters shared with {', '.join(layer.shared)}")
+    if layer.macs_arithmetic:
+        parts.append(f"multiply-adds {layer.macs_arithmetic}")
+    return "; ".join(parts)
+
+
+def _notes(anatomy: Anatomy) -> list[str]:
+    notes = list(anatomy.notes)
+    if anatomy.unused_parameters:
+        notes.append(f"parameters that no layer uses: {', '.join(anatomy.unused_parameters)}")
+    return notes
+
+
+def _print_checks(console: Console, checks: list[FieldCheck]) -> None:
+    from rich.markup import escape
+
+    units = sum(len(check.units) for check in checks)
+    filled = sum(check.is_filled for check in checks)
+    console.print(
+        f"\n[bold]fields against gradients[/]: in {filled} of {len(checks)} layers the gradients of sampled units "
+        f"({units} in all) reach the very pixels computed"
+    )
+    for check in checks:
+        if check.outside:
+            console.print(f"[red]wrong[/] {escape(check.layer)}: {check.outside} pixels reached outside the field")
+        elif not check.is_filled:
+            console.print(
+                f"{escape(check.layer)}: {check.reached:,} of {check.pixels:,} pixels reached, none outside "
+                "[dim](ReLU, max or a closed gate never chose the rest in the images tried, or the field is an upper "
+                "bound)[/]"
+            )
+
+
+def _sandbox(kind: str, shape: tuple[int, ...], window: dict[str, Any], as_json: bool) -> None:
+    from cnnlab.anatomy.window import window_axis
+
+    if window["kernel"] is None:
+        raise UserError(f"describe {kind}: --kernel is missing; expected the side of the window, such as --kernel 3")
+    height, width = shape[-2:] if len(shape) > 1 else (shape[0], shape[0])
+    kernel = _pair("kernel", window["kernel"], least=1)
+    stride = _pair("stride", window["stride"] or (kernel if kind == "pool" else (1,)), least=1)
+    padding = _pair("padding", window["padding"] or (0,), least=0)
+    dilation = _pair("dilation", window["dilation"] or (1,), least=1)
+    if kind == "pool" and any(2 * p > K for p, K in zip(padding, kernel, strict=True)):
+        raise UserError(f"--padding: got {_by(padding)} for a pool of {_by(kernel)}; expected at most half the kernel")
+    rows, columns = (
+        window_axis(side, K, stride=s, padding=p, dilation=d)
+        for side, K, s, p, d in zip((height, width), kernel, stride, padding, dilation, strict=True)
+    )
+    if as_json:
+        document = {
+            "input": [height, width],
+            "output": [rows.output, columns.output],
+            "arithmetic": [rows.arithmetic, columns.arithmetic],
+            "unused_rows": list(rows.unused),
+            "unused_columns": list(columns.unused),
+            "rows": asdict(rows),
+            "columns": asdict(columns),
+        }
+        click.echo(json.dumps(document))
+        return
+    sliding = f"stride {_by(stride, alone=True)}, padding {_by(padding, alone=True)}"
+    if dilation != (1, 1):
+        sliding += f", dilation {_by(dilation, alone=True)}"
+    click.echo(f"{kind} {_by(kernel)}, {sliding}, on {height}×{width}: output {rows.output}×{columns.output}\n")
+    if rows == columns:
+        _print_axis("rows and columns", rows)
+    else:
+        _print_axis("rows", rows)
+        click.echo()
+        _print_axis("columns", columns)
+
+
+def _print_axis(name: str, axis: WindowAxis) -> None:
+    click.echo(f"{name}: {axis.arithmetic}")
+    last = axis.first_pixels[-1]
+    before, behind = axis.padding_read
+    reads = [f"{count} px of padding {where}" for count, where in ((before, "before"), (behind, "behind")) if count]
+    read = " and ".join(reads) or "no padding"
+    click.echo(f"the last window covers pixels {last} … {last + axis.reach - 1} of 0 … {axis.size - 1}; {read} is read")
+    if axis.unused:
+        click.echo(f"pixels that no window reads: {_ranges(axis.unused)} ({len(axis.unused)} of {axis.size})")
+    else:
+        click.echo("every pixel is read")
+    if axis.size + 2 * axis.padding <= 64:
+        click.echo()
+        for line in _drawing(axis):
+            click.echo(line)
+
+
+def _drawing(axis: WindowAxis) -> list[str]:
+    """The windows under the pixels: · padding, █ read, ░ leapt over, ^ a pixel that no window reads."""
+    shown = axis.first_pixels if axis.output <= 6 else (*axis.first_pixels[:3], None, *axis.first_pixels[-2:])
+    label = len(f"window {axis.output - 1}")
+    numbers = "".join(str(pixel % 10) for pixel in range(axis.size))
+    lines = ["pixel".ljust(label) + "  " + "·" * axis.padding + numbers + "·" * axis.padding]
+    for first in shown:
+        if first is None:
+            lines.append("…".rjust(label))
+            continue
+        number = axis.first_pixels.index(first)
+        taps = ("░" * (axis.dilation - 1)).join("█" * axis.kernel_size)
+        lines.append(f"window {number}".ljust(label) + "  " + " " * (first + axis.padding) + taps)
+    if axis.unused:
+        marks = "".join("^" if pixel in axis.unused else " " for pixel in range(axis.size))
+        lines.append("unread".ljust(label) + "  " + " " * axis.padding + marks.rstrip())
+    return lines
+
+
+def _pair(name: str, sides: tuple[int, ...], *, least: int) -> tuple[int, int]:
+    if len(sides) > 2 or min(sides) < least:
+        raise UserError(f"--{name}: got {_by(sides)}; expected one number of at least {least}, or HxW")
+    return sides[0], sides[-1]
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """(1, 2, 3, 7) → "1–3, 7"."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}–{part[-1]}" for part in parts)
+
+
+def _by(shape: tuple[int, ...], *, alone: bool = False) -> str:
+    """(6, 28, 28) → "6×28×28"; alone: equal sides as one number."""
+    return str(shape[0]) if alone and len(set(shape)) == 1 else "×".join(map(str, shape))
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else "–"
+
+
+def _per_axis(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(_per_axis(part) for part in value)
+    return "varies" if value is None else str(value)
+
+
+def _memory(anatomy: Anatomy) -> str:
+    total = sum(layer.activation_bytes for layer in anatomy.layers)
+    return f"{total / 1e6:.1f} MB" if total >= 1e6 else f"{total / 1e3:.1f} kB"
