@@ -116,3 +116,31 @@ def stop_requests() -> Generator[list[bool]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+class ExperimentView:
+    """A bar over all runs of an experiment, with the time left."""
+
+    def __init__(self, runs: int) -> None:
+        self.shares: dict[Any, float] = {}
+        self.bar = Progress(
+            TextColumn("{task.fields[done]} of {task.fields[runs]} runs"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(),
+            console=stderr,
+            transient=True,
+            disable=not stderr.is_terminal or runs == 0,
+        )
+        self.bar.start()
+        self.task = self.bar.add_task("runs", total=runs, runs=runs, done=0)
+
+    def progress(self, run: Any, share: float) -> None:
+        """Say that a share (0–1) of a run is done."""
+        self.shares[run] = share
+        done = sum(one >= 1 for one in self.shares.values())
+        self.bar.update(self.task, completed=sum(self.shares.values()), done=done)
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        self.bar.stop()

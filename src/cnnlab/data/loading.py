@@ -14,6 +14,7 @@ from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
 from cnnlab.data.known import KNOWN, VALIDATION, KnownSet
 from cnnlab.data.npz import load_npz
 from cnnlab.data.places import Found, cached_set, search
+from cnnlab.data.views import split_name, view
 from cnnlab.errors import UserError, nearest
 
 
@@ -28,7 +29,8 @@ def load(
 ) -> ImageSet:
     """Load a data set by its name.
 
-    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH` or `npz:FILE`.
+    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH` or `npz:FILE`; behind it `@N` for N training
+    images, `+shuffled-labels`, `+permuted-pixels`: see `cnnlab.data.views`.
     root: where the user keeps data sets in PyTorch's layout (ROOT/MNIST/raw/…); else $CNNLAB_DATA.
     cache: where fetched files and decoded images are kept; else $CNNLAB_CACHE, else the user's cache folder.
     fetch: whether a set that is not on this machine is brought from its mirrors.
@@ -37,6 +39,12 @@ def load(
     Returns three splits of uint8 images (N, C, H, W) on the CPU.
     Raises UserError for an unknown name and for anything missing, unreadable or wrong.
     """
+    _, _, path = name.partition(":")
+    if not (path and Path(path).exists()):  # a path may hold any sign
+        base, count, changes = split_name(name)
+        if base != name:
+            whole = load(base, root=root, cache=cache, fetch=fetch, image_size=image_size, progress=progress)
+            return view(whole, count, changes)
     kind, colon, path = name.partition(":")
     if colon and kind == "folder":
         return load_folder(path, cache=cache, image_size=image_size, progress=progress)

@@ -28,11 +28,31 @@ def make_run(
     changes: dict[str, Any] | None = None,
     seed: int = 0,
 ) -> tuple[Run, nn.Module]:
-    """Make the folder of a new run and its net with its initial weights.
+    """Make the folder of a new run and its net with its initial weights; arguments as for `plan_run`.
+
+    Nothing is written before everything has been checked. Raises UserError.
+    """
+    config, module = plan_run(
+        data, net=net, net_options=net_options, recipe_name=recipe_name, epochs=epochs, changes=changes, seed=seed
+    )
+    return create_run(path, config), module
+
+
+def plan_run(
+    data: ImageSet,
+    *,
+    net: str,
+    net_options: dict[str, Scalar | tuple[int, ...]] | None = None,
+    recipe_name: str = "fast",
+    epochs: float | None = None,
+    changes: dict[str, Any] | None = None,
+    seed: int = 0,
+) -> tuple[RunConfig, nn.Module]:
+    """All that decides a run, checked, and its net with its initial weights; nothing is written.
 
     net: a registered name or the user's `file.py:ClassName`, whose code is run. net_options: on top of what the recipe
-    changes in the net. changes: values for fields of `Training` or `Augmentation`, on top of the recipe's. Nothing is
-    written before everything has been checked. Raises UserError.
+    changes in the net. changes: values for fields of `Training` or `Augmentation`, on top of the recipe's. Raises
+    UserError.
     """
     chosen = find_recipe(recipe_name)
     takes = options_of(net)
@@ -51,7 +71,7 @@ def make_run(
         "training": training,
         "seed": seed,
     }
-    return create_run(path, checked(RunConfig, values, "options")), module
+    return checked(RunConfig, values, "options"), module
 
 
 def reopen_run(

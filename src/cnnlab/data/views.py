@@ -1,0 +1,118 @@
+"""Views of a data set that experiments need: fewer training images, labels without meaning, pixels out of place.
+
+They are part of a set's name, so that a run which was trained on one finds it again: `mnist@1000`, the first 1,000
+training images of a fixed stratified order; `mnist+shuffled-labels`; `mnist+permuted-pixels`; or all of it together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from cnnlab.data.imageset import ImageSet, Split, image_set
+from cnnlab.data.splits import shuffle_keys
+from cnnlab.errors import UserError, nearest
+
+_SUFFIX = re.compile(r"^(?P<base>.+?)(?:@(?P<count>\d+))?(?P<changes>(?:\+[a-z-]+)*)$")
+
+
+def split_name(name: str) -> tuple[str, int | None, tuple[str, ...]]:
+    """`mnist@1000+shuffled-labels` → (`mnist`, 1000, (`shuffled-labels`,)). Raises UserError for an unknown change."""
+    found = _SUFFIX.match(name)
+    assert found is not None  # the pattern takes any text
+    changes = tuple(found["changes"].split("+")[1:])
+    for change in changes:
+        if change not in CHANGES:
+            raise UserError(f"{name}: unknown change {change}; {nearest(change, CHANGES)}")
+    return found["base"], int(found["count"]) if found["count"] else None, changes
+
+
+def view(data: ImageSet, count: int | None, changes: tuple[str, ...]) -> ImageSet:
+    """The set with its first `count` training images in a fixed stratified order, then changed.
+
+    A smaller count's images are among a larger one's. Validation and test keep all their images. Raises UserError for a
+    count of 0 or more than there are.
+    """
+    if count is not None:
+        data = _fewer(data, count)
+    for change in changes:
+        data = CHANGES[change](data)
+    return data
+
+
+def _fewer(data: ImageSet, count: int) -> ImageSet:
+    if not 1 <= count <= len(data.train):
+        raise UserError(
+            f"{data.name}@{count}: the set has {len(data.train):,} training images; expected 1 to as many: "
+            "choose another number"
+        )
+    order = _stratified_order(data.train.labels.numpy())[:count]
+    train = Split(data.train.images[order], data.train.labels[order])
+    return _changed(data, f"@{count}", train=train, says=f"{count:,} of its {len(data.train):,} training images")
+
+
+def _shuffled_labels(data: ImageSet) -> ImageSet:
+    order = torch.from_numpy(np.argsort(shuffle_keys(len(data.train), seed=1), kind="stable"))
+    train = Split(data.train.images, data.train.labels[order])
+    return _changed(data, "+shuffled-labels", train=train, says="training labels dealt out anew, at random")
+
+
+def _permuted_pixels(data: ImageSet) -> ImageSet:
+    _, height, width = data.image_shape
+    order = torch.from_numpy(np.argsort(shuffle_keys(height * width, seed=2), kind="stable"))
+
+    def permuted(split: Split) -> Split:
+        pixels = split.images.flatten(2)[:, :, order]
+        return Split(pixels.reshape(split.images.shape), split.labels)
+
+    return _changed(
+        data,
+        "+permuted-pixels",
+        train=permuted(data.train),
+        validation=permuted(data.validation),
+        test=permuted(data.test),
+        says="the pixels of every image in one and the same random order",
+    )
+
+
+#: What can be done to a set, by the word that stands behind its name.
+CHANGES: dict[str, Callable[[ImageSet], ImageSet]] = {
+    "shuffled-labels": _shuffled_labels,
+    "permuted-pixels": _permuted_pixels,
+}
+
+
+def _changed(
+    data: ImageSet,
+    suffix: str,
+    *,
+    train: Split,
+    says: str,
+    validation: Split | None = None,
+    test: Split | None = None,
+) -> ImageSet:
+    return image_set(
+        data.name + suffix,
+        classes=data.classes,
+        train=train,
+        validation=validation or data.validation,
+        test=test or data.test,
+        source=data.source,
+        split_note=f"{data.split_note}; of these: {says}",
+        preparation=data.preparation,
+        notes=(*data.notes, f"{data.name}{suffix}: {says}"),
+    )
+
+
+def _stratified_order(labels: np.ndarray) -> np.ndarray:
+    """All indices in an order of which every beginning holds the classes in nearly the same proportions."""
+    keys = shuffle_keys(len(labels), seed=0)
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        mine = mine[np.argsort(keys[mine], kind="stable")]
+        place[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+    return np.lexsort((keys, place))

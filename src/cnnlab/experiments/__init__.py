@@ -1,0 +1,1 @@
+"""Variants of a training compared on matched seeds."""

@@ -1,0 +1,223 @@
+"""Variants × seeds: trained, found again, compared on matched seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cnnlab.config import RunConfig
+from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import UserError
+from cnnlab.experiments.engines import Engine
+from cnnlab.experiments.job import Job
+from cnnlab.experiments.make_job import make_job
+from cnnlab.experiments.plan import Plan
+from cnnlab.experiments.statistics import Difference, Spread, Verdict, holm, paired_difference, spread, verdict
+from cnnlab.experiments.variants import Variant
+from cnnlab.nets.resolve import is_own
+from cnnlab.runs import Run, open_run
+from cnnlab.training.loop import Epoch
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A variant and the plan that it makes of the baseline's."""
+
+    variant: Variant
+    plan: Plan
+    configs: tuple[RunConfig, ...]  # one a seed, in the seeds' order
+
+
+@dataclass(frozen=True)
+class VariantFigures:
+    """A variant's finished runs, in the seeds' order, and what they came to.
+
+    test, validation: accuracies (0–1) of each run's best epoch. gap: training accuracy, re-measured in eval mode, less
+    validation accuracy, both after the last epoch. difference: of test accuracy to the baseline's, paired by seed, with
+    `adjusted_p` corrected for all comparisons made here (Holm) and the verdict; None for the baseline.
+    """
+
+    variant: Variant
+    plan: Plan
+    runs: tuple[Run, ...]
+    test: tuple[float, ...]
+    validation: tuple[float, ...]
+    gap: tuple[float, ...]
+    train_time_s: tuple[float, ...]
+    parameters: int
+    difference: Difference | None = None
+    adjusted_p: float | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def test_spread(self) -> Spread:
+        """Of test accuracy over seeds."""
+        return spread(self.test)
+
+    @property
+    def curves(self) -> tuple[tuple[Epoch, ...], ...]:
+        """The epochs of every run."""
+        return tuple(tuple(run.epochs()) for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A baseline and its variants on the same seeds. test_images: how many each accuracy was measured on."""
+
+    seeds: tuple[int, ...]
+    test_images: int
+    variants: tuple[VariantFigures, ...]
+
+    @property
+    def baseline(self) -> VariantFigures:
+        """What the others are compared with: the first."""
+        return self.variants[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison as plain values: the document of `cnnlab compare --json`."""
+        return {
+            "baseline": self.baseline.variant.name,
+            "seeds": list(self.seeds),
+            "test_images": self.test_images,
+            "variants": [_figures_json(figures) for figures in self.variants],
+        }
+
+
+def contestants(
+    base: Plan, variants: Sequence[Variant], seeds: Sequence[int], load: Callable[[str], ImageSet]
+) -> list[Contestant]:
+    """Every variant's plan and its runs' configs, checked before anything is trained.
+
+    load: gives the images of a data set's name. Raises UserError for a variant that changes nothing here, for two that
+    come to the same, for a variant whose images are not tested on the baseline's test images, and as `plan_run` does.
+    """
+    found: list[Contestant] = []
+    hashes: dict[str, str] = {}
+    for variant in variants:
+        plan = variant.change(base)
+        data = load(plan.data)
+        first, net = plan.meet(data, seeds[0])
+        configs = tuple(first.model_copy(update={"seed": seed}) for seed in seeds)
+        same = _training_of(first, net)
+        if same in hashes:
+            raise UserError(
+                f"variant {variant.name} is the same training as {hashes[same]} here (recipe {plan.recipe}, "
+                f"{plan.net.name}); expected variants that differ: leave one out, or choose another --recipe"
+            )
+        hashes[same] = variant.name
+        found.append(Contestant(variant, plan, configs))
+    return found
+
+
+def prepare(found: Sequence[Contestant], folder: Path, *, data_root: str | None) -> dict[str, list[Job]]:
+    """Variant name → its jobs in the seeds' order; folders of runs that are there already are found again."""
+    return {
+        one.variant.name: [
+            make_job(
+                folder,
+                config,
+                data_root=data_root,
+                own_code=config.net.name if is_own(config.net.name) else None,
+            )
+            for config in one.configs
+        ]
+        for one in found
+    }
+
+
+def train(
+    jobs: Sequence[Job],
+    engine: Engine,
+    *,
+    on_progress: Callable[[Job, float], None] = lambda _job, _share: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[str]:
+    """Train the jobs that are not finished. Returns what went wrong, a line each; nothing where all is well."""
+    todo = [job for job in jobs if not job.is_finished]
+    errors = []
+    for outcome in engine.train(todo, on_progress=on_progress, should_stop=should_stop):
+        if outcome.error is not None:
+            errors.append(outcome.error)
+        on_progress(outcome.job, 1.0)
+    return errors
+
+
+def comparison(found: Sequence[Contestant], jobs: Mapping[str, Sequence[Job]]) -> Comparison:
+    """Compare finished runs: the first contestant is the baseline.
+
+    Raises UserError where a run is not finished, or where runs were tested on images of different number.
+    """
+    figures = [_figures(one, [open_run(job.path) for job in jobs[one.variant.name]]) for one in found]
+    images = {run.config.data.images["test"] for one in figures for run in one.runs}
+    if len(images) > 1:
+        raise UserError(
+            f"the runs were tested on {sorted(images)} images; expected one test set for all: compare alike"
+        )
+    (test_images,) = images
+    base = figures[0]
+    differences = [paired_difference(one.test, base.test, resolution=1 / test_images) for one in figures[1:]]
+    adjusted = holm([difference.p for difference in differences])
+    compared = [
+        replace(
+            one,
+            difference=difference,
+            adjusted_p=p,
+            verdict=verdict(difference, adjusted_p=p, comparisons=len(adjusted)),
+        )
+        for one, difference, p in zip(figures[1:], differences, adjusted, strict=True)
+    ]
+    seeds = tuple(config.seed for config in found[0].configs)
+    return Comparison(seeds, test_images, (base, *compared))
+
+
+def _figures(one: Contestant, runs: list[Run]) -> VariantFigures:
+    results = [run.result() for run in runs]
+    last = [run.epochs()[-1] for run in runs]
+    return VariantFigures(
+        variant=one.variant,
+        plan=one.plan,
+        runs=tuple(runs),
+        test=tuple(result["test"]["accuracy"] for result in results),
+        validation=tuple(result["validation"]["accuracy"] for result in results),
+        gap=tuple(epoch.remeasured_accuracy - epoch.validation_accuracy for epoch in last),
+        train_time_s=tuple(result["train_time_s"] for result in results),
+        parameters=results[0]["parameters"],
+    )
+
+
+def _training_of(config: RunConfig, net: nn.Module) -> str:
+    """Equal for configs that train equal layers on equal images the same way, however the net is named."""
+    layers = [str(child) for child in net.children()]
+    own = config.net.name if is_own(config.net.name) else ""
+    return json.dumps([own, layers, config.data.sha256, config.training.model_dump(mode="json")])
+
+
+def _figures_json(figures: VariantFigures) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "name": figures.variant.name,
+        "claim": figures.variant.claim,
+        "source": figures.variant.source,
+        "plan": figures.plan.model_dump(mode="json"),
+        "runs": [str(run.path) for run in figures.runs],
+        "parameters": figures.parameters,
+        "test": {"accuracies": list(figures.test)} | vars(figures.test_spread),
+        "validation": {"accuracies": list(figures.validation)} | vars(spread(figures.validation)),
+        "gap": {"values": list(figures.gap)} | vars(spread(figures.gap)),
+        "train_time_s": list(figures.train_time_s),
+    }
+    if figures.difference is not None and figures.verdict is not None:
+        difference = figures.difference
+        document["difference"] = {
+            "mean": difference.mean,
+            "interval": None if difference.low is None else [difference.low, difference.high],
+            "p": difference.p,
+            "adjusted_p": figures.adjusted_p,
+            "n": len(difference.differences),
+        }
+        document["verdict"] = {"kind": figures.verdict.kind, "words": figures.verdict.words}
+    return document

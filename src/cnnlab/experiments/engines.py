@@ -1,0 +1,244 @@
+"""Ways to train an experiment's jobs: one after another in this process, or several at a time in others.
+
+An engine takes jobs and yields an outcome for each as it comes; what it has not yielded is not done. All state lies in
+the run folders, so a worker that dies costs the steps since its last save, and stopping costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import connection, get_context
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cnnlab.errors import UserError
+from cnnlab.experiments.job import Job
+
+if TYPE_CHECKING:
+    from cnnlab.training.loop import Step
+
+#: How often a job is given to another worker after one died with it.
+ATTEMPTS = 2
+
+#: Seconds that a worker gets to end after it was told to.
+GRACE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job: its result, as `cnnlab train --json` prints it, or why there is none."""
+
+    job: Job
+    result: dict[str, Any] | None
+    error: str | None = None
+
+
+#: Called with a job and the share of its steps that are done (0–1), ten times a second at most.
+OnProgress = Callable[[Job, float], None]
+
+
+class Engine(Protocol):
+    """Trains jobs."""
+
+    def train(
+        self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
+    ) -> Iterator[Outcome]:
+        """Train every job and yield its outcome; end early, between two steps, when `should_stop` says so."""
+        ...
+
+
+class InProcess:
+    """One job after another in this process, with all its threads."""
+
+    def train(
+        self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
+    ) -> Iterator[Outcome]:
+        """Train every job in turn."""
+        from cnnlab.experiments.train_job import train_job
+
+        for job in jobs:
+            if should_stop():
+                return
+            try:
+                result = train_job(
+                    job,
+                    on_step=lambda step, job=job: on_progress(job, _share(step)),
+                    should_stop=should_stop,
+                )
+            except UserError as error:
+                yield Outcome(job, None, str(error))
+                continue
+            if result is None:
+                return
+            yield Outcome(job, result)
+
+
+class Processes:
+    """A pool of processes with one thread each, as many as there are cores.
+
+    For many short runs that is quicker than one process with all threads: small batches divide badly among threads,
+    and a run alone on its core waits for nobody. A worker that dies takes only its job with it, which another one goes
+    on with.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or available_cores()
+
+    def train(
+        self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
+    ) -> Iterator[Outcome]:
+        """Train the jobs in the pool; outcomes come in the order of finishing."""
+        waiting = list(jobs)
+        attempts: dict[Job, int] = {}
+        pool = [_Worker() for _ in range(min(self.workers, len(jobs)))]
+        try:
+            while waiting or any(worker.job for worker in pool):
+                for worker in pool:
+                    if worker.job is None and waiting and not should_stop():
+                        worker.give(waiting.pop(0))
+                if should_stop():
+                    for worker in pool:
+                        worker.ask_to_stop()
+                if not any(worker.job for worker in pool):
+                    return
+                for worker in _ready(pool):
+                    job = worker.job
+                    message = worker.receive()
+                    if message is None:  # it died
+                        pool[pool.index(worker)] = _Worker()
+                        if job is None:
+                            continue
+                        attempts[job] = attempts.get(job, 1) + 1
+                        if attempts[job] <= ATTEMPTS:
+                            waiting.insert(0, job)
+                        else:
+                            yield Outcome(job, None, f"{job.path}: its process died {ATTEMPTS} times")
+                        continue
+                    assert job is not None
+                    kind, value = message
+                    if kind == "progress":
+                        on_progress(job, value)
+                        continue
+                    worker.job = None
+                    if kind == "done":
+                        yield Outcome(job, value)
+                    elif kind == "failed":
+                        yield Outcome(job, None, value)
+        finally:
+            for worker in pool:
+                worker.close()
+
+
+def _share(step: Step) -> float:
+    """Of a run that is done; the last hundredth is its evaluation."""
+    return 0.99 * step.step / step.total_steps
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass
+class _Worker:
+    """A process that trains one job at a time."""
+
+    job: Job | None = None
+    _is_stopping: bool = False
+    _pipe: connection.Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs,), name="cnnlab worker", daemon=True)
+        self.process.start()
+        theirs.close()
+
+    @property
+    def waits_on(self) -> list[Any]:
+        return [self._pipe, self.process.sentinel]
+
+    def give(self, job: Job) -> None:
+        self.job = job
+        with suppress(OSError):  # it died: the next look at it says so
+            self._pipe.send(job)
+
+    def ask_to_stop(self) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            with suppress(OSError):
+                self._pipe.send("stop")
+
+    def receive(self) -> tuple[str, Any] | None:
+        """The next message, or None when the process has ended."""
+        try:
+            return self._pipe.recv() if self._pipe.poll() else None
+        except (EOFError, OSError):
+            return None
+
+    def close(self) -> None:
+        self.ask_to_stop()
+        self._pipe.close()
+        self.process.join(GRACE_S)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+def _ready(pool: list[_Worker]) -> list[_Worker]:
+    """Workers that have said something or ended, after at most a tenth of a second."""
+    busy = [worker for worker in pool if worker.job is not None]
+    ready = connection.wait([one for worker in busy for one in worker.waits_on], timeout=0.1)
+    return [worker for worker in busy if any(one in ready for one in worker.waits_on)]
+
+
+def _serve(pipe: connection.Connection) -> None:
+    """Train jobs until told to stop, or until nobody listens any more. Ctrl-C is the parent's affair."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import torch
+
+    from cnnlab.experiments.train_job import train_job
+    from cnnlab.training.machine import keep_freed_memory
+
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    is_stopped = False
+
+    def should_stop() -> bool:
+        nonlocal is_stopped
+        with suppress(EOFError, OSError):
+            if not is_stopped and not pipe.poll():
+                return False
+            is_stopped = is_stopped or pipe.recv() == "stop"
+            return is_stopped
+        is_stopped = True
+        return True
+
+    last = time.monotonic()
+    while not is_stopped:
+        try:
+            job = pipe.recv()
+        except (EOFError, OSError):
+            return
+        if job == "stop":
+            return
+
+        def on_step(step: Any) -> None:
+            nonlocal last
+            if time.monotonic() - last >= 0.2:
+                last = time.monotonic()
+                with suppress(OSError):
+                    pipe.send(("progress", _share(step)))
+
+        try:
+            result = train_job(job, on_step=on_step, should_stop=should_stop)
+        except UserError as error:
+            pipe.send(("failed", str(error)))
+            continue
+        with suppress(OSError):
+            pipe.send(("done", result) if result is not None else ("stopped", None))

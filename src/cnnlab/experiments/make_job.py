@@ -1,0 +1,36 @@
+"""From a run's config to its folder, found again by the hash of all that decides its figures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from cnnlab.config import RunConfig
+from cnnlab.errors import UserError
+from cnnlab.experiments.job import Job
+from cnnlab.runs import open_run
+from cnnlab.runs.folder import create_run
+
+
+def config_hash(config: RunConfig) -> str:
+    """Twelve hex digits of the SHA-256 of all that decides a run's figures, where its images lie left out."""
+    values = config.model_dump(mode="json")
+    for name in ("source", "notes", "split_note"):
+        del values["data"][name]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def make_job(folder: Path, config: RunConfig, *, data_root: str | None = None, own_code: str | None = None) -> Job:
+    """The job for a config, in `folder`/NET-HASH-sSEED: made anew, or found again whether finished or not.
+
+    Raises UserError where the folder cannot be written to, and where it holds another config.
+    """
+    net = Path(config.net.name.rpartition(":")[2]).stem
+    path = folder / f"{net}-{config_hash(config.model_copy(update={'seed': 0}))}-s{config.seed}"
+    if (path / "config.json").exists():
+        if config_hash(open_run(path).config) != config_hash(config):
+            raise UserError(f"{path} holds another run than its name says; expected none or the same: move it away")
+    else:
+        create_run(path, config)
+    return Job(path, data_root, own_code)

@@ -1,0 +1,360 @@
+"""What a handful of matched seeds can say: spread, paired difference, correction, verdict, 2×2 effects.
+
+A value here is one seed's measure, most often an accuracy (0–1). Values are matched by position: the i-th of every
+variant comes from the same seed, and every seed is measured on the same test images. Samples are a handful, so the
+standard library's exact means and deviations serve: equal values have exactly no spread.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# numpy and scipy.special are imported where they are used: they cost half a second, and scipy.stats one more.
+
+Kind = Literal["better", "worse", "equivalent", "not distinguishable", "undecided"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One variant over its seeds, in the measure's own unit; standard_deviation: with n − 1, None for one seed."""
+
+    mean: float
+    standard_deviation: float | None
+    lowest: float
+    highest: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference (variant minus baseline) or a contrast of several variants, in the measure's own unit.
+
+    differences: one a seed. standard_deviation: of these over seeds (n − 1), not below what rounding alone gives. low,
+    high: the interval of Student's t at `level` (0–1) for the mean. p: two-sided, 0–1. One seed has none of these four.
+    """
+
+    differences: tuple[float, ...]
+    mean: float
+    low: float | None
+    high: float | None
+    standard_deviation: float | None
+    p: float | None
+    level: float
+
+    @property
+    def n(self) -> int:
+        """How many seeds."""
+        return len(self.differences)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A difference in a reader's words, and which kind of sentence it is."""
+
+    kind: Kind
+    words: str
+
+
+@dataclass(frozen=True)
+class FactorialEffects:
+    """What a 2×2 design says: two main effects and their interaction, in the measure's own unit.
+
+    a: A on minus A off, averaged over B; b likewise; interaction: what A does with B on, minus what it does with B off.
+    """
+
+    a: Difference
+    b: Difference
+    interaction: Difference
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Describe one variant by its seeds; values: one a seed, any unit.
+
+    This is how much training again changes the figure on these test images. How much other test images would change it
+    is another thing: `sampling_error`.
+
+    Raises ValueError for no values or one that is not finite.
+    """
+    values = _finite(values)
+    deviation = stdev(values) if len(values) > 1 else None
+    return Spread(mean(values), deviation, min(values), max(values), len(values))
+
+
+def sampling_error(accuracy: float, images: int) -> float:
+    """Compute the standard error (0–0.5) of an accuracy (0–1) that comes from the test set being a sample of `images`.
+
+    √(accuracy · (1 − accuracy) / images), the binomial's. It is 0 at accuracies of 0 and 1, where it misleads: an
+    interval comes from `cnnlab.evaluation.wilson_interval`.
+
+    Not to be mixed up with the spread over seeds. The spread says how far another seed lands on the same images, and a
+    mean over more seeds is less uncertain by it. This says how far the same net lands on other images of the kind, and
+    only more images make it less: nets of different seeds stumble over the same hard images, so a mean over many seeds
+    on one test set keeps most of it. For the same reason a paired difference on the same images has less of it: images
+    that both nets get right, or both wrong, cancel. Its variance is (p₁₀ + p₀₁ − (p₁₀ − p₀₁)²) / images, where p₁₀ and
+    p₀₁ are the shares that only the one or only the other gets right (McNemar 1947), not the sum of two binomial ones.
+
+    Sources: Dietterich 1998, "Approximate statistical tests for comparing supervised classification learning
+    algorithms"; Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks".
+
+    Raises ValueError for an accuracy outside 0–1 or no images.
+    """
+    if not 0 <= accuracy <= 1:
+        raise ValueError(f"an accuracy lies in 0–1, not {accuracy}")
+    if images < 1:
+        raise ValueError(f"a test set of {images} images")
+    return math.sqrt(accuracy * (1 - accuracy) / images)
+
+
+def paired_difference(
+    variant: Sequence[float], baseline: Sequence[float], *, level: float = 0.95, resolution: float = 0.0
+) -> Difference:
+    """Compare two variants on matched seeds by Student's paired t: variant minus baseline.
+
+    variant, baseline: one value a seed, any unit, the same seeds in the same order. level: of the interval, 0–1.
+    resolution: the measure's smallest step in the same unit, 1/images for an accuracy; 0 when it has none. Equal
+    differences in a measure without steps give an interval without width, and p = 0, or 1 where they are all 0.
+
+    The interval is for the mean over all seeds there could be, on these test images (see `sampling_error` for others).
+
+    Sources: Student 1908, "The probable error of a mean"; the floor by rounding: Sheppard 1898.
+
+    Raises ValueError when the seeds do not match, there are none, a value is not finite, or level or resolution is out
+    of range.
+    """
+    return _contrast([variant, baseline], (1, -1), level=level, resolution=resolution)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Adjust p values (0–1) of comparisons made together: one false alarm among all is as rare as it was in each.
+
+    The answer is in the same order, each at least its raw p and at most 1. None (a comparison that had no test) stays
+    None and does not count.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6.
+
+    Raises ValueError for a p outside 0–1.
+    """
+    tested = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for smaller, (p, index) in enumerate(tested):
+        if not 0 <= p <= 1:
+            raise ValueError(f"a p value lies in 0–1, not {p}")
+        highest = max(highest, min(1.0, (len(tested) - smaller) * p))
+        adjusted[index] = highest
+    return adjusted
+
+
+def seeds_needed(standard_deviation: float, effect: float, *, level: float = 0.95, power: float = 0.8) -> int:
+    """Find the fewest seeds (at least 2) with which a two-sided paired t-test notices an effect.
+
+    standard_deviation: of the paired differences over seeds; effect: the true mean difference to notice, above 0, in
+    the same unit. level: 1 minus the chance of a false alarm; power: the chance to notice; both 0–1. A deviation that
+    was itself measured on few seeds makes this a rough answer.
+
+    Under the effect, t has the noncentral distribution with n − 1 degrees of freedom and noncentrality
+    √n · effect / deviation.
+
+    Sources: Johnson and Welch 1940, "Applications of the non-central t-distribution"; Cohen 1988, "Statistical power
+    analysis for the behavioral sciences", chapter 2.
+
+    Raises ValueError for a negative or infinite deviation, an effect that is not above 0, or a chance outside 0–1.
+    """
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    if not 0 <= standard_deviation < math.inf:
+        raise ValueError(f"a standard deviation is at least 0 and finite, not {standard_deviation}")
+    if not effect > 0:
+        raise ValueError(f"the effect to notice is above 0, not {effect}")
+    _within("level", level)
+    _within("power", power)
+    # A billionth of the effect is as good as no deviation.
+    ratio = effect / max(standard_deviation, 1e-9 * effect)
+    # Noncentral t is (Z + shift) / √(V / (n − 1)), Z normal, V chi-square: the chance to miss is that of Z between the
+    # critical values, averaged over V by Gauss and Legendre's rule on its quantiles: within 5e-5 up to a level of 0.99,
+    # 1e-3 at 0.999. Not scipy's nctdtr or ncfdtr: both are nan far out, nctdtr from n = 4 and a shift of 11 on.
+    quantiles, weights = _quadrature()
+
+    def enough(n: int) -> bool:
+        critical = stdtrit(n - 1, (1 + level) / 2) * (chdtri(n - 1, quantiles) / (n - 1)) ** 0.5
+        shift = math.sqrt(n) * ratio
+        miss = weights @ (ndtr(critical - shift) - ndtr(-critical - shift))
+        return bool(miss <= 1 - power)
+
+    most = 2
+    while not enough(most):
+        most *= 2
+    return bisect_left(range(most), True, lo=2, key=enough)
+
+
+def verdict(
+    difference: Difference,
+    *,
+    adjusted_p: float | None = None,
+    comparisons: int | None = None,
+    higher_is_better: bool = True,
+    unit: str = "points",
+    scale: float = 100,
+    settle: float = 0.001,
+) -> Verdict:
+    """Put a difference into words.
+
+    adjusted_p and comparisons: what `holm` made of its p, and among how many; both or neither. The interval that is
+    shown is not corrected. unit, scale: values are shown as value · scale, accuracies in points. settle: the smallest
+    difference that matters to a reader, above 0, in the raw unit.
+
+    Which kind, the first that holds:
+
+    - undecided: one seed.
+    - equivalent: the whole interval lies within ±settle, on whichever side of 0. It is the interval at `level` that is
+      shown, wider than the one of two one-sided tests (Schuirmann 1987), so this is said a little less readily.
+    - better, worse: p, adjusted where given, is below 1 − level. Figures count in the direction of the word.
+    - not distinguishable: with how many seeds a difference of `settle` would be noticed 4 times in 5, from
+      `seeds_needed`; under a correction for k at the level of its strictest step, 1 − (1 − level) / k. Where there are
+      that many seeds already it shows the interval instead.
+
+    Raises ValueError when only one of adjusted_p and comparisons is given, or settle is not above 0.
+    """
+    if not settle > 0:
+        raise ValueError(f"the difference that matters is above 0, not {settle}")
+    n, low, high, p = difference.n, difference.low, difference.high, difference.p
+    if low is None or high is None or p is None or difference.standard_deviation is None:
+        return Verdict("undecided", "one seed says nothing about a difference: run at least 2")
+    if (adjusted_p is None) != (comparisons is None):
+        raise ValueError("adjusted_p and comparisons go together")
+
+    alpha = 1 - difference.level
+    matters = f"{scale * settle:g} {unit}"
+    interval = _interval(scale * low, scale * high)
+    if -settle <= low and high <= settle:
+        return Verdict("equivalent", f"no difference that matters: within ±{matters}, {interval}, n = {n}")
+
+    if (p if adjusted_p is None else adjusted_p) < alpha:
+        upwards = difference.mean > 0
+        kind: Kind = "better" if upwards == higher_is_better else "worse"
+        ends = (scale * low, scale * high) if upwards else (-scale * high, -scale * low)
+        size = _number(scale * abs(difference.mean), _decimals(*ends))
+        return Verdict(kind, f"{kind} by {size} {unit} {_interval(*ends)}, n = {n}")
+
+    words = f"not distinguishable with n = {n}"
+    if p < alpha:
+        words += f" after correction for {comparisons} comparisons"
+    needed = seeds_needed(difference.standard_deviation, settle, level=1 - alpha / (comparisons or 1))
+    if needed > n:
+        words += f"; about {needed} seeds would settle {matters}"
+    else:
+        words += f", enough to notice {matters}: {interval}"
+    return Verdict("not distinguishable", words)
+
+
+def factorial(
+    cells: Mapping[tuple[bool, bool], Sequence[float]], *, level: float = 0.95, resolution: float = 0.0
+) -> FactorialEffects:
+    """Take a 2×2 design on matched seeds apart: does A help, does B, and does one change what the other does?
+
+    cells: (A on, B on) → one value a seed, the same seeds in the same order in all four. level, resolution: as in
+    `paired_difference`. Each effect is a contrast within a seed, so that what a seed does to all four cells cancels.
+    The three p values are three comparisons: `holm`.
+
+    Source: Box, Hunter and Hunter 2005, "Statistics for experimenters", chapter 5.
+
+    Raises ValueError when a cell is missing or too many, and as `paired_difference`.
+    """
+    order = [(a, b) for a in (False, True) for b in (False, True)]
+    if set(cells) != set(order):
+        raise ValueError(f"a 2×2 design has the cells {order}, not {list(cells)}")
+    values = [cells[cell] for cell in order]
+    return FactorialEffects(
+        a=_contrast(values, (-0.5, -0.5, 0.5, 0.5), level=level, resolution=resolution),
+        b=_contrast(values, (-0.5, 0.5, -0.5, 0.5), level=level, resolution=resolution),
+        interaction=_contrast(values, (1, -1, -1, 1), level=level, resolution=resolution),
+    )
+
+
+def _contrast(
+    groups: Sequence[Sequence[float]], weights: Sequence[float], *, level: float, resolution: float
+) -> Difference:
+    """Weigh and add the groups seed by seed, and ask by Student's t over seeds whether the mean is 0."""
+    from scipy.special import stdtr, stdtrit
+
+    groups = [_finite(group) for group in groups]
+    counts = [len(group) for group in groups]
+    if len(set(counts)) > 1:
+        raise ValueError(f"seeds do not match: {' against '.join(map(str, counts))} values")
+    _within("level", level)
+    if not 0 <= resolution < math.inf:
+        raise ValueError(f"a resolution is at least 0 and finite, not {resolution}")
+
+    differences = tuple(
+        math.fsum(weight * value for weight, value in zip(weights, seed, strict=True))
+        for seed in zip(*groups, strict=True)
+    )
+    middle, n = mean(differences), len(differences)
+    if n == 1:
+        return Difference(differences, middle, None, None, None, None, level)
+    # A measure with steps of r records x + e, e uniform on ±r/2, of variance ∫ e²/r de = (r³/12)/r = r²/12. Roundings
+    # of different trainings are independent, so a weighted sum of them has Σw² · r²/12: 2 · r²/12 for a difference of
+    # two, r²/12 for a main effect, 4 · r²/12 for an interaction. The true variance of the differences contains this; a
+    # sample that shows less, as when all seeds fall on the same step, has seen too few seeds.
+    rounding = math.sqrt(sum(weight**2 for weight in weights) / 12) * resolution
+    deviation = max(stdev(differences), rounding)
+    error = deviation / math.sqrt(n)
+    reach = float(stdtrit(n - 1, (1 + level) / 2)) * error
+    if error > 0:
+        p = 2 * float(stdtr(n - 1, -abs(middle) / error))
+    else:
+        p = 1.0 if middle == 0 else 0.0
+    return Difference(differences, middle, middle - reach, middle + reach, deviation, p, level)
+
+
+@cache
+def _quadrature() -> tuple[np.ndarray, np.ndarray]:
+    """Find where and with which weights to average over 0–1, once: it takes longer than all the rest."""
+    import numpy as np
+
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    return (nodes + 1) / 2, weights / 2
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    """Copy values as floats; raises ValueError for none or one that is not finite."""
+    floats = [float(value) for value in values]
+    if not floats:
+        raise ValueError("no values: at least one seed")
+    for index, value in enumerate(floats):
+        if not math.isfinite(value):
+            raise ValueError(f"value {index} is {value}")
+    return floats
+
+
+def _within(name: str, chance: float) -> None:
+    if not 0 < chance < 1:
+        raise ValueError(f"{name} lies between 0 and 1, not {chance}")
+
+
+def _interval(low: float, high: float) -> str:
+    decimals = _decimals(low, high)
+    return f"[{_number(low, decimals)}, {_number(high, decimals)}]"
+
+
+def _decimals(low: float, high: float) -> int:
+    """Count the decimals that show both ends and the width with a digit that is not 0: 2 to 6."""
+    smallest = min((abs(value) for value in (low, high, high - low) if value), default=1)
+    return min(6, max(2, -math.floor(math.log10(smallest))))
+
+
+def _number(value: float, decimals: int) -> str:
+    """Write a number with a true minus sign; what would read as 0 and is not becomes a power of ten."""
+    text = f"{value:z.{decimals}f}"
+    if value and float(text) == 0:
+        text = f"{value:.0e}"
+    return text.replace("-", "−")

@@ -1,0 +1,34 @@
+"""What a worker does with a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from cnnlab.data import load
+from cnnlab.data.imageset import ImageSet
+from cnnlab.experiments.job import Job
+from cnnlab.runs import execute, open_run
+from cnnlab.runs.make import reopen_run
+from cnnlab.training.loop import Step
+
+
+def train_job(
+    job: Job,
+    *,
+    on_step: Callable[[Step], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any] | None:
+    """Train a job's run from where it stands; its result, or None when stopped before the end. Raises UserError."""
+    run = open_run(job.path)
+    record = run.config.data
+    data = _images(record.name, job.data_root, record.image_shape[1] if record.name.startswith("folder:") else None)
+    run, net = reopen_run(job.path, data, own_code=job.own_code)
+    return execute(run, net, data, on_step=on_step, should_stop=should_stop)
+
+
+@lru_cache(maxsize=4)
+def _images(name: str, data_root: str | None, image_size: int | None) -> ImageSet:
+    """Loaded once a process: an experiment's jobs share a set or two."""
+    return load(name, root=data_root, fetch=False, image_size=image_size)

@@ -1,0 +1,77 @@
+"""`cnnlab compare`: from the command to figures, found again, refused where it must be."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cnnlab.cli import main
+
+COMPARE = ("compare", "--net", "mlp", "--data", "mnist-5k", "--train-size", "150", "--epochs", "2", "--engine", "here")
+
+
+@pytest.fixture
+def cnnlab(monkeypatch, capfd):
+    def run(*arguments):
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["cnnlab", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capfd.readouterr()
+        return int(exit_.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def test_from_the_command_to_verdicts(cnnlab, tmp_path):
+    out = tmp_path / "experiment"
+    arguments = (*COMPARE, "--variants", "dropout", "--set", "hidden=16", "--seeds", 3, "--out", out)
+    code, text, _ = cnnlab(*arguments, "--json")
+    assert code == 0
+    document = json.loads(text)
+    assert document == json.loads((out / "comparison.json").read_text())
+    assert [one["name"] for one in document["variants"]] == ["baseline", "dropout", "hidden=16"]
+    base = document["variants"][0]
+    for one in document["variants"][1:]:
+        assert len(one["runs"]) == 3
+        for path, accuracy in zip(one["runs"], one["test"]["accuracies"], strict=True):
+            assert json.loads((Path(path) / "result.json").read_text())["test"]["accuracy"] == accuracy
+        expected = np.mean(np.subtract(one["test"]["accuracies"], base["test"]["accuracies"]))
+        assert one["difference"]["mean"] == pytest.approx(expected)
+        assert one["verdict"]["words"]
+    p = [one["difference"]["p"] for one in document["variants"][1:]]
+    raw = [
+        stats.ttest_rel(one["test"]["accuracies"], base["test"]["accuracies"]).pvalue
+        for one in document["variants"][1:]
+    ]
+    assert p == pytest.approx(raw, rel=0.2)  # rounding to whole images widens the spread a little
+    adjusted = [one["difference"]["adjusted_p"] for one in document["variants"][1:]]
+    assert all(corrected >= single for corrected, single in zip(adjusted, p, strict=True))
+
+    code, text, err = cnnlab(*arguments)
+    assert code == 0
+    assert "9 of 9 runs are there already" in err
+    assert "dropout" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "got no variants"),
+        (("--variants", "no-droput"), "did you mean no-dropout"),
+        (("--set", "dropot=1"), "did you mean dropout"),
+        (("--variants", "no-dropout"), "the same training as baseline"),
+        (("--variants", "no-batchnorm"), "mlp has no option batch-norm"),
+    ],
+)
+def test_refusals(cnnlab, tmp_path, arguments, says):
+    code, out, err = cnnlab(*COMPARE, *arguments, "--out", tmp_path / "x")
+    assert (code, out) == (2, "")
+    assert says in err
+    assert len(err.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("x/runs/*"))
