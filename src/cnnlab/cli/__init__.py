@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": "Say what a trained net sees in your own image files.",
     "describe": "Take a net apart: shapes, parameters, multiply-adds, receptive fields.",
     "compare": "Compare variants of a training on matched seeds, with verdicts.",
+    "claims": "Put the lesson's statements to the test, each with a verdict.",
     "find-lr": "Find a learning rate by one short run with a rising rate.",
     "data": "List the data sets: what is on this machine, from where, verified or not.",
     "bench": "Compare this machine's stock notebook pipeline with cnnlab, side by side.",

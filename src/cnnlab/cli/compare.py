@@ -145,6 +145,6 @@ def _print(result: Comparison) -> None:
     console.print(table)
     console.print(
         "\n[dim]± seeds: standard deviation over seeds, in points. gap: training accuracy (measured again in eval "
-        "mode) less validation accuracy after the last epoch, in points. In brackets: 95 % interval of the paired difference "
-        "over seeds, on these test images; p values corrected for all comparisons (Holm).[/]"
+        "mode) less validation accuracy after the last epoch, in points. In brackets: 95 % interval of the paired "
+        "difference over seeds, on these test images; p values corrected for all comparisons (Holm).[/]"
     )

@@ -119,27 +119,36 @@ def stop_requests() -> Generator[list[bool]]:
 
 
 class ExperimentView:
-    """A bar over all runs of an experiment, with the time left."""
+    """A bar over all runs of an experiment, with the time left; it comes with the first progress."""
 
-    def __init__(self, runs: int) -> None:
+    def __init__(self, runs: int = 0) -> None:
+        self.begin("", runs)
+
+    def begin(self, what: str, runs: int = 0) -> None:
+        """Start counting anew, for an experiment of so many runs (0: as many as show themselves)."""
+        self.what, self.runs = what, runs
         self.shares: dict[Any, float] = {}
         self.bar = Progress(
-            TextColumn("{task.fields[done]} of {task.fields[runs]} runs"),
+            TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(),
             console=stderr,
             transient=True,
-            disable=not stderr.is_terminal or runs == 0,
+            disable=not stderr.is_terminal,
         )
-        self.bar.start()
-        self.task = self.bar.add_task("runs", total=runs, runs=runs, done=0)
+        self.task: TaskID | None = None
 
     def progress(self, run: Any, share: float) -> None:
         """Say that a share (0–1) of a run is done."""
         self.shares[run] = share
+        runs = max(self.runs, len(self.shares))
         done = sum(one >= 1 for one in self.shares.values())
-        self.bar.update(self.task, completed=sum(self.shares.values()), done=done)
+        if self.task is None:
+            self.bar.start()
+            self.task = self.bar.add_task("", total=runs)
+        says = f"{self.what} {done} of {runs} runs".strip()
+        self.bar.update(self.task, completed=sum(self.shares.values()), total=runs, description=says)
 
     def close(self) -> None:
         """Take the bar off the screen."""

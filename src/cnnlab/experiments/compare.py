@@ -37,9 +37,10 @@ class Contestant:
 class VariantFigures:
     """A variant's finished runs, in the seeds' order, and what they came to.
 
-    test, validation: accuracies (0–1) of each run's best epoch. gap: training accuracy, re-measured in eval mode, less
-    validation accuracy, both after the last epoch. difference: of test accuracy to the baseline's, paired by seed, with
-    `adjusted_p` corrected for all comparisons made here (Holm) and the verdict; None for the baseline.
+    test, validation: accuracies (0–1) of each run's best epoch. remeasured, validation_last: training accuracy, taken
+    again in eval mode, and validation accuracy after the last epoch. difference: of test accuracy to the baseline's,
+    paired by seed, with `adjusted_p` corrected for all comparisons made here (Holm) and the verdict; None for the
+    baseline.
     """
 
     variant: Variant
@@ -47,12 +48,18 @@ class VariantFigures:
     runs: tuple[Run, ...]
     test: tuple[float, ...]
     validation: tuple[float, ...]
-    gap: tuple[float, ...]
+    remeasured: tuple[float, ...]
+    validation_last: tuple[float, ...]
     train_time_s: tuple[float, ...]
     parameters: int
     difference: Difference | None = None
     adjusted_p: float | None = None
     verdict: Verdict | None = None
+
+    @property
+    def gap(self) -> tuple[float, ...]:
+        """Training accuracy, measured again, less validation accuracy, both after the last epoch."""
+        return tuple(seen - new for seen, new in zip(self.remeasured, self.validation_last, strict=True))
 
     @property
     def test_spread(self) -> Spread:
@@ -184,7 +191,8 @@ def _figures(one: Contestant, runs: list[Run]) -> VariantFigures:
         runs=tuple(runs),
         test=tuple(result["test"]["accuracy"] for result in results),
         validation=tuple(result["validation"]["accuracy"] for result in results),
-        gap=tuple(epoch.remeasured_accuracy - epoch.validation_accuracy for epoch in last),
+        remeasured=tuple(epoch.remeasured_accuracy for epoch in last),
+        validation_last=tuple(epoch.validation_accuracy for epoch in last),
         train_time_s=tuple(result["train_time_s"] for result in results),
         parameters=results[0]["parameters"],
     )

@@ -1,0 +1,43 @@
+"""Pooling cuts later parameters and multiply-adds."""
+
+from __future__ import annotations
+
+from cnnlab.anatomy import describe
+from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.laboratory import Laboratory
+from cnnlab.nets import ConvNet
+
+
+def measure(_laboratory: Laboratory) -> Finding:
+    """SimpleCNN with its pools and without: what every layer after the first pool costs."""
+    pooled, plain = (describe(ConvNet(pool=pool)) for pool in ("max", "none"))
+    rows = [
+        (layer.name, f"{layer.parameters:,}", f"{other.parameters:,}", f"{layer.macs:,}", f"{other.macs:,}")
+        for layer, other in zip(
+            (one for one in pooled.layers if one.macs), (one for one in plain.layers if one.macs), strict=True
+        )
+    ]
+    is_less = pooled.parameters < plain.parameters and pooled.macs < plain.macs
+    return Finding(
+        effect=plain.macs / pooled.macs,
+        unit="times the multiply-adds without pooling",
+        interval=None,
+        n=2,
+        of="nets",
+        verdict="supported" if is_less else "not supported",
+        says=f"SimpleCNN has {pooled.parameters:,} parameters and {pooled.macs:,} multiply-adds an image; without its "
+        f"two "
+        f"pools {plain.parameters:,} ({plain.parameters / pooled.parameters:.1f} ×) and {plain.macs:,} "
+        f"({plain.macs / pooled.macs:.1f} ×). The filters' own parameters do not change; the dense layer's do.",
+        table=(("layer", "parameters, pooled", "without", "multiply-adds, pooled", "without"), *rows),
+    )
+
+
+CLAIM = Claim(
+    id="pooling-cost",
+    statement="Pooling reduces resolution, and with it later parameters and multiply-adds.",
+    section="Pooling: Downsampling Features",
+    kind="exact",
+    decides="supported when the pooled net has fewer of both",
+    measure=measure,
+)

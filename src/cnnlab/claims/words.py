@@ -1,0 +1,29 @@
+"""From a paired difference to a claim's verdict."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cnnlab.claims.claim import VerdictWord
+from cnnlab.experiments.statistics import Difference
+
+
+def decided(difference: Difference, *, expected: Literal["positive", "negative"]) -> VerdictWord:
+    """`supported` when the interval lies on the expected side of 0, `not supported` on the other, else `undecided`.
+
+    One seed decides nothing.
+    """
+    if difference.low is None or difference.high is None:
+        return "undecided"
+    is_above, is_below = difference.low > 0, difference.high < 0
+    if not is_above and not is_below:
+        return "undecided"
+    return "supported" if is_above == (expected == "positive") else "not supported"
+
+
+def points(difference: Difference, *, sign: int = 1) -> tuple[float, float] | None:
+    """The interval in points (hundredths), turned round where `sign` is -1."""
+    if difference.low is None or difference.high is None:
+        return None
+    low, high = sorted((sign * 100 * difference.low, sign * 100 * difference.high))
+    return low, high
