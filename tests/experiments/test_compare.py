@@ -36,6 +36,9 @@ def test_from_the_command_to_verdicts(cnnlab, tmp_path):
     document = json.loads(text)
     assert document == json.loads((out / "comparison.json").read_text())
     assert [one["name"] for one in document["variants"]] == ["baseline", "dropout", "hidden=16"]
+    page = Path(document["page"]).read_text()
+    assert page.count("report.html") >= 9
+    assert all((Path(path) / "report.html").exists() for one in document["variants"] for path in one["runs"])
     base = document["variants"][0]
     for one in document["variants"][1:]:
         assert len(one["runs"]) == 3

@@ -53,13 +53,15 @@ class Laboratory:
         """A data set's name with as many training images as this laboratory takes."""
         return data if self.train_size is None else f"{data}@{self.train_size}"
 
-    def compare(self, base: Plan, variants: Sequence[Variant]) -> Comparison:
+    def compare(self, base: Plan, variants: Sequence[Variant], *, seeds: tuple[int, ...] | None = None) -> Comparison:
         """Train a plan and its variants on every seed, or find the runs again, and compare them.
+
+        seeds: other than the laboratory's own.
 
         Raises Stopped when the user asked for it, and UserError where a training fails.
         """
         everything = [Variant("baseline", "", "", lambda plan: plan), *variants]
-        found = contestants(base, everything, self.seeds, self.load)
+        found = contestants(base, everything, seeds or self.seeds, self.load)
         jobs = prepare(found, self.folder, data_root=self.data_root)
         queue = [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed]
         errors = train(queue, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
@@ -69,9 +71,9 @@ class Laboratory:
             raise UserError("; ".join(dict.fromkeys(errors)))
         return comparison(found, jobs)
 
-    def train(self, plan: Plan) -> tuple[Run, ...]:
+    def train(self, plan: Plan, *, seeds: tuple[int, ...] | None = None) -> tuple[Run, ...]:
         """A plan's finished runs, one a seed. Raises as `compare` does."""
-        return self.compare(plan, []).baseline.runs
+        return self.compare(plan, [], seeds=seeds).baseline.runs
 
     def load(self, name: str) -> ImageSet:
         """The set of that name, loaded once."""

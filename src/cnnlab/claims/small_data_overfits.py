@@ -36,8 +36,8 @@ def measure(laboratory: Laboratory) -> Finding:
         of="seeds",
         verdict=decided(effect, expected="positive"),
         says=f"With {SIZES[0]} images training accuracy ends {100 * mean(least.gap):.1f} points above validation, "
-        f"with {SIZES[-1]:,} images {100 * mean(most.gap):.1f}, after as many steps. Over seeds validation accuracy varies by "
-        f"{100 * noise[0]:.2f} points (standard deviation) against {100 * noise[1]:.2f}.",
+        f"with {SIZES[-1]:,} images {100 * mean(most.gap):.1f}, after as many steps. Over seeds validation accuracy "
+        f"varies by {100 * noise[0]:.2f} points (standard deviation) against {100 * noise[1]:.2f}.",
         table=(("training images", "training", "validation", "gap, points"), *rows),
     )
 

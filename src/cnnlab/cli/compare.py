@@ -14,6 +14,9 @@ from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
 from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnnlab.data.imageset import ImageSet
     from cnnlab.experiments.compare import Comparison
 
 
@@ -109,11 +112,33 @@ def command(
     if errors:
         raise UserError("; ".join(dict.fromkeys(errors)))
     result = comparison(found, jobs)
-    write_json(out / "comparison.json", result.to_json())
+    page = out / "index.html"
+    _write_pages(result, page, load_once)
+    document = result.to_json() | {"page": str(page)}
+    write_json(out / "comparison.json", document)
     if as_json:
-        click.echo(json.dumps(result.to_json()))
+        click.echo(json.dumps(document))
     else:
         _print(result)
+        click.echo(f"page  {page}")
+
+
+def _write_pages(result: Comparison, page: Path, load: Callable[[str], ImageSet]) -> None:
+    """The comparison's page, and a report for every run that its rows lead to."""
+    from cnnlab.cli.train import write_report
+    from cnnlab.nets.resolve import is_own
+    from cnnlab.report.comparison_page import comparison_page
+    from cnnlab.whole_files import write_whole
+
+    links = {}
+    for figures in result.variants:
+        for run in figures.runs:
+            name = run.config.net.name
+            write_report(run, load(run.config.data.name), run.load_net(own_code=name if is_own(name) else None))
+        links[figures.variant.name] = [
+            (run.path / "report.html").relative_to(page.parent).as_posix() for run in figures.runs
+        ]
+    write_whole(page, comparison_page(result, links=links).encode())
 
 
 def _print(result: Comparison) -> None:

@@ -1,0 +1,84 @@
+"""Batch norm allows higher learning rates."""
+
+from __future__ import annotations
+
+from math import log10
+from statistics import mean
+
+from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.laboratory import Laboratory
+from cnnlab.claims.words import decided
+from cnnlab.errors import UserError
+from cnnlab.experiments.plan import Plan
+from cnnlab.experiments.statistics import paired_difference
+from cnnlab.experiments.variants import VARIANTS
+
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+IMAGES, EPOCHS = 500, 8
+
+#: Validation accuracy from which a net counts as trained: well above chance, below what a good rate gives.
+TRAINED = 0.7
+
+
+def measure(laboratory: Laboratory) -> Finding:
+    """SimpleCNN without dropout at rising rates of Adam, with and without batch norm: the highest that still trains."""
+    base = laboratory.plan("simple-cnn", data=f"{laboratory.data}@{IMAGES}", epochs=EPOCHS).with_net(dropout=0.0)
+    plans = {"with": base, "without": VARIANTS["no-batchnorm"].change(base)}
+    accuracies = {
+        name: [
+            [_accuracy(laboratory, plan.with_changes(learning_rate=rate), seed) for rate in RATES]
+            for seed in laboratory.seeds
+        ]
+        for name, plan in plans.items()
+    }
+    highest = {name: [log10(_highest(of_seed)) for of_seed in of_all] for name, of_all in accuracies.items()}
+    effect = paired_difference(highest["with"], highest["without"], resolution=log10(3))
+    interval = None if effect.low is None or effect.high is None else (10**effect.low, 10**effect.high)
+    by_rate = {name: [mean(column) for column in zip(*of_all, strict=True)] for name, of_all in accuracies.items()}
+    return Finding(
+        effect=10**effect.mean,
+        unit="times as high is the highest learning rate that still trains",
+        interval=interval,
+        n=effect.n,
+        of="seeds",
+        verdict=decided(effect, expected="positive"),
+        says=f"With batch norm nets still reach {TRAINED:.0%} validation accuracy at rates of up to "
+        f"{10 ** mean(highest['with']):.2g} (geometric mean over seeds), without it up to "
+        f"{10 ** mean(highest['without']):.2g}. Rates were tried in steps of about three, so the ratio is no finer.",
+        table=(
+            ("learning rate", "with batch norm", "without"),
+            *(
+                (f"{rate:g}", f"{of_with:.1%}", f"{of_without:.1%}")
+                for rate, of_with, of_without in zip(RATES, by_rate["with"], by_rate["without"], strict=True)
+            ),
+        ),
+    )
+
+
+def _accuracy(laboratory: Laboratory, plan: Plan, seed: int) -> float:
+    """Validation accuracy of the best epoch; 0 where the loss became NaN."""
+    try:
+        (run,) = laboratory.train(plan, seeds=(seed,))
+    except UserError as error:
+        if "NaN or infinite" not in str(error):
+            raise
+        return 0.0
+    return run.result()["validation"]["accuracy"]
+
+
+def _highest(accuracies: list[float]) -> float:
+    """The highest rate that trains; a third of the lowest where none does."""
+    trained = [rate for rate, accuracy in zip(RATES, accuracies, strict=True) if accuracy >= TRAINED]
+    return max(trained, default=RATES[0] / 3)
+
+
+CLAIM = Claim(
+    id="batchnorm-lr",
+    statement="Batch norm allows higher learning rates.",
+    section="Normalization: BatchNorm (Intuition)",
+    kind="statistical",
+    decides=f"supported when the highest rate of Adam that still reaches {TRAINED:.0%} validation accuracy is higher "
+    f"with "
+    "batch norm, the 95 % interval of the ratio over seeds lying above 1",
+    measure=measure,
+)
