@@ -101,10 +101,31 @@ def describe_table(record: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def claims_table(record: dict[str, Any]) -> str:
+    """What the claims came to: statement, effect with its interval, verdict."""
+    lines = ["| claim | statement | effect [95 % interval] | n | verdict |", "| --- | --- | --- | ---: | --- |"]
+    for entry in record["claims"]:
+        effect, interval = entry["effect"], entry["interval"]
+        value = f"{effect:.2f}" if abs(effect) >= 0.005 else f"{effect:.2g}"
+        between = "" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]"
+        lines.append(
+            f"| `{entry['id']}` | {entry['statement']} | {value}{between} {entry['unit']} | {entry['n']:,} "
+            f"{entry['n_of']} | **{entry['verdict']}** |"
+        )
+    total = sum(entry["time_s"] for entry in record["claims"])
+    lines += [
+        "",
+        f"`cnnlab claims --quick`: on {record['data']}, {record['seeds']} seeds, {total / 60:.1f} minutes on 2 cores. An "
+        "undecided claim needs more seeds or more images than that.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 #: Page → its blocks, each by the name of its record in results/.
 BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"accuracy": accuracy_table, "bench": markdown},
     "docs/anatomy.md": {"describe": describe_table},
+    "docs/claims.md": {"claims-quick": claims_table},
 }
 
 

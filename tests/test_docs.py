@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.claims.registry import CLAIMS
 from cnnlab.cli import COMMANDS
 from cnnlab.nets import NETS
 from cnnlab.training import RECIPES
@@ -37,6 +38,12 @@ def test_every_command_net_and_recipe_is_in_the_docs():
     text = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
     for name in [*(f"cnnlab {command}" for command in COMMANDS), *NETS, *RECIPES]:
         assert name in text, name
+
+
+def test_every_claim_is_in_the_docs():
+    text = (ROOT / "docs" / "claims.md").read_text()
+    for name in CLAIMS:
+        assert f"`{name}`" in text, name
 
 
 def test_links_in_the_docs_lead_somewhere():

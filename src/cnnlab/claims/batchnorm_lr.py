@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log10
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.words import decided
-from cnnlab.errors import UserError
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.variants import VARIANTS
+from cnnlab.runs import Run
 
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 IMAGES, EPOCHS = 500, 8
@@ -24,13 +24,11 @@ def measure(laboratory: Laboratory) -> Finding:
     """SimpleCNN without dropout at rising rates of Adam, with and without batch norm: the highest that still trains."""
     base = laboratory.plan("simple-cnn", data=f"{laboratory.data}@{IMAGES}", epochs=EPOCHS).with_net(dropout=0.0)
     plans = {"with": base, "without": VARIANTS["no-batchnorm"].change(base)}
-    accuracies = {
-        name: [
-            [_accuracy(laboratory, plan.with_changes(learning_rate=rate), seed) for rate in RATES]
-            for seed in laboratory.seeds
-        ]
-        for name, plan in plans.items()
-    }
+    runs = laboratory.train_all([plan.with_changes(learning_rate=rate) for plan in plans.values() for rate in RATES])
+    accuracies = {}  # with or without → seed → rate
+    for i, name in enumerate(plans):
+        by_rate_and_seed = [[_accuracy(run) for run in of_rate] for of_rate in runs[i * len(RATES) :][: len(RATES)]]
+        accuracies[name] = list(zip(*by_rate_and_seed, strict=True))
     highest = {name: [log10(_highest(of_seed)) for of_seed in of_all] for name, of_all in accuracies.items()}
     effect = paired_difference(highest["with"], highest["without"], resolution=log10(3))
     interval = None if effect.low is None or effect.high is None else (10**effect.low, 10**effect.high)
@@ -55,18 +53,12 @@ def measure(laboratory: Laboratory) -> Finding:
     )
 
 
-def _accuracy(laboratory: Laboratory, plan: Plan, seed: int) -> float:
-    """Validation accuracy of the best epoch; 0 where the loss became NaN."""
-    try:
-        (run,) = laboratory.train(plan, seeds=(seed,))
-    except UserError as error:
-        if "NaN or infinite" not in str(error):
-            raise
-        return 0.0
-    return run.result()["validation"]["accuracy"]
+def _accuracy(run: Run | None) -> float:
+    """Validation accuracy of the best epoch; 0 where the training diverged."""
+    return 0.0 if run is None else run.result()["validation"]["accuracy"]
 
 
-def _highest(accuracies: list[float]) -> float:
+def _highest(accuracies: Sequence[float]) -> float:
     """The highest rate that trains; a third of the lowest where none does."""
     trained = [rate for rate, accuracy in zip(RATES, accuracies, strict=True) if accuracy >= TRAINED]
     return max(trained, default=RATES[0] / 3)

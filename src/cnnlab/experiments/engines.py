@@ -81,11 +81,18 @@ class Processes:
 
     For many short runs that is quicker than one process with all threads: small batches divide badly among threads,
     and a run alone on its core waits for nobody. A worker that dies takes only its job with it, which another one goes
-    on with.
+    on with. The pool is there from the first job until `close`, or until somebody stops it.
     """
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or available_cores()
+        self._pool: list[_Worker] = []
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._pool:
+            worker.close()
+        self._pool = []
 
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
@@ -93,7 +100,9 @@ class Processes:
         """Train the jobs in the pool; outcomes come in the order of finishing."""
         waiting = list(jobs)
         attempts: dict[Job, int] = {}
-        pool = [_Worker() for _ in range(min(self.workers, len(jobs)))]
+        pool = self._pool
+        pool += [_Worker() for _ in range(min(self.workers, len(jobs)) - len(pool))]
+        is_done = False
         try:
             while waiting or any(worker.job for worker in pool):
                 for worker in pool:
@@ -127,9 +136,10 @@ class Processes:
                         yield Outcome(job, value)
                     elif kind == "failed":
                         yield Outcome(job, None, value)
+            is_done = True
         finally:
-            for worker in pool:
-                worker.close()
+            if not is_done:  # stopped, or left alone in the middle
+                self.close()
 
 
 def _share(step: Step) -> float:
