@@ -115,8 +115,8 @@ def claims_table(record: dict[str, Any]) -> str:
     total = sum(entry["time_s"] for entry in record["claims"])
     lines += [
         "",
-        f"`cnnlab claims --quick`: on {record['data']}, {record['seeds']} seeds, {total / 60:.1f} minutes on 2 cores. An "
-        "undecided claim needs more seeds or more images than that.",
+        f"`cnnlab claims --quick`: on {record['data']}, {record['seeds']} seeds, {total / 60:.1f} minutes on 2 cores. "
+        "An undecided claim needs more seeds or more images than that.",
     ]
     return "\n".join(lines) + "\n"
 

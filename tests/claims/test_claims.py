@@ -10,7 +10,7 @@ from cnnlab import UserError
 from cnnlab.claims import fewer_params, output_size, pooling_cost, receptive_field, weight_sharing
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.registry import CLAIMS, find_claim
-from cnnlab.claims.words import decided, points
+from cnnlab.claims.words import alike, decided, points
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import paired_difference
 
@@ -106,6 +106,20 @@ def test_a_pool_that_saves_nothing_would_refute(monkeypatch, laboratory):
 )
 def test_verdicts(values, expected, verdict):
     assert decided(paired_difference(values, [0.0] * len(values)), expected=expected) == verdict
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ((0.001, 0.002, 0.000), "supported"),
+        ((0.10, 0.11, 0.12), "not supported"),
+        ((-0.10, -0.11, -0.12), "not supported"),
+        ((0.00, 0.02, -0.02), "undecided"),
+        ((0.0,), "undecided"),
+    ],
+)
+def test_alike_needs_the_whole_interval(values, verdict):
+    assert alike(paired_difference(values, [0.0] * len(values)), within=0.01) == verdict
 
 
 def test_points_turn_round_with_their_sign():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cnnlab.claims.claim import Claim, Finding
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.claims.words import points
+from cnnlab.claims.words import alike, points
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.statistics import paired_difference
 
@@ -46,14 +46,13 @@ def measure(laboratory: Laboratory) -> Finding:
     most = MASKS[-1]
     effect = paired_difference(by_masks[most], full)
     one = paired_difference(by_masks[1], full)
-    is_alike = effect.low is not None and effect.high is not None and effect.low > -ALIKE and effect.high < ALIKE
     return Finding(
         effect=100 * effect.mean,
         unit=f"points that the mean of {most} thinned nets is better than the full net",
         interval=points(effect),
         n=effect.n,
         of="seeds",
-        verdict="undecided" if effect.low is None else "supported" if is_alike else "not supported",
+        verdict=alike(effect, within=ALIKE),
         says=f"The full net is right on {mean(full):.2%}, the mean of {most} thinned nets on "
         f"{mean(by_masks[most]):.2%}, one "
         f"thinned net alone on {mean(by_masks[1]):.2%} ({100 * one.mean:+.2f} points). Full net and mean give the "

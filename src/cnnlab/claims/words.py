@@ -21,6 +21,15 @@ def decided(difference: Difference, *, expected: Literal["positive", "negative"]
     return "supported" if is_above == (expected == "positive") else "not supported"
 
 
+def alike(difference: Difference, *, within: float) -> VerdictWord:
+    """`supported` when the interval lies within ±`within`, `not supported` when it lies outside, else `undecided`."""
+    if difference.low is None or difference.high is None:
+        return "undecided"
+    if max(-difference.low, difference.high) < within:
+        return "supported"
+    return "not supported" if difference.low > within or difference.high < -within else "undecided"
+
+
 def points(difference: Difference, *, sign: int = 1) -> tuple[float, float] | None:
     """The interval in points (hundredths), turned round where `sign` is -1."""
     if difference.low is None or difference.high is None:
