@@ -32,18 +32,19 @@ def measure(laboratory: Laboratory) -> Finding:
         laboratory.plan("simple-cnn", data=laboratory.sized(laboratory.fashion), recipe="fast"), [dense, as_large]
     )
     conv, own, matched = found.variants
+    is_fashion = laboratory.fashion.startswith("fashion-mnist")
+    elsewhere = "" if is_fashion else " That says nothing yet of Fashion-MNIST, which this round leaves out."
     effect = paired_difference(conv.test, matched.test, resolution=1 / found.test_images)
     return Finding(
         effect=100 * effect.mean,
-        unit="points better than a dense net with as many parameters",
+        unit=f"points better than a dense net with as many parameters, on {laboratory.fashion}",
         interval=points(effect),
         n=effect.n,
         of="seeds",
-        verdict=decided(effect, expected="positive"),
+        verdict=decided(effect, expected="positive") if is_fashion else "undecided",
         says=f"On {laboratory.fashion} SimpleCNN ({conv.parameters:,} parameters) reaches {mean(conv.test):.2%}, the "
-        f"MLP "
-        f"({own.parameters:,}) {mean(own.test):.2%}, an MLP with {matched.parameters:,} parameters "
-        f"{mean(matched.test):.2%}.",
+        f"MLP ({own.parameters:,}) {mean(own.test):.2%}, an MLP with {matched.parameters:,} parameters "
+        f"{mean(matched.test):.2%}.{elsewhere}",
         table=(
             ("net", "parameters", "test accuracy", "training time"),
             *(
@@ -61,6 +62,6 @@ CLAIM = Claim(
     kind="statistical",
     decides="supported when the CNN's test accuracy is higher than that of a dense net with as many parameters, the "
     "95 % "
-    "interval of the paired difference lying above 0",
+    "interval of the paired difference lying above 0; undecided on other images",
     measure=measure,
 )
