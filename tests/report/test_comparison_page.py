@@ -382,3 +382,21 @@ def test_variants_and_seeds_of_different_length(make: Any, read: Callable[[str],
     assert "Not all runs trained for as many epochs" in page.text
     made, links = make({"baseline": Made([0.9] * 2), "other": Made([0.9] * 2)})
     assert "for as many epochs" not in read(comparison_page(made, links=links)).text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_opens_quietly_and_fits(browser: Any, small: Small, tmp_path: Path, width: int, scheme: str) -> None:
+    path = tmp_path / "index.html"
+    path.write_text(comparison_page(small.comparison, links=small.links))
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
+    assert said == []
+    page.close()
