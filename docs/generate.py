@@ -19,6 +19,7 @@ import click
 
 from cnnlab.bench.table import markdown
 from cnnlab.cli import COMMANDS, cnnlab
+from cnnlab.experiments.variants import VARIANTS
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,7 +37,16 @@ def commands() -> str:
         assert command is not None
         context = click.Context(command, info_name=name, parent=group, max_content_width=100, terminal_width=100)
         parts.append(f"## cnnlab {name}\n\n```\n{command.get_help(context)}\n```\n")
+        if name == "compare":
+            parts.append(variants_table())
     return "\n".join(parts)
+
+
+def variants_table() -> str:
+    """The variants that `cnnlab compare` knows by name."""
+    lines = ["| variant | what one would expect | source |", "| --- | --- | --- |"]
+    lines += [f"| `{one.name}` | {one.claim} | {one.source} |" for one in VARIANTS.values()]
+    return "\n".join(lines) + "\n"
 
 
 def filled(page: str, text: str) -> str:
