@@ -131,10 +131,21 @@ def claims_table(record: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def engines_sentence(record: dict[str, Any]) -> str:
+    """How much quicker a process a core is for many seeds."""
+    here, process = (mean(record["seconds"][name]) for name in ("here", "process"))
+    return (
+        f"For {record['seeds']} seeds of SimpleCNN on 1,000 images the pool is {record['ratio']:.2f} times as quick on "
+        f"{record['cores']} cores ({process:.1f} s against {here:.1f} s, {record['rounds']} rounds in turn; "
+        "`python -m benchmarks.engines`).\n"
+    )
+
+
 #: Page → its blocks, each by the name of its record in results/.
 BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"accuracy": accuracy_table, "bench": markdown},
     "docs/anatomy.md": {"describe": describe_table},
+    "docs/experiments.md": {"engines": engines_sentence},
     "docs/claims.md": {"claims-quick": claims_table},
 }
 
