@@ -132,10 +132,11 @@ def _print(net: str, anatomy: Anatomy, checks: list[FieldCheck] | None) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=200)  # a file or a pipe: nothing is cut
-    is_wide = console.width >= 116
+    is_wide = console.width >= 120
+    memory = _bytes(sum(layer.activation_bytes for layer in anatomy.layers))
     console.print(
         f"[bold]{escape(net)}[/] on {_by(anatomy.input)}: {anatomy.parameters:,} parameters, "
-        f"{anatomy.macs:,} multiply-adds and {_memory(anatomy)} of activations for one image\n"
+        f"{anatomy.macs:,} multiply-adds and {memory} of activations for one image\n"
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("layer", overflow="fold")
@@ -143,7 +144,7 @@ def _print(net: str, anatomy: Anatomy, checks: list[FieldCheck] | None) -> None:
     for head in ("output", "parameters", "multiply-adds", "field"):
         table.add_column(head, justify="right", no_wrap=True)
     if is_wide:
-        for head in ("jump", "start", "dense instead"):
+        for head in ("jump", "start", "memory", "dense instead"):
             table.add_column(head, justify="right", no_wrap=True, style="dim")
     for layer in anatomy.layers:
         cells = [
@@ -156,7 +157,8 @@ def _print(net: str, anatomy: Anatomy, checks: list[FieldCheck] | None) -> None:
         ]
         if is_wide:
             dense = _count(layer.dense_equivalent_parameters) if layer.macs else ""
-            cells += [_per_axis(layer.receptive_field.jump), _per_axis(layer.receptive_field.start), dense]
+            field = layer.receptive_field
+            cells += [_per_axis(field.jump), _per_axis(field.start), _bytes(layer.activation_bytes), dense]
         table.add_row(*cells)
     console.print(table)
     _print_arithmetic(console, anatomy)
@@ -164,12 +166,13 @@ def _print(net: str, anatomy: Anatomy, checks: list[FieldCheck] | None) -> None:
         "field": "pixels of the image that a unit sees (≤: some units see fewer)",
         "jump": "pixels from one unit's field to its neighbour's",
         "start": "where the first unit's field begins; negative: in the padding",
+        "memory": "of one image's output; – where it is a view of the input",
         "dense instead": "parameters of one dense layer between the same two shapes",
         "multiply-adds": CONVENTION,
     }
     console.print()
     for word, says in legend.items():
-        if is_wide or word not in ("jump", "start", "dense instead"):
+        if is_wide or word not in ("jump", "start", "memory", "dense instead"):
             console.print(f"[dim]{word}: {says}[/]")
     for note in _notes(anatomy):
         console.print(f"[yellow]note[/] {escape(note)}")
@@ -337,6 +340,8 @@ def _per_axis(value: Any) -> str:
     return "varies" if value is None else str(value)
 
 
-def _memory(anatomy: Anatomy) -> str:
-    total = sum(layer.activation_bytes for layer in anatomy.layers)
-    return f"{total / 1e6:.1f} MB" if total >= 1e6 else f"{total / 1e3:.1f} kB"
+def _bytes(number: int) -> str:
+    for size, unit in ((1e6, "MB"), (1e3, "kB")):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number} B" if number else "–"
