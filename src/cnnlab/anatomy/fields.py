@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from cnnlab.anatomy.signatures import REDUCTIONS, VALUE_BY_VALUE
-from cnnlab.anatomy.walk import Call
+from cnnlab.anatomy.walk import BATCH, Call
 
 Table = NDArray[np.bool_]
 
@@ -125,90 +125,74 @@ def _value_by_value(call: Call, inputs: list[Field]) -> Field | None:
 
 
 def _window(call: Call, inputs: list[Field]) -> Field | None:
-    (field,) = inputs[:1]
     arguments = call.arguments
     kernel = arguments.get("kernel_size") or arguments["weight"][2:]
     default_stride = kernel if "pool" in call.function else 1
-    axes = []
-    for axis in (field.rows, field.columns):
-        side = _side(axis)
-        if side is None:
-            return None
+    padding = arguments.get("padding", 0)
+
+    def slide(axis: Axis, side: int) -> Axis:
         K = _at(kernel, side)
         s = _at(arguments.get("stride") or default_stride, side)
         d = _at(arguments.get("dilation", 1), side)
-        padding = arguments.get("padding", 0)
         p = _same_padding(K, d) if padding == "same" else 0 if padding == "valid" else _at(padding, side)
         if K == s == 1 and p == 0:
-            axes.append(axis)
-            continue
+            return axis
         positions = window_positions(len(axis.seen), call.output_shape[-2 + side], K, s, p, d)
         if axis.size is None or axis.jump is None or axis.start is None:
-            axes.append(axis.read(positions))
-        else:
-            axes.append(
-                axis.read(
-                    positions,
-                    size=axis.size + d * (K - 1) * axis.jump,
-                    jump=s * axis.jump,
-                    start=axis.start - p * axis.jump,
-                )
-            )
-    return replace(field, rows=axes[0], columns=axes[1])
+            return axis.read(positions)
+        return axis.read(
+            positions,
+            size=axis.size + d * (K - 1) * axis.jump,
+            jump=s * axis.jump,
+            start=axis.start - p * axis.jump,
+        )
+
+    return _along_both_sides(inputs[0], slide)
 
 
 def _transposed_window(call: Call, inputs: list[Field]) -> Field | None:
     """Position i of the input is written to positions s·i + d·k - p of the output."""
-    (field,) = inputs[:1]
-    axes = []
-    for axis in (field.rows, field.columns):
-        side = _side(axis)
-        if side is None:
-            return None
-        K = call.arguments["weight"][2 + side]
-        s, p = _at(call.arguments.get("stride", 1), side), _at(call.arguments.get("padding", 0), side)
-        d = _at(call.arguments.get("dilation", 1), side)
+    arguments = call.arguments
+
+    def write(axis: Axis, side: int) -> Axis:
+        s, p = _at(arguments.get("stride", 1), side), _at(arguments.get("padding", 0), side)
+        d = _at(arguments.get("dilation", 1), side)
         written = np.arange(len(axis.seen)) * s - p
         out = np.arange(call.output_shape[-2 + side])[:, None]
         positions = np.zeros((len(out), len(written)), dtype=bool)
-        for k in range(K):
+        for k in range(arguments["weight"][2 + side]):
             positions |= out == written + d * k
-        axes.append(axis.read(positions))
-    return replace(field, rows=axes[0], columns=axes[1])
+        return axis.read(positions)
+
+    return _along_both_sides(inputs[0], write)
 
 
 def _probed(call: Call, inputs: list[Field]) -> Field | None:
     """Read off the call itself: run along one axis on one-hot maps, it shows which positions each position reads."""
-    (field,) = inputs[:1]
-    axes = []
-    for axis in (field.rows, field.columns):
-        side = _side(axis)
-        if side is None:
-            return None
+
+    def probe(axis: Axis, side: int) -> Axis | None:
         positions = _probe(call, len(axis.seen), side)
         if len(positions) != call.output_shape[-2 + side]:
             return None
         moved = axis.read(positions)
         first = _first_read(positions)
         if first is not None and axis.jump is not None and axis.start is not None:  # a shift, as constant padding is
-            moved = replace(moved, size=axis.size, jump=axis.jump, start=axis.start + first * axis.jump)
-        elif len(positions) == 1 or bool((moved.seen == moved.seen[0]).all()):
-            moved = _regular(moved.seen, axis.dim)
-        else:
-            moved = _with_found_recurrence(moved, axis, positions)
-        axes.append(moved)
-    return replace(field, rows=axes[0], columns=axes[1])
+            return replace(moved, size=axis.size, jump=axis.jump, start=axis.start + first * axis.jump)
+        if len(positions) == 1 or bool((moved.seen == moved.seen[0]).all()):
+            return _regular(moved.seen, axis.dim)
+        return _with_found_recurrence(moved, axis, positions)
+
+    return _along_both_sides(inputs[0], probe)
 
 
-def _linear(_call: Call, inputs: list[Field]) -> Field | None:
+def _linear(call: Call, inputs: list[Field]) -> Field | None:
     """The last dimension is contracted."""
-    field, shape = inputs[0], _call.input_shapes[0]
-    last = len(shape)
-    return field.both(lambda axis: axis.collapsed() if axis.dim == last else axis)
+    last = len(call.input_shapes[0])
+    return inputs[0].both(lambda axis: axis.collapsed() if axis.dim == last else axis)
 
 
 def _matmul(call: Call, inputs: list[Field]) -> Field | None:
-    if len(inputs) != 1 or len(call.input_shapes) != 1 or call.arguments.get("input") != (2, *call.input_shapes[0]):
+    if len(inputs) != 1 or len(call.input_shapes) != 1 or call.arguments.get("input") != (BATCH, *call.input_shapes[0]):
         return None
     return _linear(call, inputs)
 
@@ -249,8 +233,8 @@ def _mix_all(_call: Call, inputs: list[Field]) -> Field | None:
 
 def _reshape(call: Call, inputs: list[Field]) -> Field | None:
     (field,) = inputs[:1]
-    dims = _regrouped((2, *call.input_shapes[0]), (2, *call.output_shape))
-    old, new = (2, *call.input_shapes[0]), (2, *call.output_shape)
+    dims = _regrouped((BATCH, *call.input_shapes[0]), (BATCH, *call.output_shape))
+    old, new = (BATCH, *call.input_shapes[0]), (BATCH, *call.output_shape)
     rows, columns = field.rows, field.columns
     if rows.dim is not None and rows.dim == columns.dim:  # unfold what was merged, or carry it along
         targets = dims.get(rows.dim)
@@ -318,7 +302,7 @@ def _getitem(call: Call, inputs: list[Field]) -> Field | None:
     """Slices and single numbers, as in x[:, :, 1:-1] or x[:, 0]."""
     index = call.arguments.get("index")
     index = index if isinstance(index, tuple) else (index,)
-    shape = (2, *call.input_shapes[0])
+    shape = (BATCH, *call.input_shapes[0])
     if any(not isinstance(part, slice | int | type(None) | type(...)) or isinstance(part, bool) for part in index):
         return None
     if ... in index:
@@ -368,7 +352,7 @@ def _getitem(call: Call, inputs: list[Field]) -> Field | None:
 
 
 def _squeeze(call: Call, inputs: list[Field]) -> Field | None:
-    shape = (2, *call.input_shapes[0])
+    shape = (BATCH, *call.input_shapes[0])
     dims = _dims(call.arguments.get("dim"), len(shape)) if "dim" in call.arguments else range(len(shape))
     gone = [dim for dim in dims if shape[dim] == 1]
 
@@ -476,15 +460,18 @@ def _lifted(field: Field, dims: int) -> Field:
 
 
 def _merge(field: Field, other: Field) -> Field:
-    """The union of two fields over the same positions: exact where one contains the other."""
+    """The union of two fields over the same positions: the larger where one contains the other, and as exact as that.
+
+    What is only an upper bound does no harm inside an exact field.
+    """
     contains = [
         bool((big.rows.seen >= small.rows.seen).all() and (big.columns.seen >= small.columns.seen).all())
         for big, small in ((field, other), (other, field))
     ]
     if contains[0]:
-        return replace(field, is_exact=field.is_exact and (other.is_exact or _is_inside(other, field)))
+        return field
     if contains[1]:
-        return replace(other, is_exact=other.is_exact and (field.is_exact or _is_inside(field, other)))
+        return other
     return Field(
         _joined(field.rows, other.rows),
         _joined(field.columns, other.columns),
@@ -494,11 +481,6 @@ def _merge(field: Field, other: Field) -> Field:
             np.array_equal(field.rows.seen, other.rows.seen) or np.array_equal(field.columns.seen, other.columns.seen)
         ),
     )
-
-
-def _is_inside(small: Field, big: Field) -> bool:
-    """A field that is only an upper bound does no harm inside an exact one that contains it."""
-    return bool((big.rows.seen >= small.rows.seen).all() and (big.columns.seen >= small.columns.seen).all())
 
 
 def _joined(one: Axis, two: Axis) -> Axis:
@@ -593,6 +575,18 @@ def _dims(dim: Any, dimensions: int) -> set[int]:
 
 def _is_alone(dim: int | None, field: Field) -> bool:
     return dim is not None and field.rows.dim != field.columns.dim
+
+
+def _along_both_sides(field: Field, change: Callable[[Axis, int], Axis | None]) -> Field | None:
+    """A change of each axis that lies along a map's height (side 0) or width (1); None where one does not."""
+    axes = []
+    for axis in (field.rows, field.columns):
+        side = _side(axis)
+        changed = None if side is None else change(axis, side)
+        if changed is None:
+            return None
+        axes.append(changed)
+    return replace(field, rows=axes[0], columns=axes[1])
 
 
 def _side(axis: Axis) -> int | None:
