@@ -25,7 +25,7 @@ _COLOURS = {"supported": "green", "not supported": "red", "undecided": "yellow"}
 @click.option("--quick", is_flag=True, help="On mnist-5k alone, in a few minutes; stated with each figure.")
 @click.option("--data", metavar="DATA", help="Digits. [default: mnist; mnist-5k with --quick]")
 @options.data_root
-@click.option("--engine", type=click.Choice(["process", "here"]), default="process", show_default=True)
+@options.engine
 @click.option("--out", type=click.Path(path_type=Path), default=Path("claims"), show_default=True)
 @options.as_json
 def command(
@@ -46,7 +46,7 @@ def command(
     """
     from cnnlab.claims.laboratory import Laboratory, Stopped
     from cnnlab.claims.registry import CLAIMS, find_claim
-    from cnnlab.experiments.engines import InProcess, Processes
+    from cnnlab.experiments.engines.choice import choose_engine
     from cnnlab.runs.folder import write_json
     from cnnlab.training.machine import keep_freed_memory
 
@@ -66,7 +66,7 @@ def command(
             train_size=2000 if quick else None,
             epochs=5 if quick else 3,
             folder=out / "runs",
-            engine=Processes() if engine == "process" else InProcess(),
+            engine=choose_engine(engine),
             data_root=None if data_root is None else str(data_root),
             on_progress=view.progress,
             should_stop=lambda: bool(requests),

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=float, help="Passes over the training images. [default: the recipe's]")
 @click.option("--train-size", type=click.IntRange(1), help="Only so many training images: DATA@N.")
 @click.option("--recipe", default="lesson", show_default=True, help="How the baseline is trained.")
-@click.option("--engine", type=click.Choice(["process", "here"]), default="process", show_default=True,
-              help="process: a run on each core; here: one after another with all threads.")  # fmt: skip
+@options.engine
 @click.option("--out", type=click.Path(path_type=Path), default=Path("compare"), show_default=True)
 @options.net_options
 @options.as_json
@@ -66,7 +65,7 @@ def command(
     from cnnlab.config import NetSpec
     from cnnlab.data import load
     from cnnlab.experiments.compare import comparison, contestants, prepare, train
-    from cnnlab.experiments.engines import InProcess, Processes
+    from cnnlab.experiments.engines.choice import choose_engine
     from cnnlab.experiments.plan import Plan
     from cnnlab.experiments.variants import find_variant, own_variant
     from cnnlab.runs.folder import write_json
@@ -99,7 +98,7 @@ def command(
         try:
             errors = train(
                 left,
-                Processes() if engine == "process" else InProcess(),
+                choose_engine(engine),
                 on_progress=view.progress,
                 should_stop=lambda: bool(requests),
             )

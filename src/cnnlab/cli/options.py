@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from cnnlab.config import Augmentation, Training
 from cnnlab.errors import UserError
+from cnnlab.experiments.engines.choice import ENGINES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,6 +30,13 @@ own_net = click.option(
     "own_code",
     metavar="FILE:CLASS",
     help="The code of a run of your own net: never run unless named here.",
+)
+engine = click.option(
+    "--engine",
+    type=click.Choice(list(ENGINES)),
+    default="process",
+    show_default=True,
+    help="; ".join(f"{name}: {says}" for name, says in ENGINES.items()) + ".",
 )
 
 

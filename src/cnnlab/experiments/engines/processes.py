@@ -1,8 +1,4 @@
-"""Ways to train an experiment's jobs: one after another in this process, or several at a time in others.
-
-An engine takes jobs and yields an outcome for each as it comes; what it has not yielded is not done. All state lies in
-the run folders, so a worker that dies costs the steps since its last save, and stopping costs nothing.
-"""
+"""Several runs at a time, each in a process of its own with one thread."""
 
 from __future__ import annotations
 
@@ -12,68 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from cnnlab.errors import UserError
+from cnnlab.experiments.engines.engine import OnProgress, Outcome, share_of
 from cnnlab.experiments.job import Job
-
-if TYPE_CHECKING:
-    from cnnlab.training.loop import Step
 
 #: How often a job is given to another worker after one died with it.
 ATTEMPTS = 2
 
 #: Seconds that a worker gets to end after it was told to.
 GRACE_S = 5.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a job: its result, as `cnnlab train --json` prints it, or why there is none."""
-
-    job: Job
-    result: dict[str, Any] | None
-    error: str | None = None
-
-
-#: Called with a job and the share of its steps that are done (0–1), ten times a second at most.
-OnProgress = Callable[[Job, float], None]
-
-
-class Engine(Protocol):
-    """Trains jobs."""
-
-    def train(
-        self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
-    ) -> Iterator[Outcome]:
-        """Train every job and yield its outcome; end early, between two steps, when `should_stop` says so."""
-        ...
-
-
-class InProcess:
-    """One job after another in this process, with all its threads."""
-
-    def train(
-        self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
-    ) -> Iterator[Outcome]:
-        """Train every job in turn."""
-        from cnnlab.experiments.train_job import train_job
-
-        for job in jobs:
-            if should_stop():
-                return
-            try:
-                result = train_job(
-                    job,
-                    on_step=lambda step, job=job: on_progress(job, _share(step)),
-                    should_stop=should_stop,
-                )
-            except UserError as error:
-                yield Outcome(job, None, str(error))
-                continue
-            if result is None:
-                return
-            yield Outcome(job, result)
 
 
 class Processes:
@@ -140,11 +85,6 @@ class Processes:
         finally:
             if not is_done:  # stopped, or left alone in the middle
                 self.close()
-
-
-def _share(step: Step) -> float:
-    """Of a run that is done; the last hundredth is its evaluation."""
-    return 0.99 * step.step / step.total_steps
 
 
 def available_cores() -> int:
@@ -243,7 +183,7 @@ def _serve(pipe: connection.Connection) -> None:
             if time.monotonic() - last >= 0.2:
                 last = time.monotonic()
                 with suppress(OSError):
-                    pipe.send(("progress", _share(step)))
+                    pipe.send(("progress", share_of(step)))
 
         try:
             result = train_job(job, on_step=on_step, should_stop=should_stop)
