@@ -103,14 +103,18 @@ def test_damaged_idx(cnnlab, tmp_path, damage):
     assert not (tmp_path / "run").exists()
 
 
+def noise(side):
+    return np.random.default_rng(0).integers(0, 256, (60, side, side), dtype="u1")
+
+
 def test_npz_that_does_not_fit(cnnlab, tmp_path):
-    good = {"images": np.zeros((60, 28, 28), "u1"), "labels": np.arange(60) % 3}
+    good = {"images": noise(28), "labels": np.arange(60) % 3}
     cases = {
         "floats": ({**good, "images": np.zeros((60, 28, 28))}, "uint8"),
         "range": ({**good, "labels": np.arange(60) % 3 - 1}, "labels"),
         "length": ({**good, "labels": np.arange(50) % 3}, "50"),
         "keys": ({"pictures": good["images"]}, "pictures"),
-        "tiny": ({**good, "images": np.zeros((60, 2, 2), "u1")}, "lenet5: images of 2×2"),
+        "tiny": ({**good, "images": noise(2)}, "lenet5: images of 2×2"),
     }
     for name, (arrays, part) in cases.items():
         path = tmp_path / f"{name}.npz"
@@ -148,7 +152,7 @@ def test_a_folder_that_already_holds_a_run(cnnlab, tmp_path):
 
 def test_data_that_does_not_fit_the_run(cnnlab, tmp_path):
     assert cnnlab("train", "mlp", "--epochs", 0.2, "--out", tmp_path / "run").code == 0
-    np.savez(tmp_path / "other.npz", images=np.zeros((60, 28, 28), "u1"), labels=np.arange(60) % 3)
+    np.savez(tmp_path / "other.npz", images=noise(28), labels=np.arange(60) % 3)
     outcome = cnnlab("evaluate", tmp_path / "run", "--data", f"npz:{tmp_path / 'other.npz'}")
     assert_one_line(outcome, "3 classes of 1×28×28", "expected 10 of 1×28×28")
 

@@ -126,14 +126,14 @@ class TestSize:
         assert load(f"folder:{pets}").image_shape == (1, 8, 8)
 
     def test_mixed_sizes_become_32(self, pets):
-        paint(pets / "cat/wide.png", np.zeros((20, 60), np.uint8))
+        paint(pets / "cat/wide.png", np.full((20, 60), 50, np.uint8))
         images = load(f"folder:{pets}")
         assert images.image_shape == (1, 32, 32)
         assert any("32×32" in note for note in images.notes)
 
     def test_large_images_become_32(self, tmp_path):
-        for name in ("a/1", "a/2", "a/3", "b/1", "b/2", "b/3"):
-            paint(tmp_path / f"big/{name}.png", gray(5, 97))
+        for value, name in enumerate(("a/1", "a/2", "a/3", "b/1", "b/2", "b/3")):
+            paint(tmp_path / f"big/{name}.png", gray(value, 97))
         assert load(f"folder:{tmp_path / 'big'}").image_shape == (1, 32, 32)
 
     def test_an_image_size_is_obeyed(self, pets):

@@ -62,3 +62,30 @@ def test_the_shape_and_the_splits_by_name():
     images = build()
     assert images.image_shape == (1, 3, 3)
     assert images.split("validation") is images.validation
+
+
+def test_a_test_split_of_training_images_is_refused(refused):
+    seen = split(200)
+    leaking = Split(torch.cat([split(96).images, seen.images[:4]]), torch.arange(100) % 2)
+    assert "x: 4 of 100 test images stand among the training images" in refused(build, train=seen, test=leaking)
+    assert "x: 200 of 200 test images" in refused(build, train=seen, test=seen)
+
+
+def test_a_few_repeated_images_are_said():
+    seen = split(200)
+    test = Split(torch.cat([split(199).images, seen.images[7:8]]), torch.arange(200) % 2)
+    validation = Split(torch.cat([split(97).images, seen.images[:3]]), torch.arange(100) % 2)
+    validation_line, test_line = build(train=seen, validation=validation, test=test).leaks
+    assert validation_line.startswith("x: 3 of 100 validation images stand among the training images")
+    assert test_line == (
+        "x: 1 of 200 test images stand among the training images, pixel for pixel: test accuracy flatters by up to "
+        "0.5 points"
+    )
+    assert build().leaks == ()
+
+
+def test_an_image_that_differs_in_one_pixel_is_another(refused):
+    seen = split(100)
+    images = seen.images.clone()
+    images[:, 0, 0, 0] ^= 1
+    assert build(train=seen, test=Split(images, seen.labels)).leaks == ()

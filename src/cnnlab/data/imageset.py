@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from cnnlab.data.overlap import repeated
 from cnnlab.errors import UserError
+
+#: Share of the test images (0–1) that may stand among the training images; more, and it is no test any more.
+TOLERATED = 0.01
 
 #: Called as `progress(what, done, total)` while something long runs; `done == total` ends it.
 Progress = Callable[[str, int, int], None]
@@ -36,6 +40,7 @@ class ImageSet:
     mean, std: one a channel, of the *training* split's pixels on a scale of 0–1; what a net sees is
     `(pixel / 255 - mean) / std`.
     preparation: how a user's own image file becomes such an image (`cnnlab.prepare`).
+    leaks: a line for each split that repeats images of the training split.
     """
 
     name: str
@@ -49,7 +54,8 @@ class ImageSet:
     source: str
     split_note: str
     preparation: str = "resize"
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    leaks: tuple[str, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -76,8 +82,9 @@ def image_set(
 ) -> ImageSet:
     """Check three splits against each other and complete them with statistics and a content hash.
 
-    Raises UserError when a split is empty, when images and labels differ in number, when image shapes differ
-    between splits or when a label lies outside 0 … len(classes)-1.
+    Test or validation images that stand among the training images, pixel for pixel, are said in `leaks`. Raises
+    UserError when more than one in a hundred test images does, when a split is empty, when images and labels differ in
+    number, when image shapes differ between splits or when a label lies outside 0 … len(classes)-1.
     """
     splits = {"train": train, "validation": validation, "test": test}
     for split_name, split in splits.items():
@@ -116,7 +123,27 @@ def image_set(
         split_note=split_note,
         preparation=preparation,
         notes=notes,
+        leaks=_leaks(name, splits),
     )
+
+
+def _leaks(name: str, splits: dict[str, Split]) -> tuple[str, ...]:
+    """A line for each split that repeats training images. Raises UserError where the test split repeats too many."""
+    lines = []
+    for split_name in ("validation", "test"):
+        split = splits[split_name]
+        count = repeated(split.images, among=splits["train"].images)
+        if split_name == "test" and count > TOLERATED * len(split):
+            raise UserError(
+                f"{name}: {count:,} of {len(split):,} test images stand among the training images, pixel for pixel; "
+                "expected a test of images that the net has not seen: leave each image in one split only"
+            )
+        if count:
+            lines.append(
+                f"{name}: {count:,} of {len(split):,} {split_name} images stand among the training images, pixel for "
+                f"pixel: {split_name} accuracy flatters by up to {100 * count / len(split):.2g} points"
+            )
+    return tuple(lines)
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

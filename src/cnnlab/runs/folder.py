@@ -170,7 +170,7 @@ def data_record(data: ImageSet) -> DataRecord:
         mean=data.mean,
         std=data.std,
         preparation=data.preparation,
-        notes=data.notes,
+        notes=(*data.notes, *data.leaks),
     )
 
 
