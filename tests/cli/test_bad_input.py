@@ -204,3 +204,14 @@ def test_every_command_has_help(cnnlab):
         outcome = cnnlab(command, "--help")
         assert outcome.code == 0
         assert "Usage" in outcome.out
+
+
+def test_a_test_on_images_that_the_run_has_seen(cnnlab, tmp_path, full_sets):
+    root = ("--data-root", full_sets)
+    outcome = cnnlab("train", "mlp", "--data", "mnist", *root, "--epochs", 0.05, "--out", tmp_path / "run")
+    assert outcome.code == 0
+    # mnist-5k is cut from MNIST's training images.
+    outcome = cnnlab("evaluate", tmp_path / "run", "--data", "mnist-5k", *root)
+    assert_one_line(outcome, "500 test images of mnist-5k are among those", "was trained on")
+    assert (tmp_path / "run" / "test-openings.jsonl").read_text().count("\n") == 1
+    assert cnnlab("evaluate", tmp_path / "run", "--data", "mnist-5k", "--split", "train", *root).code == 0

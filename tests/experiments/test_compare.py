@@ -78,3 +78,28 @@ def test_refusals(cnnlab, tmp_path, arguments, says):
     assert says in err
     assert len(err.strip().splitlines()) == 1
     assert not list(tmp_path.glob("x/runs/*"))
+
+
+def test_a_factorial_design_from_the_command(cnnlab, tmp_path):
+    out = tmp_path / "design"
+    arguments = (*COMPARE, "--factorial", "--set", "dropout=0.5", "--set", "weight-decay=0.01", "--seeds", 2)
+    code, text, _ = cnnlab(*arguments, "--out", out, "--json")
+    assert code == 0
+    document = json.loads(text)
+    names = [one["name"] for one in document["variants"]]
+    assert names == ["baseline", "dropout=0.5", "weight-decay=0.01", "dropout=0.5 + weight-decay=0.01"]
+    neither, first, second, together = (np.array(one["test"]["accuracies"]) for one in document["variants"])
+    effects = {one["name"]: one["test"]["mean"] for one in document["factorial"]}
+    assert effects == pytest.approx(
+        {
+            "dropout=0.5": np.mean((first - neither + together - second) / 2),
+            "weight-decay=0.01": np.mean((second - neither + together - first) / 2),
+            "dropout=0.5 × weight-decay=0.01": np.mean((together - second) - (first - neither)),
+        }
+    )
+    page = (out / "index.html").read_text()
+    assert "a 2×2 design" in page
+    assert "dropout=0.5 × weight-decay=0.01" in page
+    code, _, error = cnnlab(*COMPARE, "--factorial", "--set", "dropout=0.5", "--out", out)
+    assert code == 2
+    assert "--factorial: got 1 variant; expected two" in error

@@ -347,6 +347,12 @@ def test_seeds_needed_refuses(deviation, effect, options):
             "not distinguishable with n = 3; about 14 seeds would settle 0.1 points",
         ),
         (
+            hand_made(0.02, -0.11, 0.15, n=3, p=0.6, deviation=0.05),
+            {},
+            "not distinguishable",
+            "not distinguishable with n = 3; 0.1 points would take more than 1,000 seeds to settle",
+        ),
+        (
             hand_made(0.0008, -0.0002, 0.0018, n=20, p=0.1, deviation=0.00125),
             {},
             "not distinguishable",

@@ -14,7 +14,15 @@ import torch
 
 from cnnlab.config import NetSpec
 from cnnlab.data import load
-from cnnlab.experiments.compare import Comparison, VariantFigures, comparison, contestants, prepare, train
+from cnnlab.experiments.compare import (
+    Comparison,
+    VariantFigures,
+    as_two_by_two,
+    comparison,
+    contestants,
+    prepare,
+    train,
+)
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.statistics import holm, paired_difference, verdict
@@ -400,3 +408,27 @@ def test_opens_quietly_and_fits(browser: Any, small: Small, tmp_path: Path, widt
     assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
     assert said == []
     page.close()
+
+
+def test_a_design_shows_all_seeds_and_its_three_effects(make: Callable[..., Any], read: Callable[[str], Any]) -> None:
+    cells = {
+        "baseline": Made((0.90, 0.91, 0.92)),
+        "a": Made((0.92, 0.93, 0.94)),
+        "b": Made((0.90, 0.912, 0.92)),
+        "a + b": Made((0.97, 0.98, 0.991)),
+    }
+    plain, links = make(cells, images=10_000)
+    html = comparison_page(as_two_by_two(plain), links=links)
+    page = read(html)
+    assert "a and b: a 2×2 design" in page.text
+    assert "together more than the sum of both" in page.text.replace("\u00a0", " ")
+    assert re.search(r"without a, without b: 91\.00.%; without a, with b: 91\.07", html)
+    assert "2×2 design" not in comparison_page(plain, links=links)
+
+
+def test_warnings_stand_at_the_top(small: Small, read: Callable[[str], Any]) -> None:
+    doubtful = replace(small.comparison, warnings=(f"too good {HOSTILE}",))
+    html = comparison_page(doubtful, links=small.links)
+    assert HOSTILE not in html
+    text = read(html).text
+    assert text.index("Warning: too good") < text.index("Test accuracy against the baseline")

@@ -16,8 +16,11 @@ from cnnlab.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.table import Table
+
     from cnnlab.data.imageset import ImageSet
     from cnnlab.experiments.compare import Comparison
+    from cnnlab.experiments.two_by_two import TwoByTwo
 
 
 @click.command("compare")
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="A variant of your own: any field of a run."
+)
+@click.option(
+    "--factorial",
+    is_flag=True,
+    help="A 2×2 design: the two variants named, each alone and both, with main effects and interaction.",
 )
 @click.option(
     "--seeds", type=click.IntRange(1), default=5, show_default=True, help="Runs of each variant: seeds 0 to N-1."
@@ -47,6 +55,7 @@ def command(
     data_root: Path | None,
     variants: tuple[str, ...],
     settings: tuple[str, ...],
+    factorial: bool,
     seeds: int,
     epochs: float | None,
     train_size: int | None,
@@ -64,9 +73,10 @@ def command(
     """
     from cnnlab.config import NetSpec
     from cnnlab.data import load
-    from cnnlab.experiments.compare import comparison, contestants, prepare, train
+    from cnnlab.experiments.compare import as_two_by_two, comparison, contestants, prepare, train
     from cnnlab.experiments.engines.choice import choose_engine
     from cnnlab.experiments.plan import Plan
+    from cnnlab.experiments.two_by_two import both
     from cnnlab.experiments.variants import find_variant, own_variant
     from cnnlab.runs.folder import write_json
     from cnnlab.training.machine import keep_freed_memory
@@ -78,6 +88,13 @@ def command(
         raise UserError(
             "compare: got no variants; expected at least one: cnnlab compare --variants no-dropout no-batchnorm"
         )
+    if factorial:
+        if len(chosen) != 3:
+            raise UserError(
+                f"--factorial: got {len(chosen) - 1} variant{'s' if len(chosen) > 2 else ''}; expected two: "
+                "cnnlab compare --factorial --variants no-dropout no-batchnorm"
+            )
+        chosen.append(both(chosen[1], chosen[2]))
     base = Plan(
         net=NetSpec(name=net, options=options.net_changes(values, net)),
         data=data if train_size is None else f"{data}@{train_size}",
@@ -111,6 +128,8 @@ def command(
     if errors:
         raise UserError("; ".join(dict.fromkeys(errors)))
     result = comparison(found, jobs)
+    if factorial:
+        result = as_two_by_two(result)
     page = out / "index.html"
     _write_pages(result, page, load_once)
     document = result.to_json() | {"page": str(page)}
@@ -142,9 +161,12 @@ def _write_pages(result: Comparison, page: Path, load: Callable[[str], ImageSet]
 
 def _print(result: Comparison) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
+    for warning in result.warnings:
+        console.print(f"[bold red]warning[/]  {escape(warning)}")
     base = result.baseline
     seeds = f"{len(result.seeds)} seed{'s' if len(result.seeds) > 1 else ''}"
     console.print(
@@ -167,8 +189,27 @@ def _print(result: Comparison) -> None:
             "" if figures.verdict is None else figures.verdict.words,
         )
     console.print(table)
+    if result.two_by_two is not None:
+        console.print(_effects_table(result.two_by_two))
     console.print(
         "\n[dim]± seeds: standard deviation over seeds, in points. gap: training accuracy (measured again in eval "
         "mode) less validation accuracy after the last epoch, in points. In brackets: 95 % interval of the paired "
         "difference over seeds, on these test images; p values corrected for all comparisons (Holm).[/]"
     )
+
+
+def _effects_table(design: TwoByTwo) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), title="\neffects in the 2×2 design", title_justify="left"
+    )
+    table.add_column("change")
+    table.add_column("test accuracy", justify="right", no_wrap=True)
+    table.add_column("gap", justify="right", no_wrap=True)
+    table.add_column("verdict on test accuracy", overflow="fold")
+    for effect in design.effects:
+        table.add_row(
+            effect.name, f"{100 * effect.on_test.mean:+.2f}", f"{100 * effect.on_gap.mean:+.2f}", effect.words
+        )
+    return table

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import Work
+from cnnlab.cli.terminal import Work, notice
 from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def command(
 
     Pixels are normalised with the statistics of the run's own training split, whatever the data. In float32.
     """
+    from cnnlab.data.plausible import implausible
     from cnnlab.evaluation import evaluate, logits
     from cnnlab.runs import open_run
 
@@ -49,11 +50,16 @@ def command(
     net = run.load_net(own_code=own_code)
     images = run_data(run, data, data_root=data_root, image_size=image_size)
     part = images.split(split)
+    if data is not None and split != "train":
+        refuse_seen_images(run, images, split, data_root=data_root, image_size=image_size)
     if split == "test":
         run.note_test_opening(f"cnnlab evaluate --data {images.name}")
     record = run.config.data
     answers = logits(net, part.images, mean=record.mean, std=record.std)
     evaluation = evaluate(answers, part.labels, classes=images.classes)
+    warning = implausible(images.name, evaluation.accuracy_interval) if split == "test" else None
+    if warning:
+        notice(f"warning: {warning}")
     if as_json:
         figures = asdict(evaluation)
         kept = ("accuracy", "accuracy_interval", "loss", "ece", "confusion", "per_class", "images")
@@ -81,6 +87,34 @@ def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: 
             "choose data of the same shape and classes"
         )
     return images
+
+
+def refuse_seen_images(
+    run: Run, images: ImageSet, split: str, *, data_root: Path | None, image_size: int | None
+) -> None:
+    """Say it where another set's test or validation images are ones that the run was trained on or chosen by.
+
+    Raises UserError when they are more than `TOLERATED` of them: that is no test.
+    """
+    from cnnlab.data.imageset import TOLERATED
+    from cnnlab.data.overlap import repeated
+
+    try:
+        own = run_data(run, None, data_root=data_root, image_size=image_size)
+    except UserError as error:
+        notice(f"note: whether the run was trained on these very images could not be looked at ({error})")
+        return
+    part = images.split(split)
+    for use, seen in (("trained on", own.train), ("chosen by", own.validation)):
+        count = repeated(part.images, among=seen.images)
+        says = f"{count:,} of the {len(part):,} {split} images of {images.name} are among those {run.path} was {use}"
+        if count > TOLERATED * len(part):
+            raise UserError(
+                f"{says}; expected images that it has not seen: choose other data, or measure its own with "
+                "--split train"
+            )
+        if count:
+            notice(f"note: {says}")
 
 
 def of_run(run: Run, image_size: int | None, name: str | None = None) -> tuple[str, int | None]:

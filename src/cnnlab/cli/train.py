@@ -118,6 +118,7 @@ def summary(result: dict[str, Any]) -> str:
     low, high = test["accuracy_interval"]
     return "\n".join(
         [
+            *(f"warning        {warning}" for warning in result.get("warnings", ())),
             f"test accuracy  {test['accuracy']:.2%}  [{low:.2%}, {high:.2%}]  95 % interval, {test['images']:,} images",
             f"validation     {validation['accuracy']:.2%}  {validation['images']:,} images, "
             f"best epoch {result['best_epoch']} of {result['epochs_run']}",

@@ -17,7 +17,9 @@ from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.make_job import make_job
 from cnnlab.experiments.plan import Plan
+from cnnlab.experiments.siblings import mixed_images, require_same_images, require_same_test
 from cnnlab.experiments.statistics import Difference, Spread, Verdict, holm, paired_difference, spread, verdict
+from cnnlab.experiments.two_by_two import TwoByTwo, two_by_two
 from cnnlab.experiments.variants import Variant
 from cnnlab.nets.resolve import is_own
 from cnnlab.runs import Run, open_run
@@ -74,11 +76,17 @@ class VariantFigures:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A baseline and its variants on the same seeds. test_images: how many each accuracy was measured on."""
+    """A baseline and its variants on the same seeds.
+
+    test_images: how many each accuracy was measured on. two_by_two: the design that the variants make, where they make
+    one. warnings: what makes the figures doubtful, a line each.
+    """
 
     seeds: tuple[int, ...]
     test_images: int
     variants: tuple[VariantFigures, ...]
+    two_by_two: TwoByTwo | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def baseline(self) -> VariantFigures:
@@ -87,12 +95,16 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as plain values: the document of `cnnlab compare --json`."""
-        return {
+        document: dict[str, Any] = {
             "baseline": self.baseline.variant.name,
             "seeds": list(self.seeds),
             "test_images": self.test_images,
             "variants": [_figures_json(figures) for figures in self.variants],
+            "warnings": list(self.warnings),
         }
+        if self.two_by_two is not None:
+            document["factorial"] = [effect.to_json() for effect in self.two_by_two.effects]
+        return document
 
 
 def contestants(
@@ -108,6 +120,8 @@ def contestants(
     for variant in variants:
         plan = variant.change(base)
         data = load(plan.data)
+        if found:
+            require_same_test(load(found[0].plan.data), data, variant=variant.name)
         first, net = plan.meet(data, seeds[0])
         configs = tuple(first.model_copy(update={"seed": seed}) for seed in seeds)
         same = _training_of(first, net)
@@ -157,15 +171,12 @@ def train(
 def comparison(found: Sequence[Contestant], jobs: Mapping[str, Sequence[Job]]) -> Comparison:
     """Compare finished runs: the first contestant is the baseline.
 
-    Raises UserError where a run is not finished, or where runs were tested on images of different number.
+    Raises UserError where a run is not finished, or where runs saw different images under one name.
     """
     figures = [_figures(one, [open_run(job.path) for job in jobs[one.variant.name]]) for one in found]
-    images = {run.config.data.images["test"] for one in figures for run in one.runs}
-    if len(images) > 1:
-        raise UserError(
-            f"the runs were tested on {sorted(images)} images; expected one test set for all: compare alike"
-        )
-    (test_images,) = images
+    runs = [run for one in figures for run in one.runs]
+    require_same_images(runs)
+    test_images = runs[0].config.data.images["test"]
     base = figures[0]
     differences = [paired_difference(one.test, base.test, resolution=1 / test_images) for one in figures[1:]]
     adjusted = holm([difference.p for difference in differences])
@@ -179,7 +190,23 @@ def comparison(found: Sequence[Contestant], jobs: Mapping[str, Sequence[Job]]) -
         for one, difference, p in zip(figures[1:], differences, adjusted, strict=True)
     ]
     seeds = tuple(config.seed for config in found[0].configs)
-    return Comparison(seeds, test_images, (base, *compared))
+    warnings = dict.fromkeys(warning for run in runs for warning in run.result().get("warnings", ()))
+    mixed = [line for folder in {run.path.parent: None for run in runs} for line in mixed_images(folder)]
+    return Comparison(seeds, test_images, (base, *compared), warnings=(*warnings, *mixed))
+
+
+def as_two_by_two(compared: Comparison) -> Comparison:
+    """The comparison of a baseline, two changes and `both`, in this order, taken apart as a design."""
+    neither, first, second, together = compared.variants
+    by_cell = {(False, False): neither, (True, False): first, (False, True): second, (True, True): together}
+    design = two_by_two(
+        (first.variant.name, second.variant.name),
+        {cell: figures.variant.name for cell, figures in by_cell.items()},
+        {cell: figures.test for cell, figures in by_cell.items()},
+        {cell: figures.gap for cell, figures in by_cell.items()},
+        test_images=compared.test_images,
+    )
+    return replace(compared, two_by_two=design)
 
 
 def _figures(one: Contestant, runs: list[Run]) -> VariantFigures:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # numpy and scipy.special are imported where they are used: they cost half a second, and scipy.stats one more.
 
+#: Seeds beyond which nobody wants to know how many it would take.
+MANY = 1000
+
 Kind = Literal["better", "worse", "equivalent", "not distinguishable", "undecided"]
 
 
@@ -249,7 +252,9 @@ def verdict(
     if p < alpha:
         words += f" after correction for {comparisons} comparisons"
     needed = seeds_needed(difference.standard_deviation, settle, level=1 - alpha / (comparisons or 1))
-    if needed > n:
+    if needed > MANY:
+        words += f"; {matters} would take more than {MANY:,} seeds to settle"
+    elif needed > n:
         words += f"; about {needed} seeds would settle {matters}"
     else:
         words += f", enough to notice {matters}: {interval}"

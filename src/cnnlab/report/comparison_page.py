@@ -13,6 +13,7 @@ from cnnlab.report.comparison_curves import comparison_curves
 from cnnlab.report.comparison_forest import forest_plot
 from cnnlab.report.comparison_numbers import difference_text, p_text, seeds_text, signed_points, unbroken
 from cnnlab.report.comparison_overfitting import overfitting
+from cnnlab.report.comparison_two_by_two import design_figure
 from cnnlab.report.numbers import plain
 from cnnlab.report.pages import render
 
@@ -65,8 +66,10 @@ def comparison_page(comparison: Comparison, *, links: Mapping[str, Sequence[str]
         seeds=seeds_text(comparison.seeds),
         seed_count=len(comparison.seeds),
         test_images=comparison.test_images,
+        warnings=comparison.warnings,
         rows=rows,
         compared=compared,
+        design=None if comparison.two_by_two is None else design_figure(comparison, comparison.two_by_two),
         outcome=_outcome(compared),
         only_uncorrected=[row.figures.variant.name for row in compared if _only_uncorrected(row.figures)],
         forest=forest_plot(comparison),

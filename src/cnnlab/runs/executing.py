@@ -11,6 +11,7 @@ from torch import nn
 
 from cnnlab.config import Training
 from cnnlab.data.imageset import ImageSet
+from cnnlab.data.plausible import implausible
 from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation, evaluate, logits
 from cnnlab.nets import parameter_count
@@ -98,6 +99,7 @@ def _finish(run: Run, net: nn.Module, data: ImageSet, state: TrainingState) -> d
         for name in ("validation", "test")
     }
     run.write_evaluations(evaluations)
+    warning = implausible(data.name, evaluations["test"].accuracy_interval)
     result = {
         "run": str(run.path),
         "parameters": parameter_count(net),
@@ -106,6 +108,7 @@ def _finish(run: Run, net: nn.Module, data: ImageSet, state: TrainingState) -> d
         "best_epoch": state.position.best_epoch,
         "validation": _figures(evaluations["validation"]),
         "test": _figures(evaluations["test"]),
+        "warnings": [*data.leaks, *([warning] if warning else [])],
     }
     run.write_result(result)
     return result
