@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, Map, Maps, from_case_to_case
 from cnnlab.claims.laboratory import Laboratory, to
-from cnnlab.claims.words import decided, points
+from cnnlab.claims.words import by_seed, decided, points, seeds_to_settle
 from cnnlab.experiments.statistics import factorial, paired_difference
 
 
@@ -40,6 +41,35 @@ def measure(laboratory: Laboratory) -> Finding:
                 (name, *(f"{sum(cells[is_cnn, way]) / len(cells[is_cnn, way]):.2%}" for way in (False, True)))
                 for name, is_cnn in (("mlp", False), ("simple-cnn", True))
             ),
+        ),
+        figures=(
+            _pictures(laboratory, permuted),
+            Lines(
+                "Test accuracy of every seed",
+                ("as they are", "permuted"),
+                "pixels",
+                "test accuracy",
+                tuple(
+                    from_case_to_case(name, cells[is_cnn, False], cells[is_cnn, True])
+                    for name, is_cnn in (("mlp", False), ("simple-cnn", True))
+                ),
+                is_share=True,
+            ),
+        ),
+        by_seed=by_seed(effect, scale=-100),
+        seeds_to_settle=seeds_to_settle(effect),
+    )
+
+
+def _pictures(laboratory: Laboratory, permuted: str) -> Maps:
+    """Two test images, as they are and as the nets of the other half see them."""
+    sets = {"": laboratory.load(laboratory.sized(laboratory.data)), ", permuted": laboratory.load(permuted)}
+    return Maps(
+        "The same images to a dense net, other images to a convolution",
+        tuple(
+            Map(f"a {data.classes[int(data.test.labels[i])]}{way}", data.test.images[i, 0].numpy() / 255, kind="gray")
+            for i in (0, 1)
+            for way, data in sets.items()
         ),
     )
 
