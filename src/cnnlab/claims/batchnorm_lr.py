@@ -58,7 +58,7 @@ def measure(laboratory: Laboratory) -> Finding:
                 "learning rate of Adam",
                 "validation accuracy",
                 (over_seeds("with batch norm", accuracies["with"]), over_seeds("without", accuracies["without"])),
-                levels=((TRAINED, "trained"),),
+                levels=((TRAINED, f"{TRAINED:.0%}: counts as trained"),),
                 is_share=True,
                 log_x=True,
             ),

@@ -6,7 +6,7 @@ from itertools import accumulate
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Lines, over_seeds
+from cnnlab.claims.figures import Lines, from_case_to_case, over_seeds
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.words import by_seed, decided, seeds_to_settle
 from cnnlab.experiments.statistics import paired_difference
@@ -41,15 +41,22 @@ def measure(laboratory: Laboratory) -> Finding:
         figures=(
             Lines(
                 "Validation accuracy as it learns",
-                tuple(float(steps) for steps in accumulate((epoch.steps for epoch in with_norm.curves[0]), initial=0)),
+                tuple(float(steps) for steps in accumulate(epoch.steps for epoch in with_norm.curves[0])),
                 "steps",
                 "validation accuracy",
                 tuple(
-                    over_seeds(name, ([0.0, *(epoch.validation_accuracy for epoch in curve)] for curve in one.curves))
+                    over_seeds(name, ([epoch.validation_accuracy for epoch in curve] for curve in one.curves))
                     for name, one in (("with batch norm", with_norm), ("without", without))
                 ),
-                levels=((TARGET, "target"),),
+                levels=((TARGET, f"{TARGET:.0%}, the target"),),
                 is_share=True,
+            ),
+            Lines(
+                f"Steps to {TARGET:.0%}",
+                ("without", "with batch norm"),
+                "",
+                "steps",
+                (from_case_to_case("each seed", slow, quick),),
             ),
         ),
         by_seed=by_seed(effect, scale=1),

@@ -54,7 +54,7 @@ def measure(_laboratory: Laboratory) -> Finding:
                 "masks",
                 "mean of h̃ / h",
                 tuple(series),
-                levels=((1.0, ""),),
+                levels=((1.0, "h itself"),),
                 log_x=True,
             ),
         ),

@@ -49,7 +49,7 @@ def measure(laboratory: Laboratory) -> Finding:
                 "epoch",
                 "validation accuracy",
                 (over_seeds("LeNet-5", ([epoch.validation_accuracy for epoch in run.epochs()] for run in runs)),),
-                levels=((LEARNT, "learnt"),),
+                levels=((LEARNT, f"{LEARNT:.0%}, what the verdict asks of test accuracy"),),
                 is_share=True,
             ),
         ),

@@ -49,7 +49,7 @@ def measure(laboratory: Laboratory) -> Finding:
                         ("validation images", "validation_accuracy"),
                     )
                 ),
-                levels=((1 / classes, "chance"),),
+                levels=((LEARNT, "learnt by heart"), (1 / classes, "chance")),
                 is_share=True,
             ),
         ),

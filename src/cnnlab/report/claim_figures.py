@@ -19,6 +19,10 @@ _MARKS = {
     "o": '<circle cx="17" cy="6" r="3.5" fill="currentColor"/>',
     "^": '<path d="M17 2l4.5 8h-9z" fill="currentColor"/>',
 }
+_LEVEL = Markup(
+    '<svg width="34" height="12" aria-hidden="true">'
+    '<path d="M0 6H34" stroke="var(--muted)" stroke-width="1.5" stroke-dasharray="4 3"/></svg>'
+)
 _VARIABLES = ("--remeasured", "--validation", "--seen", "--ink")
 
 
@@ -49,6 +53,7 @@ def _draw(figure: Figure, name: str) -> DrawnFigure:
     legend = [(_legend_line(i, one), one.name) for i, one in enumerate(figure.series)]
     if len(figure.series) == 1 and len(figure.series[0].values) > 1:
         legend = []  # the title says what it is
+    legend += [(_LEVEL, says) for _, says in figure.levels if says]
     return DrawnFigure(figure.title, chart=draw_lines(figure, name=name), legend=legend, note=_note(figure))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from statistics import mean
 
 from markupsafe import Markup
@@ -81,7 +82,8 @@ def _frame(axes: Axes, figure: Lines, x: list[float]) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     if isinstance(figure.x[0], str):
         axes.set_xlim(-0.45, len(x) - 0.55)
-        axes.set_xticks(x, [str(one).replace(" ", "\n") if len(x) > 2 else str(one) for one in figure.x])
+        names = [re.sub("[ -]", "\n", str(one), count=1) if len(x) > 2 else str(one) for one in figure.x]
+        axes.set_xticks(x, names, fontsize=11 if len(x) > 3 else 12)
         if len(x) > 2:
             _room_for_two_lines(axes)
     elif figure.log_x:
@@ -122,19 +124,9 @@ def _room_for_two_lines(axes: Axes) -> None:
 
 def _levels(axes: Axes, figure: Lines) -> None:
     low, high = axes.get_ylim()
-    for value, says in figure.levels:
+    for value, _ in figure.levels:
         low, high = min(low, value), max(high, value)
-        axes.axhline(value, color=charts.MUTED, linewidth=1, linestyle=(0, (3, 2.5)), zorder=0)
-        axes.annotate(
-            says,
-            (1, value),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="right",
-            color=charts.MUTED,
-            fontsize=11,
-        )
+        axes.axhline(value, color=charts.MUTED, linewidth=1.2, linestyle=(0, (3, 2.5)), zorder=0)
     margin = 0.06 * (high - low) if not figure.log_y else 0.0
     if figure.levels:
         axes.set_ylim(min(low, min(one for one, _ in figure.levels) - margin), high)

@@ -70,7 +70,9 @@ def why(entry: Entry) -> list[str]:
     sentences = [f"The 95{_SPACE}% interval {interval(entry)} reaches across {named}: it leaves both answers open."]
     if len(boundary) == 1 and by_seed:
         above = sum(one > boundary[0] for one in by_seed)
-        sentences.append(f"Of {len(by_seed)} seeds {above} {'lies' if above == 1 else 'lie'} above {named}.")
+        many = f"All {above}" if above == len(by_seed) else f"Of {len(by_seed)} seeds {above or 'none'}"
+        seeds = " seeds lie" if above == len(by_seed) else " lie" if above > 1 else " lies"
+        sentences.append(f"{many}{seeds} above {named}.")
     needed = entry["seeds_to_settle"]
     if needed is not None and needed > len(by_seed):
         many = f"about {needed:,}" if needed <= _MOST_SEEDS else f"more than {_MOST_SEEDS:,}"
