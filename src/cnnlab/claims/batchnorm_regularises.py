@@ -38,7 +38,7 @@ def measure(laboratory: Laboratory) -> Finding:
                 "",
                 "gap, training less validation",
                 (from_case_to_case("each seed", without.gap, with_norm.gap),),
-                levels=((0.0, "no gap"),),
+                levels=((0.0, ""),),
                 is_share=True,
             ),
             Lines(

@@ -23,6 +23,8 @@ def measure(laboratory: Laboratory) -> Finding:
         C_in, C_out, s, p = (int(random.integers(*ends)) for ends in ((1, 5), (1, 5), (1, 4), (0, 3)))
         K = int(random.integers(2, 6))
         layer = nn.Conv2d(C_in, C_out, K, stride=s, padding=p).double()
+        drawn = {name: random.normal(size=one.shape) for name, one in layer.named_parameters()}
+        layer.load_state_dict({name: torch.from_numpy(values) for name, values in drawn.items()})
         X = random.normal(size=(2, C_in, 12, 11))
         weight, bias = (parameter.detach().numpy() for parameter in layer.parameters())
         answer = layer(torch.from_numpy(X)).detach().numpy()

@@ -52,7 +52,7 @@ def measure(laboratory: Laboratory) -> Finding:
                 "regulariser",
                 "gap, training less validation",
                 (from_case_to_case("each seed", *(one.gap for one in found.variants)),),
-                levels=((0.0, "no gap"),),
+                levels=((0.0, ""),),
                 is_share=True,
             ),
             Lines(

@@ -49,7 +49,7 @@ def measure(laboratory: Laboratory) -> Finding:
                         ("validation images", "validation_accuracy"),
                     )
                 ),
-                levels=((LEARNT, "learnt by heart"), (1 / classes, "chance")),
+                levels=((LEARNT, f"{LEARNT:.0%}: learnt by heart"), (1 / classes, f"{1 / classes:.0%}: chance")),
                 is_share=True,
             ),
         ),

@@ -82,7 +82,7 @@ def _frame(axes: Axes, figure: Lines, x: list[float]) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     if isinstance(figure.x[0], str):
         axes.set_xlim(-0.45, len(x) - 0.55)
-        names = [re.sub("[ -]", "\n", str(one), count=1) if len(x) > 2 else str(one) for one in figure.x]
+        names = [re.sub(" |(?<=-)", "\n", str(one), count=1) if len(x) > 2 else str(one) for one in figure.x]
         axes.set_xticks(x, names, fontsize=11 if len(x) > 3 else 12)
         if len(x) > 2:
             _room_for_two_lines(axes)

@@ -80,6 +80,8 @@ def why(entry: Entry) -> list[str]:
             f"If the effect really is {number(entry['effect'])} and seeds differ as these did, {many} seeds would "
             "settle it, four times out of five."
         )
+    elif needed is None and len(by_seed) > 1:
+        sentences.append("The effect lies where the verdict turns: no number of seeds can be told from it.")
     elif needed is not None:
         sentences.append("So many seeds would settle an effect of this size four times out of five; these did not.")
     return sentences
