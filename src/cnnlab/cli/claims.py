@@ -44,6 +44,7 @@ def command(
 
     Exact claims are checked numerically; statistical ones train nets on matched seeds. Runs lie in OUT/runs and are not
     trained again. A verdict is computed from the figures: supported, not supported, or undecided with so few seeds.
+    OUT/index.html leads to a page for each claim.
     """
     from cnnlab.claims.laboratory import Laboratory, Stopped
     from cnnlab.claims.measuring import measure, still_to_train
