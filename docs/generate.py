@@ -20,6 +20,8 @@ import click
 from cnnlab.bench.table import markdown
 from cnnlab.cli import COMMANDS, cnnlab
 from cnnlab.experiments.variants import VARIANTS
+from cnnlab.report.claim_numbers import interval, number
+from cnnlab.report.claim_page import command
 
 ROOT = Path(__file__).parent.parent
 
@@ -112,21 +114,26 @@ def describe_table(record: dict[str, Any]) -> str:
 
 
 def claims_table(record: dict[str, Any]) -> str:
-    """What the claims came to: statement, effect with its interval, verdict."""
+    """What a round of claims came to: statement, effect with its interval, verdict."""
     lines = ["| claim | statement | effect [95 % interval] | n | verdict |", "| --- | --- | --- | ---: | --- |"]
     for entry in record["claims"]:
-        effect, interval = entry["effect"], entry["interval"]
-        value = f"{effect:.2f}" if abs(effect) >= 0.005 else f"{effect:.2g}"
-        between = "" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]"
+        effect = f"{number(entry['effect'])} {interval(entry)}".strip()
         lines.append(
-            f"| `{entry['id']}` | {entry['statement']} | {value}{between} {entry['unit']} | {entry['n']:,} "
+            f"| `{entry['id']}` | {entry['statement']} | {effect} {entry['unit']} | {entry['n']:,} "
             f"{entry['n_of']} | **{entry['verdict']}** |"
         )
-    total = sum(entry["time_s"] for entry in record["claims"])
+    entries, on = record["claims"], record["environment"]
+    runs = {run for entry in entries for run in entry["runs"]}
+    trained = sum(len(entry["runs"]) - entry["runs_found"] for entry in entries)
+    minutes = sum(entry["time_s"] for entry in entries) / 60
+    # Runs that an earlier call had trained would make a round look quick.
+    took = f", {minutes:.1f} minutes" if trained == len(runs) else ""
+    data = " and ".join(f"`{name}`" for name in dict.fromkeys((record["data"], record["fashion"])))
     lines += [
         "",
-        f"`cnnlab claims --quick`: on {record['data']}, {record['seeds']} seeds, {total / 60:.1f} minutes on 2 cores. "
-        "An undecided claim needs more seeds or more images than that.",
+        f"`{command(None, record)}`: on {data}, {record['seeds']} seeds, {len(runs)} runs{took}. {on['device_name']}, "
+        f"{on['cores']} cores, {on['precision']}; cnnlab {on['cnnlab']}, python {on['python']}, torch {on['torch']}. "
+        "An undecided claim needs more seeds or more images than that; its page says about how many.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from statistics import mean
 
 import pytest
 
@@ -13,6 +14,7 @@ from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.words import alike, decided, points
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import paired_difference
+from cnnlab.report.claim_figures import draw_figures
 
 EXACT = [name for name in CLAIMS if find_claim(name).kind == "exact"]
 
@@ -44,6 +46,7 @@ def test_what_is_exact_holds(name, laboratory):
     finding = claim.measure(laboratory)
     assert finding.verdict == "supported", finding
     assert finding.n > 1
+    assert draw_figures(finding.figures)
     entry = json.loads(json.dumps(claim.to_json(finding, 0.1)))
     assert {"id", "statement", "kind", "effect", "unit", "interval", "n", "verdict", "time_s"} <= set(entry)
 
@@ -149,3 +152,8 @@ def test_statistical_claims_come_to_a_verdict(name, tmp_path_factory):
     assert finding.verdict in ("supported", "not supported", "undecided")
     assert finding.n >= 2
     assert finding.says
+    assert draw_figures(finding.figures)
+    if finding.of == "seeds":
+        assert len(finding.by_seed) == finding.n
+    if name not in ("dropout-mean", "batchnorm-lr"):
+        assert mean(finding.by_seed) == pytest.approx(finding.effect)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from cnnlab import formulas
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, Series, from_case_to_case
 from cnnlab.claims.laboratory import Laboratory
 
 TOLERANCE = 1e-12
@@ -44,6 +46,18 @@ def measure(_laboratory: Laboratory) -> Finding:
         layer.eval()
         before = running_mean.clone()
         answers = [layer(torch.cat([image, others]))[0] for others in companies]
+    histogram = _histogram(X[:, 0].ravel(), x_hat[:, 0].ravel())
+    place = (0, 2, 3)
+    in_company = Lines(
+        "One value of the same image, in three batches",
+        tuple(f"batch {name}" for name in "ABC"),
+        "",
+        "value of one unit",
+        (
+            from_case_to_case("in training", *([float(one[place])] for one in in_training)),
+            from_case_to_case("at inference", *([float(one[place])] for one in answers)),
+        ),
+    )
     alone = max(float((answer - answers[0]).abs().max()) for answer in answers)
     moved = max(float((answer - in_training[0]).abs().max()) for answer in in_training)
     is_still = torch.equal(running_mean, before)
@@ -62,6 +76,24 @@ def measure(_laboratory: Laboratory) -> Finding:
         f"batch "
         f"move it by up to {moved:.1f}. As PyTorch has it, the running variance divides by m − 1, the batch's own by "
         f"m.",
+        figures=(histogram, in_company),
+    )
+
+
+def _histogram(before: NDArray[np.float64], after: NDArray[np.float64]) -> Lines:
+    """How one feature's values lie before and after it is normalised."""
+    edges = np.arange(-8, 12.5, 1.0)
+    shares = [np.histogram(values, edges)[0] / len(values) for values in (before, after)]
+    return Lines(
+        "One feature over a batch",
+        tuple(map(float, edges[:-1])),
+        "value",
+        "share of the values",
+        tuple(
+            Series(name, (tuple(map(float, share)),), shape="steps")
+            for name, share in zip(("x", "x̂, normalised"), shares, strict=True)
+        ),
+        is_share=True,
     )
 
 

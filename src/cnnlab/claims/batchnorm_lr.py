@@ -7,8 +7,9 @@ from math import log10
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.claims.words import decided
+from cnnlab.claims.words import decided, seeds_to_settle
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.variants import VARIANTS
 from cnnlab.runs import Run
@@ -50,6 +51,22 @@ def measure(laboratory: Laboratory) -> Finding:
                 for rate, of_with, of_without in zip(RATES, by_rate["with"], by_rate["without"], strict=True)
             ),
         ),
+        figures=(
+            Lines(
+                "Validation accuracy at rising learning rates",
+                RATES,
+                "learning rate of Adam",
+                "validation accuracy",
+                (over_seeds("with batch norm", accuracies["with"]), over_seeds("without", accuracies["without"])),
+                levels=((TRAINED, f"{TRAINED:.0%}: counts as trained"),),
+                is_share=True,
+                log_x=True,
+            ),
+        ),
+        by_seed=tuple(10**one for one in effect.differences),
+        boundary=(1.0,),
+        is_ratio=True,
+        seeds_to_settle=seeds_to_settle(effect),
     )
 
 

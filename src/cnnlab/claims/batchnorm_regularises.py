@@ -5,8 +5,9 @@ from __future__ import annotations
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, from_case_to_case
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.claims.words import decided, points
+from cnnlab.claims.words import by_seed, decided, points, seeds_to_settle
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.variants import VARIANTS
 
@@ -30,6 +31,27 @@ def measure(laboratory: Laboratory) -> Finding:
         verdict=decided(effect, expected="positive"),
         says=f"On {IMAGES} training images the gap is {100 * mean(with_norm.gap):.2f} points with batch norm and "
         f"{100 * mean(without.gap):.2f} without; test accuracy is {100 * accuracy.mean:+.2f} points with it.",
+        figures=(
+            Lines(
+                "Gap of every seed",
+                ("without", "with batch norm"),
+                "",
+                "gap, training less validation",
+                (from_case_to_case("each seed", without.gap, with_norm.gap),),
+                levels=((0.0, ""),),
+                is_share=True,
+            ),
+            Lines(
+                "Test accuracy of every seed",
+                ("without", "with batch norm"),
+                "",
+                "test accuracy",
+                (from_case_to_case("each seed", without.test, with_norm.test),),
+                is_share=True,
+            ),
+        ),
+        by_seed=by_seed(effect),
+        seeds_to_settle=seeds_to_settle(effect),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, from_case_to_case, over_seeds
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.claims.words import decided
+from cnnlab.claims.words import by_seed, decided, seeds_to_settle
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.variants import VARIANTS
 from cnnlab.training.loop import Epoch
@@ -36,6 +38,29 @@ def measure(laboratory: Laboratory) -> Finding:
         says=f"Validation accuracy reaches {TARGET:.0%} after {mean(quick):.0f} steps with batch norm and "
         f"{mean(slow):.0f} "
         f"without, on average over seeds; between epochs the curve is taken as straight.{unreached}",
+        figures=(
+            Lines(
+                "Validation accuracy as it learns",
+                tuple(float(steps) for steps in accumulate(epoch.steps for epoch in with_norm.curves[0])),
+                "steps",
+                "validation accuracy",
+                tuple(
+                    over_seeds(name, ([epoch.validation_accuracy for epoch in curve] for curve in one.curves))
+                    for name, one in (("with batch norm", with_norm), ("without", without))
+                ),
+                levels=((TARGET, f"{TARGET:.0%}, the target"),),
+                is_share=True,
+            ),
+            Lines(
+                f"Steps to {TARGET:.0%}",
+                ("without", "with batch norm"),
+                "",
+                "steps",
+                (from_case_to_case("each seed", slow, quick),),
+            ),
+        ),
+        by_seed=by_seed(effect, scale=1),
+        seeds_to_settle=seeds_to_settle(effect),
     )
 
 

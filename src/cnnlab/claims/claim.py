@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from cnnlab.claims.figures import Figure
     from cnnlab.claims.laboratory import Laboratory
 
 Kind = Literal["exact", "statistical"]
@@ -19,7 +20,11 @@ class Finding:
 
     effect: the one figure that the verdict hangs on, in `unit`. interval: of it at 95 %, None where it is exact or n is
     1. n: cases, units, masks or seeds, as `of` says. says: the finding in words. table: the figures behind it, a head
-    and rows.
+    and rows. figures: what convinces.
+
+    by_seed: the effect of every seed, in `unit`. boundary: effects at which the verdict turns. is_ratio: whether the
+    effect is a factor. seeds_to_settle: about how many seeds would tell the measured effect from the boundary; None
+    where that is no question.
     """
 
     effect: float
@@ -30,6 +35,11 @@ class Finding:
     verdict: VerdictWord
     says: str
     table: tuple[tuple[str, ...], ...] = ()
+    figures: tuple[Figure, ...] = ()
+    by_seed: tuple[float, ...] = ()
+    boundary: tuple[float, ...] = (0.0,)
+    is_ratio: bool = False
+    seeds_to_settle: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,7 @@ class Claim:
         return {
             "id": self.id,
             "statement": self.statement,
+            "section": self.section,
             "kind": self.kind,
             "effect": finding.effect,
             "unit": finding.unit,
@@ -63,4 +74,8 @@ class Claim:
             "says": finding.says,
             "decides": self.decides,
             "table": [list(row) for row in finding.table],
+            "by_seed": list(finding.by_seed),
+            "boundary": list(finding.boundary),
+            "is_ratio": finding.is_ratio,
+            "seeds_to_settle": finding.seeds_to_settle,
         }

@@ -6,8 +6,9 @@ from statistics import mean
 
 from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, from_case_to_case
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.claims.words import decided, points
+from cnnlab.claims.words import by_seed, decided, points, seeds_to_settle
 from cnnlab.config import NetSpec
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.variants import Variant
@@ -52,6 +53,18 @@ def measure(laboratory: Laboratory) -> Finding:
                 for name, one in (("simple-cnn", conv), ("mlp", own), ("mlp as large", matched))
             ),
         ),
+        figures=(
+            Lines(
+                f"Test accuracy of every seed, on {laboratory.fashion}",
+                ("mlp", "mlp as large", "simple-cnn"),
+                "",
+                "test accuracy",
+                (from_case_to_case("each seed", own.test, matched.test, conv.test),),
+                is_share=True,
+            ),
+        ),
+        by_seed=by_seed(effect),
+        seeds_to_settle=seeds_to_settle(effect),
     )
 
 

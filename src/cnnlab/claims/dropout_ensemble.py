@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.claims.words import alike, points
+from cnnlab.claims.words import alike, by_seed, points, seeds_to_settle
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.statistics import paired_difference
 
@@ -62,6 +63,32 @@ def measure(laboratory: Laboratory) -> Finding:
             ("masks", "accuracy of their mean", "same answer as the full net"),
             *((str(count), f"{mean(by_masks[count]):.2%}", f"{mean(agreement[count]):.2%}") for count in MASKS),
         ),
+        figures=(
+            Lines(
+                "Accuracy of the mean over more and more thinned nets",
+                tuple(map(float, MASKS)),
+                "thinned nets",
+                "accuracy",
+                (
+                    over_seeds("mean of thinned nets", zip(*by_masks.values(), strict=True)),
+                    over_seeds("full net", ([one] * len(MASKS) for one in full)),
+                ),
+                is_share=True,
+                log_x=True,
+            ),
+            Lines(
+                "Images to which both give the same answer",
+                tuple(map(float, MASKS)),
+                "thinned nets",
+                "share of the images",
+                (over_seeds("mean of thinned nets and full net", zip(*agreement.values(), strict=True)),),
+                is_share=True,
+                log_x=True,
+            ),
+        ),
+        by_seed=by_seed(effect),
+        boundary=(-100 * ALIKE, 100 * ALIKE),
+        seeds_to_settle=seeds_to_settle(effect, boundary=ALIKE),
     )
 
 

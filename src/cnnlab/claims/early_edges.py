@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, Map, Maps, from_case_to_case
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.claims.words import decided, points
+from cnnlab.claims.words import by_seed, decided, points, seeds_to_settle
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.statistics import paired_difference
 
@@ -55,16 +56,62 @@ def measure(laboratory: Laboratory) -> Finding:
         f"tells "
         f"{mean(first):.1%} of validation images from {CHANNELS} channels of the first block and {mean(last):.1%} from "
         f"as many of the second: {of_classes}.",
+        figures=(
+            _filters(initial, net),
+            Lines(
+                "Edge in the first layer's filters",
+                ("before training", "after"),
+                "",
+                "share of gradient",
+                (from_case_to_case("each seed", untrained, trained),),
+                levels=((2 / 9, "by chance"),),
+                is_share=True,
+            ),
+            Lines(
+                "What a linear probe reads",
+                ("first block", "second block"),
+                "",
+                "accuracy of the probe",
+                (from_case_to_case("each seed", first, last),),
+                is_share=True,
+            ),
+        ),
+        by_seed=by_seed(classes),
+        seeds_to_settle=seeds_to_settle(classes),
     )
+
+
+def _filters(initial: nn.Module, trained: nn.Module) -> Maps:
+    """Those first-layer filters that are most of a gradient after training, before and after it."""
+    before, after = (
+        dict(net.named_parameters())["features.0.weight"].detach().double()[:, 0].numpy() for net in (initial, trained)
+    )
+    order = sorted(range(len(after)), key=lambda i: -_share_of(after[i]))[:6]
+    scale = float(np.abs(np.stack([before[order], after[order]])).max())
+    return Maps(
+        f"The {len(order)} of {len(after)} filters that came to be most of a gradient, before training and after; "
+        "per cent: their share of gradient",
+        tuple(
+            Map(f"{when}, {_share_of(filters[i]):.0%}", filters[i], scale=scale)
+            for when, filters in (("before", before), ("after", after))
+            for i in order
+        ),
+    )
+
+
+#: The two planes of constant slope, down and across, of length 1.
+_SLOPES = tuple(slope / 6**0.5 for slope in np.meshgrid([-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]))
+
+
+def _share_of(filter_: NDArray[np.float64]) -> float:
+    """The share of a 3×3 filter's energy that lies in the planes."""
+    return float(sum((filter_ * slope).sum() ** 2 for slope in _SLOPES) / (filter_**2).sum())
 
 
 def _gradient_share(net: nn.Module) -> float:
     """The share of 3×3 filters' energy that lies in the two planes of constant slope, mean over filters."""
-    filters = dict(net.named_parameters())["features.0.weight"].detach().double().flatten(2)  # (32, C, 9)
-    slope = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64).repeat(3) / 6**0.5
-    across = slope.reshape(3, 3).T.flatten()
-    energy = filters.square().sum(dim=2)
-    return float((((filters @ slope).square() + (filters @ across).square()) / energy).mean())
+    filters = dict(net.named_parameters())["features.0.weight"].detach().double()  # (32, C, 3, 3)
+    return mean(_share_of(one) for one in filters.flatten(0, 1).numpy())
 
 
 def _features(net: nn.Module, x: Tensor, depth: int, seed: int) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from torch import nn
 
 from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, Series
 from cnnlab.claims.laboratory import Laboratory
 
 SIDES = (28, 56, 112, 224)
@@ -35,6 +36,20 @@ def measure(_laboratory: Laboratory) -> Finding:
         table=(
             ("image", "convolution", "dense layer"),
             *((f"{side}×{side}", f"{few:,}", f"{many:,}") for side, few, many in rows),
+        ),
+        figures=(
+            Lines(
+                "Parameters of one layer",
+                tuple(map(float, SIDES)),
+                "side of the image, pixels",
+                "parameters",
+                (
+                    Series("convolution", (tuple(map(float, conv)),)),
+                    Series("dense layer", (tuple(map(float, dense)),)),
+                ),
+                log_x=True,
+                log_y=True,
+            ),
         ),
     )
 

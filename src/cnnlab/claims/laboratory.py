@@ -44,6 +44,8 @@ class Laboratory:
     on_progress: Callable[[Job, float], None] = lambda _job, _share: None
     should_stop: Callable[[], bool] = lambda: False
     _loaded: dict[str, ImageSet] = field(default_factory=dict)
+    #: Job → whether its run was finished when it was first asked for.
+    _asked: dict[Job, bool] = field(default_factory=dict)
 
     def plan(self, net: str, *, data: str | None = None, recipe: str = "lesson", epochs: float | None = None) -> Plan:
         """A training in this laboratory; by default by the lesson's recipe.
@@ -85,7 +87,15 @@ class Laboratory:
             raise UserError("; ".join(dict.fromkeys(others)))
         return [[open_run(job.path) if job.is_finished else None for job in of_plan] for of_plan in jobs]
 
+    def asked(self) -> dict[Job, bool]:
+        """The jobs asked for since this was last called, each with whether its run was there already."""
+        asked = dict(self._asked)
+        self._asked.clear()
+        return asked
+
     def _train(self, jobs: Sequence[Job]) -> list[str]:
+        for job in jobs:
+            self._asked.setdefault(job, job.is_finished)
         errors = train(jobs, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
         if self.should_stop():
             raise Stopped

@@ -6,6 +6,7 @@ from statistics import mean
 
 from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.evaluation import wilson_interval
 from cnnlab.nets import LeNet5
@@ -41,6 +42,19 @@ def measure(laboratory: Laboratory) -> Finding:
             ("stage", "shape"),
             *zip(("C1", "S2", "C3", "S4", "F5", "F6", "output"), ("×".join(map(str, s)) for s in shapes), strict=True),
         ),
+        figures=(
+            Lines(
+                "Validation accuracy as it learns",
+                tuple(float(epoch.epoch) for epoch in runs[0].epochs()),
+                "epoch",
+                "validation accuracy",
+                (over_seeds("LeNet-5", ([epoch.validation_accuracy for epoch in run.epochs()] for run in runs)),),
+                levels=((LEARNT, f"{LEARNT:.0%}, what the verdict asks of test accuracy"),),
+                is_share=True,
+            ),
+        ),
+        by_seed=tuple(100 * accuracy for accuracy in accuracies),
+        boundary=(100 * LEARNT,),
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, Map, Maps, from_case_to_case
 from cnnlab.claims.laboratory import Laboratory, to
-from cnnlab.claims.words import decided, points
+from cnnlab.claims.words import by_seed, decided, points, seeds_to_settle
+from cnnlab.config import NetSpec
 from cnnlab.experiments.statistics import factorial, paired_difference
 
 
@@ -14,12 +16,17 @@ def measure(laboratory: Laboratory) -> Finding:
     By the lesson's recipe: the shifts and crops of `fast` would mean nothing for permuted images.
     """
     permuted = f"{laboratory.sized(laboratory.data)}+permuted-pixels"
-    cells, images = {}, 1
-    for net, is_cnn in (("mlp", False), ("simple-cnn", True)):
-        found = laboratory.compare(laboratory.plan(net), [to("permuted", data=permuted)])
-        images = found.test_images
-        for figures, is_permuted in zip(found.variants, (False, True), strict=True):
-            cells[is_cnn, is_permuted] = figures.test
+    cnn = NetSpec(name="simple-cnn")
+    found = laboratory.compare(
+        laboratory.plan("mlp"),
+        [to("mlp, permuted", data=permuted), to("cnn", net=cnn), to("cnn, permuted", net=cnn, data=permuted)],
+    )
+    images = found.test_images
+    cells = {
+        (is_cnn, is_permuted): found.variants[2 * is_cnn + is_permuted].test
+        for is_cnn in (False, True)
+        for is_permuted in (False, True)
+    }
     drop_of_cnn = paired_difference(cells[True, False], cells[True, True], resolution=1 / images)
     drop_of_mlp = paired_difference(cells[False, False], cells[False, True], resolution=1 / images)
     # What permuting does to the CNN, less what it does to the dense net.
@@ -40,6 +47,35 @@ def measure(laboratory: Laboratory) -> Finding:
                 (name, *(f"{sum(cells[is_cnn, way]) / len(cells[is_cnn, way]):.2%}" for way in (False, True)))
                 for name, is_cnn in (("mlp", False), ("simple-cnn", True))
             ),
+        ),
+        figures=(
+            _pictures(laboratory, permuted),
+            Lines(
+                "Test accuracy of every seed",
+                ("as they are", "permuted"),
+                "pixels",
+                "test accuracy",
+                tuple(
+                    from_case_to_case(name, cells[is_cnn, False], cells[is_cnn, True])
+                    for name, is_cnn in (("mlp", False), ("simple-cnn", True))
+                ),
+                is_share=True,
+            ),
+        ),
+        by_seed=by_seed(effect, scale=-100),
+        seeds_to_settle=seeds_to_settle(effect),
+    )
+
+
+def _pictures(laboratory: Laboratory, permuted: str) -> Maps:
+    """Two test images, as they are and as the nets of the other half see them."""
+    sets = {"": laboratory.load(laboratory.sized(laboratory.data)), ", permuted": laboratory.load(permuted)}
+    return Maps(
+        "The same images to a dense net, other images to a convolution",
+        tuple(
+            Map(f"a {data.classes[int(data.test.labels[i])]}{way}", data.test.images[i, 0].numpy() / 255, kind="gray")
+            for i in (0, 1)
+            for way, data in sets.items()
         ),
     )
 

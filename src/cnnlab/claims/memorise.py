@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.claims.laboratory import Laboratory
 
 #: Training images, whose labels are dealt out at random, and passes over them.
@@ -35,6 +36,25 @@ def measure(laboratory: Laboratory) -> Finding:
         says=f"After {EPOCHS} passes over {IMAGES} images with labels dealt out at random the net knows "
         f"{mean(training):.1%} of them (lowest seed {min(training):.1%}); it is right on {mean(validation):.1%} of the "
         f"validation images, where chance gives {1 / classes:.0%}.",
+        figures=(
+            Lines(
+                "Accuracy as it learns random labels",
+                tuple(float(epoch.epoch) for epoch in runs[0].epochs()),
+                "epoch",
+                "accuracy",
+                tuple(
+                    over_seeds(name, ([getattr(epoch, measure) for epoch in run.epochs()] for run in runs))
+                    for name, measure in (
+                        ("training images, measured again", "remeasured_accuracy"),
+                        ("validation images", "validation_accuracy"),
+                    )
+                ),
+                levels=((LEARNT, f"{LEARNT:.0%}: learnt by heart"), (1 / classes, f"{1 / classes:.0%}: chance")),
+                is_share=True,
+            ),
+        ),
+        by_seed=tuple(100 * one for one in training),
+        boundary=(100 * LEARNT,),
     )
 
 

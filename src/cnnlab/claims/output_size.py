@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from itertools import product
 
+import numpy as np
 import torch
 from torch import nn
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, Map, Maps, Series
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.formulas import output_size
 
@@ -41,6 +43,45 @@ def measure(_laboratory: Laboratory) -> Finding:
         f"tile the padded image and the floor matters; in {refused:,} the kernel does not fit, the formula gives 0 or "
         f"less "
         "and PyTorch refuses.",
+        figures=(_windows(), _stairs()),
+    )
+
+
+def _windows() -> Maps:
+    """Where a kernel of 3 stands on 7 and on 8 pixels, by strides of 2 with padding 1: a row a position."""
+    K, s, p = 3, 2, 1
+    maps = []
+    for H in (7, 8):
+        layer = nn.Conv1d(1, 1, K, stride=s, padding=p)
+        positions = layer(torch.zeros(1, 1, H)).shape[2]
+        covered = np.zeros((positions, H + 2 * p))
+        covered[:, [*range(p), *range(H + p, H + 2 * p)]] = -0.25  # the padding
+        for i in range(positions):
+            covered[i, i * s : i * s + K] = 1
+        left = (H + 2 * p - K) % s
+        over = f", {left} left over" if left else ""
+        maps.append(Map(f"H = {H}: ⌊({H} + 2·{p} − {K}) / {s}⌋ + 1 = {positions}{over}", covered))
+    return Maps("Where the kernel stands, a row a position (K = 3, s = 2, p = 1; blue: padding)", tuple(maps))
+
+
+def _stairs() -> Lines:
+    """Formula and layer for one kernel, by H and stride."""
+    heights, K, p = tuple(range(5, 33)), 5, 2
+    series = []
+    for s in (1, 2):
+        layer = nn.Conv1d(1, 1, K, stride=s, padding=p)
+        formula = tuple(float(output_size(H, K, stride=s, padding=p, dilation=1)) for H in heights)
+        given = tuple(float(layer(torch.zeros(1, 1, H)).shape[2]) for H in heights)
+        series += [
+            Series(f"formula, s = {s}", (formula,), shape="steps"),
+            Series(f"layer, s = {s}", (given,), shape="dots"),
+        ]
+    return Lines(
+        f"Formula and layer (K = {K}, p = {p})",
+        tuple(map(float, heights)),
+        "height H of the image",
+        "height of the map",
+        tuple(series),
     )
 
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.claims.words import decided, points
+from cnnlab.claims.words import decided, points, seeds_to_settle
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.variants import VARIANTS, own_variant
@@ -53,6 +54,21 @@ def measure(laboratory: Laboratory) -> Finding:
         f"and "
         f"{mean(by_seed['none']):.0%} without any of them. Less is not nothing: pooled features move, too.",
         table=(("halving by", *(f"change at {shift} px" for shift in SHIFTS), "test accuracy"), *rows),
+        figures=(
+            Lines(
+                "How far the last feature maps move",
+                (0.0, *map(float, SHIFTS)),
+                "shift of the image, pixels",
+                "change, of their size",
+                tuple(
+                    over_seeds("no halving" if pool == "none" else pool, ([0.0, *of_seed] for of_seed in changes[pool]))
+                    for pool in POOLS
+                ),
+                is_share=True,
+            ),
+        ),
+        by_seed=tuple(100 * one for one in effect.differences),
+        seeds_to_settle=seeds_to_settle(effect),
     )
 
 

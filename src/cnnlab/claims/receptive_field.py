@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
 from cnnlab.anatomy import describe
 from cnnlab.anatomy.verify import verify_fields
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Map, Maps
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.nets import LeNet5, SimpleCNN
 
 DEPTHS = range(1, 7)
 
 
-def measure(_laboratory: Laboratory) -> Finding:
+def measure(laboratory: Laboratory) -> Finding:
     """One to six 3×3 layers, LeNet-5 and SimpleCNN: computed fields against the pixels that gradients reach."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -38,7 +40,31 @@ def measure(_laboratory: Laboratory) -> Finding:
         f"the "
         f"pixels computed and no others (differences: {outside + missed}).",
         table=(("3×3 layers", "field"), *((str(d), f"{s}×{s}") for d, s in zip(DEPTHS, sizes, strict=True))),
+        figures=(_pictures(laboratory, stacks),),
     )
+
+
+def _pictures(laboratory: Laboratory, stacks: list[nn.Sequential]) -> Maps:
+    """The pixels that the gradient of the unit in the middle reaches, and the box of the field computed for it."""
+    image = laboratory.load(laboratory.data).validation.images[:1, :1].float() / 255
+    height, width = image.shape[2:]
+    row, column = height // 2, width // 2
+    maps = []
+    for depth, stack in zip(DEPTHS, stacks, strict=True):
+        x = torch.ones_like(image).requires_grad_()
+        (gradient,) = torch.autograd.grad(stack(x)[0, 0, row, column], x)
+        field = describe(stack, (1, height, width)).layers[-1].field.of(row, column)
+        rows, columns = (np.flatnonzero(field.any(axis=axis)) for axis in (1, 0))
+        maps.append(
+            Map(
+                f"{depth} layer{'s' if depth > 1 else ''}: {len(rows)}×{len(columns)}",
+                image[0, 0].double().numpy(),
+                kind="gray",
+                marks=(gradient[0, 0] != 0).numpy(),
+                box=(int(rows[0]), int(columns[0]), len(rows), len(columns)),
+            )
+        )
+    return Maps("What the unit in the middle sees: box computed, tint where its gradient is not 0", tuple(maps))
 
 
 CLAIM = Claim(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.claims.laboratory import Laboratory, to
-from cnnlab.claims.words import decided, points
+from cnnlab.claims.words import by_seed, decided, points, seeds_to_settle
 from cnnlab.experiments.statistics import paired_difference, spread
 
 SIZES = (100, 300, 1000)
@@ -39,6 +40,22 @@ def measure(laboratory: Laboratory) -> Finding:
         f"with {SIZES[-1]:,} images {100 * mean(most.gap):.1f}, after as many steps. Over seeds validation accuracy "
         f"varies by {100 * noise[0]:.2f} points (standard deviation) against {100 * noise[1]:.2f}.",
         table=(("training images", "training", "validation", "gap, points"), *rows),
+        figures=(
+            Lines(
+                "Accuracy after as many steps",
+                tuple(map(float, SIZES)),
+                "training images",
+                "accuracy",
+                tuple(
+                    over_seeds(name, zip(*(getattr(one, measure) for one in (*others, most)), strict=True))
+                    for name, measure in (("training images", "remeasured"), ("validation images", "validation_last"))
+                ),
+                is_share=True,
+                log_x=True,
+            ),
+        ),
+        by_seed=by_seed(effect),
+        seeds_to_settle=seeds_to_settle(effect),
     )
 
 

@@ -1,11 +1,11 @@
-"""From a paired difference to a claim's verdict."""
+"""From a paired difference to a claim's verdict, and to what its page shows of it."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from cnnlab.claims.claim import VerdictWord
-from cnnlab.experiments.statistics import Difference
+from cnnlab.experiments.statistics import Difference, seeds_needed
 
 
 def decided(difference: Difference, *, expected: Literal["positive", "negative"]) -> VerdictWord:
@@ -36,3 +36,20 @@ def points(difference: Difference, *, sign: int = 1) -> tuple[float, float] | No
         return None
     low, high = sorted((sign * 100 * difference.low, sign * 100 * difference.high))
     return low, high
+
+
+def by_seed(difference: Difference, *, scale: float = 100) -> tuple[float, ...]:
+    """Every seed's difference times `scale`: in points, unless it says otherwise."""
+    return tuple(scale * one for one in difference.differences)
+
+
+def seeds_to_settle(difference: Difference, *, boundary: float = 0.0) -> int | None:
+    """About how many seeds would show on which side of ±`boundary` a difference lies, if it is what was measured.
+
+    Four times out of five, by `seeds_needed`. None with one seed, and where the measured difference lies on the
+    boundary itself.
+    """
+    distance = abs(abs(difference.mean) - boundary)
+    if difference.standard_deviation is None or distance == 0:
+        return None
+    return seeds_needed(difference.standard_deviation, distance)

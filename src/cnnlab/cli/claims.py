@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,11 @@ from cnnlab.cli import options
 from cnnlab.cli.terminal import ExperimentView, notice, stop_requests
 
 if TYPE_CHECKING:
-    from cnnlab.claims.claim import Claim, Finding
+    from cnnlab.claims.claim import Claim
+    from cnnlab.claims.measuring import Measured
 
 _COLOURS = {"supported": "green", "not supported": "red", "undecided": "yellow"}
+_MARKS = {"supported": "✓", "not supported": "✗", "undecided": "?"}
 
 
 @click.command("claims")
@@ -43,11 +44,14 @@ def command(
 
     Exact claims are checked numerically; statistical ones train nets on matched seeds. Runs lie in OUT/runs and are not
     trained again. A verdict is computed from the figures: supported, not supported, or undecided with so few seeds.
+    OUT/index.html leads to a page for each claim.
     """
     from cnnlab.claims.laboratory import Laboratory, Stopped
+    from cnnlab.claims.measuring import measure, still_to_train
     from cnnlab.claims.registry import CLAIMS, find_claim
+    from cnnlab.claims.rounds import RoundRecord, round_of
+    from cnnlab.cli.claim_pages import ClaimPages
     from cnnlab.experiments.engines.choice import choose_engine
-    from cnnlab.runs.folder import write_json
     from cnnlab.training.machine import keep_freed_memory
 
     keep_freed_memory()
@@ -56,8 +60,8 @@ def command(
         _list(claims, as_json)
         return
     digits = data or ("mnist-5k" if quick else "mnist")
-    view = ExperimentView(0)
-    entries: list[dict[str, object]] = []
+    view = ExperimentView()
+    done: list[Measured] = []
     with stop_requests() as requests:
         laboratory = Laboratory(
             data=digits,
@@ -71,25 +75,34 @@ def command(
             on_progress=view.progress,
             should_stop=lambda: bool(requests),
         )
+        record = RoundRecord(out / "claims.json", round_of(laboratory, quick=quick, engine=engine))
+        if record.put_aside is not None:
+            notice(f"{out} held another round; its figures are kept in {record.put_aside}, its runs where they are")
+        pages = ClaimPages(out, record, laboratory.load)
+        view.expect(still_to_train(claims, laboratory))
         for claim in claims:
             view.begin(claim.id)
-            started = time.perf_counter()
             try:
-                finding = claim.measure(laboratory)
+                measured = measure(claim, laboratory)
             except Stopped:
                 break
             finally:
-                view.close()
-            entries.append(claim.to_json(finding, time.perf_counter() - started))
+                view.pause()
+            done.append(measured)
+            record.add(measured.to_json(out))
+            pages.add(measured)
             if not as_json:
-                _print(claim, finding, time.perf_counter() - started)
-    out.mkdir(parents=True, exist_ok=True)
-    record = {"quick": quick, "data": digits, "seeds": len(laboratory.seeds), "claims": entries}
-    write_json(out / "claims.json", record)
+                _print(measured)
+        view.close()
     if as_json:
-        click.echo(json.dumps(entries))
+        click.echo(json.dumps([record.entries[measured.claim.id] for measured in done]))
+    elif done:
+        click.echo(f"page  {out / 'index.html'}")
     if requests:
-        notice(f"stopped; {len(entries)} of {len(claims)} claims are done, finished runs are kept in {out}")
+        notice(
+            f"stopped; {len(done)} of {len(claims)} claims are done, finished runs are kept in {out}. "
+            "Go on with the same command"
+        )
         raise click.exceptions.Exit(130)
 
 
@@ -102,19 +115,31 @@ def _list(claims: list[Claim], as_json: bool) -> None:
         click.echo(f"{claim.id:22s} {claim.statement}")
 
 
-def _print(claim: Claim, finding: Finding, time_s: float) -> None:
+def _print(measured: Measured) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
 
+    from cnnlab.report.numbers import duration
+
+    claim, finding = measured.claim, measured.finding
     console = Console(highlight=False)
     console.print(f"[bold]{claim.id}[/]  {escape(claim.statement)}")
-    verdict = f"[{_COLOURS[finding.verdict]}]{finding.verdict}[/]  {_effect(finding)}  [dim]{time_s:.1f} s[/]"
+    verdict = (
+        f"[{_COLOURS[finding.verdict]}]{_MARKS[finding.verdict]} {finding.verdict}[/]  {escape(_effect(measured))}"
+    )
     console.print(Padding(verdict, (0, 0, 0, 2)))
-    console.print(Padding(f"[dim]{escape(finding.says)}[/]\n", (0, 0, 0, 2)))
+    took = duration(measured.time_s) if measured.time_s >= 1 else f"{1000 * measured.time_s:.0f} ms"
+    runs = ""
+    if measured.runs:
+        found = f", {measured.found} found" if measured.found else ""
+        runs = f", {len(measured.runs)} runs{found}"
+    console.print(Padding(f"[dim]{escape(finding.says)} ({took}{runs})[/]\n", (0, 0, 0, 2)))
 
 
-def _effect(finding: Finding) -> str:
-    value = f"{finding.effect:.2f}" if abs(finding.effect) >= 0.005 else f"{finding.effect:.3g}"
-    interval = "" if finding.interval is None else f" \\[{finding.interval[0]:.2f}, {finding.interval[1]:.2f}]"
-    return f"{value}{interval} {finding.unit}, n = {finding.n:,} {finding.of}"
+def _effect(measured: Measured) -> str:
+    from cnnlab.report.claim_numbers import interval, number, sample
+
+    entry = measured.claim.to_json(measured.finding, measured.time_s)
+    words = f"{number(entry['effect'])} {interval(entry)}".strip()
+    return f"{words} {entry['unit']}, {sample(entry)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 if TYPE_CHECKING:
     from cnnlab.training import Epoch, Step
+
+#: Seconds over which the speed of an experiment is averaged: runs of one kind after another differ in speed.
+SPEED_PERIOD_S = 300.0
 
 #: Everything that is not a figure.
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -122,12 +125,11 @@ class ExperimentView:
     """A bar over all runs of an experiment, with the time left; it comes with the first progress."""
 
     def __init__(self, runs: int = 0) -> None:
-        self.begin("", runs)
-
-    def begin(self, what: str, runs: int = 0) -> None:
-        """Start counting anew, for an experiment of so many runs (0: as many as show themselves)."""
-        self.what, self.runs = what, runs
+        """Count so many runs as equal."""
+        self.runs = runs
+        self.work: dict[Any, float] = {}
         self.shares: dict[Any, float] = {}
+        self.what = ""
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
@@ -136,19 +138,42 @@ class ExperimentView:
             console=stderr,
             transient=True,
             disable=not stderr.is_terminal,
+            speed_estimate_period=SPEED_PERIOD_S,
         )
         self.task: TaskID | None = None
+
+    def expect(self, work: Mapping[Any, float]) -> None:
+        """Count these runs by the work that each of them is; one that nobody expected is one more of the average."""
+        self.work = dict(work)
+
+    def begin(self, what: str) -> None:
+        """Say what the next runs are for."""
+        self.what = what
+        if self.task is not None:
+            self._show()
+            self.bar.start()
 
     def progress(self, run: Any, share: float) -> None:
         """Say that a share (0–1) of a run is done."""
         self.shares[run] = share
-        runs = max(self.runs, len(self.shares))
+        self._show()
+
+    def pause(self) -> None:
+        """Take the bar off the screen, for something to be printed there; `begin` brings it back."""
+        self.bar.stop()
+
+    def _show(self) -> None:
+        average = sum(self.work.values()) / len(self.work) if self.work else 1.0
+        work = {run: self.work.get(run, average) for run in self.work | self.shares}
+        runs = max(self.runs, len(work))
+        total = sum(work.values()) + (runs - len(work)) * average
         done = sum(one >= 1 for one in self.shares.values())
         if self.task is None:
             self.bar.start()
-            self.task = self.bar.add_task("", total=runs)
+            self.task = self.bar.add_task("", total=total)
         says = f"{self.what} {done} of {runs} runs".strip()
-        self.bar.update(self.task, completed=sum(self.shares.values()), total=runs, description=says)
+        completed = sum(share * work[run] for run, share in self.shares.items())
+        self.bar.update(self.task, completed=completed, total=total, description=says)
 
     def close(self) -> None:
         """Take the bar off the screen."""

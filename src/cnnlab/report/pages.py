@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cnnlab.report import numbers
+from cnnlab.report.claim_numbers import typeset
 
 
 def render(template: str, **values: Any) -> str:
@@ -24,6 +25,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["typeset"] = typeset
     for name in ("percent", "accuracy", "points", "count", "duration", "plain"):
         environment.filters[name] = getattr(numbers, name)
     return environment

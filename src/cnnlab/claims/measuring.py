@@ -1,0 +1,103 @@
+"""A claim put to the test: its finding, the runs that it rests on, what they cost; and how much is to train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from cnnlab.anatomy import describe
+from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.laboratory import Laboratory, Stopped
+from cnnlab.config import RunConfig
+from cnnlab.experiments.job import Job
+from cnnlab.nets import build_net
+from cnnlab.runs import Run, open_run
+from cnnlab.training.loop import REMEASURED
+
+#: Multiply-adds that an image costs besides those of the net, in its batch and on its way there.
+_AN_IMAGE = 300_000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of a claim.
+
+    runs: finished ones that it rests on. found: how many of them were there before. diverged: trainings that did not
+    end in a run. time_s: of this call, from asking to the verdict; what another call or claim trained is not in it.
+    """
+
+    claim: Claim
+    finding: Finding
+    runs: tuple[Run, ...]
+    found: int
+    diverged: int
+    time_s: float
+
+    def to_json(self, folder: Path) -> dict[str, Any]:
+        """The claim's entry in claims.json; paths of runs are given from `folder`."""
+        return self.claim.to_json(self.finding, self.time_s) | {
+            "runs": [run.path.relative_to(folder).as_posix() for run in self.runs],
+            "runs_found": self.found,
+            "runs_diverged": self.diverged,
+            "train_time_s": round(sum(run.result()["train_time_s"] for run in self.runs), 3),
+        }
+
+
+def measure(claim: Claim, laboratory: Laboratory) -> Measured:
+    """Put a claim to the test. Raises as `Laboratory.compare` does."""
+    laboratory.asked()
+    started = perf_counter()
+    finding = claim.measure(laboratory)
+    time_s = perf_counter() - started
+    asked = laboratory.asked()
+    finished = [job for job in asked if job.is_finished]
+    return Measured(
+        claim=claim,
+        finding=finding,
+        runs=tuple(open_run(job.path) for job in finished),
+        found=sum(asked[job] for job in finished),
+        diverged=len(asked) - len(finished),
+        time_s=time_s,
+    )
+
+
+def still_to_train(claims: Iterable[Claim], laboratory: Laboratory) -> dict[Job, float]:
+    """The jobs that claims will ask for and that are not finished, each with its work in multiply-adds, roughly.
+
+    Found by asking: every claim is measured in a laboratory that stops at the first training. What a claim asks for
+    after that stays unseen until it does.
+    """
+    rehearsal = replace(laboratory, engine=_NoTraining(), should_stop=lambda: True)
+    jobs: dict[Job, None] = {}
+    for claim in claims:
+        if claim.kind == "statistical":
+            rehearsal.asked()
+            try:
+                claim.measure(rehearsal)
+            except Stopped:
+                jobs |= {job: None for job, is_finished in rehearsal.asked().items() if not is_finished}
+    costs: dict[str, int] = {}
+    return {job: _work(open_run(job.path).config, costs) for job in jobs}
+
+
+class _NoTraining:
+    """An engine for rehearsals."""
+
+    def train(self, jobs: Sequence[Job], **_: Any) -> Iterable[Any]:
+        """Train nothing."""
+        return ()
+
+
+def _work(config: RunConfig, costs: dict[str, int]) -> float:
+    """A step costs three forward passes of its batch; each epoch measures training images again, and validation."""
+    net = config.net.model_dump_json()
+    if net not in costs:
+        shape = config.data.image_shape
+        module = build_net(config.net, image_shape=shape, num_classes=len(config.data.classes), seed=0)
+        costs[net] = describe(module, shape).macs + _AN_IMAGE
+    images = config.data.images
+    an_epoch = 3 * images["train"] + min(images["train"], REMEASURED) + images["validation"]
+    return costs[net] * (config.training.epochs * an_epoch + images["validation"] + images["test"])

@@ -1,0 +1,26 @@
+"""The reports of the runs that an experiment's page leads to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnnlab.cli.train import write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from cnnlab.data.imageset import ImageSet
+    from cnnlab.runs import Run
+
+
+def write_reports(runs: Iterable[Run], folder: Path, load: Callable[[str], ImageSet]) -> list[str]:
+    """Make the runs' reports, unless they are there; returns where they lie from `folder`, in the runs' order."""
+    from cnnlab.nets.resolve import is_own
+
+    links = []
+    for run in runs:
+        name = run.config.net.name
+        write_report(run, load(run.config.data.name), run.load_net(own_code=name if is_own(name) else None))
+        links.append((run.path / "report.html").relative_to(folder).as_posix())
+    return links

@@ -1,0 +1,78 @@
+"""claims.json: entries of one round stay together, those of another are put aside."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cnnlab.claims.laboratory import Laboratory
+from cnnlab.claims.rounds import RoundRecord, round_of
+from cnnlab.experiments.engines import InProcess
+
+
+@pytest.fixture
+def round_(tmp_path):
+    def call(**changes):
+        laboratory = Laboratory(
+            data="mnist-5k",
+            fashion="mnist-5k",
+            seeds=changes.pop("seeds", (0, 1)),
+            epochs=1,
+            folder=tmp_path / "runs",
+            engine=InProcess(),
+        )
+        return round_of(laboratory, quick=True, engine="here") | changes
+
+    return call
+
+
+def entry(name, verdict="supported"):
+    return {"id": name, "verdict": verdict}
+
+
+def test_one_claim_measured_again_leaves_the_others(tmp_path, round_):
+    first = RoundRecord(tmp_path / "claims.json", round_())
+    for name in ("output-size", "memorise", "cnn-beats-dense"):
+        first.add(entry(name))
+    again = RoundRecord(tmp_path / "claims.json", round_())
+    again.add(entry("memorise", "undecided"))
+    document = json.loads((tmp_path / "claims.json").read_text())
+    assert [(one["id"], one["verdict"]) for one in document["claims"]] == [
+        ("output-size", "supported"),
+        ("memorise", "undecided"),
+        ("cnn-beats-dense", "supported"),
+    ]
+    assert again.put_aside is None
+
+
+def test_entries_stand_in_the_lessons_order_however_they_were_asked_for(tmp_path, round_):
+    record = RoundRecord(tmp_path / "claims.json", round_())
+    for name in ("memorise", "output-size"):
+        record.add(entry(name))
+    assert list(record.entries) == ["output-size", "memorise"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seeds": (0, 1, 2)}, {"quick": False}, {"data": "mnist"}, {"data_sha256": "0"}, {"epochs": 3}]
+)
+def test_another_round_is_put_aside_whole_and_not_mixed_in(tmp_path, round_, changes):
+    RoundRecord(tmp_path / "claims.json", round_()).add(entry("output-size"))
+    before = (tmp_path / "claims.json").read_text()
+    other = RoundRecord(tmp_path / "claims.json", round_(**changes))
+    other.add(entry("memorise"))
+    assert [one["id"] for one in json.loads((tmp_path / "claims.json").read_text())["claims"]] == ["memorise"]
+    assert other.put_aside is not None
+    assert other.put_aside.read_text() == before
+
+
+def test_other_versions_are_another_round(tmp_path, round_):
+    RoundRecord(tmp_path / "claims.json", round_()).add(entry("output-size"))
+    other = round_()
+    other["environment"] = other["environment"] | {"torch": "1.0"}
+    assert RoundRecord(tmp_path / "claims.json", other).entries == {}
+
+
+def test_a_record_of_before_there_were_versions_is_put_aside(tmp_path, round_):
+    (tmp_path / "claims.json").write_text(json.dumps({"quick": True, "data": "mnist-5k", "seeds": 2, "claims": []}))
+    assert RoundRecord(tmp_path / "claims.json", round_()).put_aside is not None
