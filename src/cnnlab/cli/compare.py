@@ -52,6 +52,7 @@ def command(
     train_size: int | None,
     recipe: str,
     engine: str,
+    ray_address: str | None,
     out: Path,
     as_json: bool,
     more: tuple[str, ...],
@@ -78,6 +79,7 @@ def command(
         raise UserError(
             "compare: got no variants; expected at least one: cnnlab compare --variants no-dropout no-batchnorm"
         )
+    trained_by = choose_engine(engine, ray_address=ray_address)
     base = Plan(
         net=NetSpec(name=net, options=options.net_changes(values, net)),
         data=data if train_size is None else f"{data}@{train_size}",
@@ -98,7 +100,7 @@ def command(
         try:
             errors = train(
                 left,
-                choose_engine(engine),
+                trained_by,
                 on_progress=view.progress,
                 should_stop=lambda: bool(requests),
             )
