@@ -89,7 +89,7 @@ def test_the_cluster_gives_the_figures_of_processes(tmp_path, engine, here):
     assert len({open_run(job.path).environment()["ray_node"] for job in jobs}) == 2
 
 
-def test_a_node_that_dies_costs_its_unfinished_runs_only(tmp_path, engine, cluster, here):
+def test_a_node_that_dies_costs_its_unfinished_runs_only(tmp_path, engine, cluster, here, capfd):
     jobs = jobs_in(tmp_path)
     (other,) = [node for node in cluster.list_all_nodes() if node is not cluster.head_node]
     shares, finished, begun_again = {}, {}, set()
@@ -112,6 +112,7 @@ def test_a_node_that_dies_costs_its_unfinished_runs_only(tmp_path, engine, clust
         if cluster.died:
             cluster.add_node(num_cpus=1)
     assert cluster.died
+    assert capfd.readouterr().out == ""  # Ray has much to say of it; stdout is for figures
     assert len(begun_again) == 1
     assert not begun_again & set(finished)
     for job, written in finished.items():

@@ -19,6 +19,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_GCS_SERVER_REQUEST_TIMEOUT_SECONDS", "10")
 
 import ray
+from ray._private import worker as ray_worker
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -91,9 +92,10 @@ class RayCluster:
                     if outcome is not None:
                         yield outcome
                 for number in sent.values():
-                    if shares.get(number, 0.0) != shown.get(number, 0.0):
-                        shown[number] = shares[number]
-                        on_progress(jobs[number], shares[number])
+                    share = shares.get(number)
+                    if share is not None and share != shown.get(number):
+                        shown[number] = share
+                        on_progress(jobs[number], share)
                 if should_stop() and stops_at is None:
                     stops_at = time.monotonic() + GRACE_S
                     for ref in [ref for ref, number in sent.items() if number not in shares]:
@@ -106,6 +108,8 @@ class RayCluster:
                 self.close()
 
     def _connect(self) -> None:
+        # Ray would print every death on stdout, among the figures, whatever log_to_driver says.
+        vars(ray_worker)["_worker_logs_enabled"] = False
         on_terminate = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
@@ -116,11 +120,12 @@ class RayCluster:
                 logging_level=logging.CRITICAL,
             )
         except (RuntimeError, ConnectionError, ValueError) as error:
-            where = f"the Ray cluster at {self.address}" if self.address else "Ray on this machine"
+            if self.address is None:
+                raise
             reason = " ".join(str(error).split())[:200]
             raise UserError(
-                f"cannot connect to {where}: {reason}; expected a cluster that this machine is a node of, with the "
-                "same Ray and Python: ray start --address HOST:PORT, or run this on its head"
+                f"cannot join the Ray cluster at {self.address}: {reason}; expected one that this machine is a node "
+                f"of, with the same Ray and Python: ray start --address {self.address}, or run this on its head"
             ) from error
         finally:
             if signal.getsignal(signal.SIGTERM) is not on_terminate:  # Ray puts its own in its place
@@ -154,13 +159,18 @@ def _require_cluster(address: str) -> None:
     ask = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
         answer = subprocess.run(ask, capture_output=True, text=True, timeout=2 * ANSWER_S, check=False)
-        says = answer.stderr.strip().splitlines()[-1:] if answer.returncode else None
+        is_ray, says = answer.returncode == 0, answer.stderr
     except subprocess.TimeoutExpired:
-        says = []
-    if says is not None:
+        is_ray, says = False, ""
+    if "authentication" in says.lower():
         raise UserError(
-            f"--ray-address: what answers at {address} is no Ray {ray.__version__} cluster"
-            f"{f' ({says[0]})' if says else ''}; expected its head's HOST:PORT: use the address that ray start printed"
+            f"--ray-address: the Ray cluster at {address} wants its token; expected RAY_AUTH_MODE=token and the file "
+            "~/.ray/auth_token of the cluster's head: set the one and copy the other to this machine"
+        )
+    if not is_ray:
+        raise UserError(
+            f"--ray-address: what answers at {address} is no Ray {ray.__version__} cluster; expected its head's "
+            "HOST:PORT: use the address that ray start printed, and the same Ray on all machines"
         )
 
 

@@ -143,9 +143,7 @@ def _train_in(folder: Path, parcel: Parcel, data: ImageSet, report: Latest) -> A
         error = str(trouble)
         for here, there in places.items():
             error = error.replace(here, there)
-    files = pack_run(run)
-    if "environment.json" in files:
+    if (run.path / "environment.json").exists():
         node = {"host": platform.node(), "ray_node": ray.get_runtime_context().get_node_id()}
         run.write_environment(run.environment() | node)
-        files = pack_run(run)
-    return Answer(files, error)
+    return Answer(pack_run(run), error)
