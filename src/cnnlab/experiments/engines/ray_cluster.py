@@ -14,9 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-# Read by Ray when it is imported: no news of its use to its makers, and 10 s, not 60, for finding a node here.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_GCS_SERVER_REQUEST_TIMEOUT_SECONDS", "10")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a laboratory tells nobody that it is used
 
 import ray
 from ray._private import worker as ray_worker
