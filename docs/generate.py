@@ -148,11 +148,24 @@ def engines_sentence(record: dict[str, Any]) -> str:
     )
 
 
+def ray_sentence(record: dict[str, Any]) -> str:
+    """Whether a cluster that loses a node gives the figures of this machine's processes."""
+    where = record["environment"]
+    return (
+        f"Measured: {record['runs']} runs ({' and '.join(record['variants'])}, {record['seeds']} seeds each, on "
+        f"{record['data']}) on {record['nodes']} nodes of one machine, one node killed after "
+        f"{record['finished_before_the_kill']} runs had come back: {record['begun_again']} begun again, "
+        f"weights equal bit for bit in {record['equal_weights']} of {record['runs']} runs, largest difference of "
+        f"{record['figures_compared']} figures to those of `--engine process`: {record['largest_difference']:g} "
+        f"(Ray {where['ray']}, torch {where['torch']}; `python -m benchmarks.ray_cluster`).\n"
+    )
+
+
 #: Page → its blocks, each by the name of its record in results/.
 BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"accuracy": accuracy_table, "bench": markdown},
     "docs/anatomy.md": {"describe": describe_table},
-    "docs/experiments.md": {"engines": engines_sentence},
+    "docs/experiments.md": {"engines": engines_sentence, "ray": ray_sentence},
     "docs/claims.md": {"claims-quick": claims_table},
 }
 

@@ -37,6 +37,7 @@ def command(
     data: str | None,
     data_root: Path | None,
     engine: str,
+    ray_address: str | None,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -70,7 +71,7 @@ def command(
             train_size=2000 if quick else None,
             epochs=5 if quick else 3,
             folder=out / "runs",
-            engine=choose_engine(engine),
+            engine=choose_engine(engine, ray_address=ray_address),
             data_root=None if data_root is None else str(data_root),
             on_progress=view.progress,
             should_stop=lambda: bool(requests),

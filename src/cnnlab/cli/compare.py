@@ -61,6 +61,7 @@ def command(
     train_size: int | None,
     recipe: str,
     engine: str,
+    ray_address: str | None,
     out: Path,
     as_json: bool,
     more: tuple[str, ...],
@@ -95,6 +96,7 @@ def command(
                 "cnnlab compare --factorial --variants no-dropout no-batchnorm"
             )
         chosen.append(both(chosen[1], chosen[2]))
+    trained_by = choose_engine(engine, ray_address=ray_address)
     base = Plan(
         net=NetSpec(name=net, options=options.net_changes(values, net)),
         data=data if train_size is None else f"{data}@{train_size}",
@@ -115,7 +117,7 @@ def command(
         try:
             errors = train(
                 left,
-                choose_engine(engine),
+                trained_by,
                 on_progress=view.progress,
                 should_stop=lambda: bool(requests),
             )

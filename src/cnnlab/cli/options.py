@@ -31,13 +31,6 @@ own_net = click.option(
     metavar="FILE:CLASS",
     help="The code of a run of your own net: never run unless named here.",
 )
-engine = click.option(
-    "--engine",
-    type=click.Choice(list(ENGINES)),
-    default="process",
-    show_default=True,
-    help="; ".join(f"{name}: {says}" for name, says in ENGINES.items()) + ".",
-)
 
 
 class Numbers(click.ParamType):
@@ -72,6 +65,24 @@ NET_OPTIONS: dict[str, tuple[Any, str]] = {
     "activation": (click.Choice(["relu", "scaled-tanh"]), "lenet5: scaled-tanh: as in 1998."),
     "output": (click.Choice(["linear", "rbf"]), "lenet5: rbf: distances to bitmaps, as in 1998."),
 }
+
+
+def engine(command: Command) -> Command:
+    """Add --engine, and what belongs to it; `choose_engine` makes one of them."""
+    address = click.option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="engine ray: the head of a cluster that this machine is a node of; else Ray starts here.",
+    )
+    name = click.option(
+        "--engine",
+        type=click.Choice(list(ENGINES)),
+        default="process",
+        show_default=True,
+        help="; ".join(f"{name}: {says}" for name, says in ENGINES.items()) + ".",
+    )
+    return name(address(command))
+
 
 #: Fields of Training that have a flag of their own in `train`, with the short name that the contract gives them.
 _ELSEWHERE = {"epochs", "augmentation"}

@@ -21,11 +21,15 @@ def train_job(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any] | None:
     """Train a job's run from where it stands; its result, or None when stopped before the end. Raises UserError."""
-    run = open_run(job.path)
-    record = run.config.data
-    data = _images(record.name, job.data_root, record.image_shape[1] if record.name.startswith("folder:") else None)
+    data = images_of(job)
     run, net = reopen_run(job.path, data, own_code=job.own_code)
     return execute(run, net, data, on_step=on_step, should_stop=should_stop)
+
+
+def images_of(job: Job) -> ImageSet:
+    """The images that a job's run is trained on. Raises UserError."""
+    record = open_run(job.path).config.data
+    return _images(record.name, job.data_root, record.image_shape[1] if record.name.startswith("folder:") else None)
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,7 @@
-"""Ways to train an experiment's jobs: one after another in this process, or several at a time in others."""
+"""Ways to train an experiment's jobs: one after another in this process, several at a time in others, or on a cluster.
+
+The cluster's is not named here: it needs Ray, which is an extra.
+"""
 
 from cnnlab.experiments.engines.engine import Engine, OnProgress, Outcome
 from cnnlab.experiments.engines.here import InProcess

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnnlab.errors import UserError
+
 if TYPE_CHECKING:
     from cnnlab.experiments.engines.engine import Engine
 
@@ -11,11 +13,30 @@ if TYPE_CHECKING:
 ENGINES = {
     "process": "a run on each core",
     "here": "one after another with all threads",
+    "ray": "spread over a Ray cluster",
 }
 
 
-def choose_engine(name: str) -> Engine:
-    """The engine of that name, which is one of ENGINES."""
+def choose_engine(name: str, *, ray_address: str | None = None) -> Engine:
+    """The engine of that name, which is one of ENGINES.
+
+    ray_address: HOST:PORT of a cluster's head; without it Ray starts on this machine. Raises UserError for an address
+    without Ray or of no cluster, and where Ray is not installed.
+    """
+    if ray_address is not None and name != "ray":
+        raise UserError(f"--ray-address: got {ray_address} with --engine {name}; expected it only with --engine ray")
+    if name == "ray":
+        return _ray(ray_address)
     from cnnlab.experiments.engines import InProcess, Processes
 
     return {"process": Processes, "here": InProcess}[name]()
+
+
+def _ray(address: str | None) -> Engine:
+    try:
+        from cnnlab.experiments.engines.ray_cluster import RayCluster
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise UserError("--engine ray: Ray is not installed; add it with: pip install 'cnnlab[cluster]'") from None
+    return RayCluster(address)

@@ -1,0 +1,37 @@
+"""A run's files taken to another machine and back, where the two share no disk."""
+
+from __future__ import annotations
+
+import json
+
+from cnnlab.runs.folder import Run
+from cnnlab.whole_files import write_whole
+
+#: What a run comes to hold beside its config, in an order in which a kill between two files leaves a run that resumes:
+#: a state never before the weights that belong to it, and last what says that the run is finished.
+_ORDER = (
+    "environment.json",
+    "metrics.jsonl",
+    "weights.safetensors",
+    "resume.safetensors",
+    "test-openings.jsonl",
+    "evaluation.json",
+    "result.json",
+)
+
+
+def pack_run(run: Run) -> dict[str, bytes]:
+    """All that training has written of a run so far, by file name; its config and its page are left out."""
+    return {name: (run.path / name).read_bytes() for name in _ORDER if (run.path / name).exists()}
+
+
+def unpack_run(run: Run, files: dict[str, bytes]) -> None:
+    """Write packed files into a run's folder, whole, and the result, which names the folder, last.
+
+    Raises UserError when the disk refuses.
+    """
+    for name in _ORDER:
+        if name == "result.json" and name in files:
+            run.write_result(json.loads(files[name]) | {"run": str(run.path)})
+        elif name in files:
+            write_whole(run.path / name, files[name])
