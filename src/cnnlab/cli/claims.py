@@ -44,9 +44,10 @@ def command(
     Exact claims are checked numerically; statistical ones train nets on matched seeds. Runs lie in OUT/runs and are not
     trained again. A verdict is computed from the figures: supported, not supported, or undecided with so few seeds.
     """
-    from cnnlab.claims.laboratory import Laboratory, Stopped
+    from cnnlab.claims.laboratory import Laboratory
     from cnnlab.claims.registry import CLAIMS, find_claim
     from cnnlab.experiments.engines.choice import choose_engine
+    from cnnlab.experiments.trainer import Stopped
     from cnnlab.runs.folder import write_json
     from cnnlab.training.machine import keep_freed_memory
 

@@ -124,19 +124,15 @@ def command(
 
 def _write_pages(result: Comparison, page: Path, load: Callable[[str], ImageSet]) -> None:
     """The comparison's page, and a report for every run that its rows lead to."""
-    from cnnlab.cli.train import write_report
-    from cnnlab.nets.resolve import is_own
+    from cnnlab.cli.train import write_reports
     from cnnlab.report.comparison_page import comparison_page
     from cnnlab.whole_files import write_whole
 
-    links = {}
-    for figures in result.variants:
-        for run in figures.runs:
-            name = run.config.net.name
-            write_report(run, load(run.config.data.name), run.load_net(own_code=name if is_own(name) else None))
-        links[figures.variant.name] = [
-            (run.path / "report.html").relative_to(page.parent).as_posix() for run in figures.runs
-        ]
+    write_reports((run for figures in result.variants for run in figures.runs), load)
+    links = {
+        figures.variant.name: [(run.path / "report.html").relative_to(page.parent).as_posix() for run in figures.runs]
+        for figures in result.variants
+    }
     write_whole(page, comparison_page(result, links=links).encode())
 
 

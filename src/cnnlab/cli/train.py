@@ -15,6 +15,8 @@ from cnnlab.cli.terminal import TrainingView, Work, notice, stop_requests
 from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from torch import nn
 
     from cnnlab.data import ImageSet
@@ -110,6 +112,15 @@ def write_report(run: Run, images: ImageSet, module: nn.Module) -> None:
         from cnnlab.report.run_page import run_page
 
         run.write_report(run_page(run, images, module))
+
+
+def write_reports(runs: Iterable[Run], load: Callable[[str], ImageSet]) -> None:
+    """Make the pages of an experiment's runs. load: gives the images of a data set's name."""
+    from cnnlab.nets.resolve import is_own
+
+    for run in runs:
+        name = run.config.net.name
+        write_report(run, load(run.config.data.name), run.load_net(own_code=name if is_own(name) else None))
 
 
 def summary(result: dict[str, Any]) -> str:

@@ -108,7 +108,10 @@ def contestants(
     for variant in variants:
         plan = variant.change(base)
         data = load(plan.data)
-        first, net = plan.meet(data, seeds[0])
+        try:
+            first, net = plan.meet(data, seeds[0])
+        except UserError as error:
+            raise UserError(f"{variant.name}: {error}") from None
         configs = tuple(first.model_copy(update={"seed": seed}) for seed in seeds)
         same = _training_of(first, net)
         if same in hashes:
