@@ -18,6 +18,10 @@ NUMBERED = 16
 
 NAMES = {"parameters": "parameters", "macs": "multiply-adds for one image", "train_time_s": "training time of a run"}
 
+#: Where a point's number may stand, in CSS pixels from its middle; and the room that the number itself takes.
+_PLACES = ((-9, 9), (9, 9), (-9, -9), (9, -9), (-18, 0), (18, 0))
+_ROOM = (9, 10)
+
 
 def cost_chart(points: Sequence[Point], cost: str) -> Markup:
     """Draw validation accuracy against a cost; points: in the order of the page's table, which gives their numbers.
@@ -33,9 +37,21 @@ def cost_chart(points: Sequence[Point], cost: str) -> Markup:
         x = [getattr(point, cost) for point in front]
         y = [_mean(point) for point in front]
         axes.step([*x, axes.get_xlim()[1]], [*y, y[-1]], where="post", color=charts.VALIDATION, alpha=0.75)
-        for number, point in numbered:
-            _mark(axes, number, point, cost, is_labelled=len(numbered) <= NUMBERED or cost in point.front)
+        for _, point in reversed(numbered):
+            _mark(axes, point, cost)
+        few = len(numbered) <= NUMBERED
+        _number(axes, [(number, point) for number, point in numbered if few or cost in point.front], cost)
         return charts.inline_svg(figure, name=f"front-{cost.replace('_', '-')}", label=_label(front, cost))
+
+
+def accuracies(points: Sequence[Point]) -> tuple[float, float]:
+    """Where the axis of accuracies begins and ends; points far behind lie below it, as they would press the rest."""
+    complete = [value for point in points if point.end == "complete" for value in point.validation]
+    lowest = min(value for point in points for value in point.validation)
+    low, high = min(complete), max(complete)
+    floor = max(lowest, low - 2 * max(high - low, 0.01))
+    margin = 0.08 * max(high - floor, 0.01)
+    return floor - margin, high + margin
 
 
 def _scale(axes: Axes, points: Sequence[Point], cost: str) -> None:
@@ -52,49 +68,57 @@ def _scale(axes: Axes, points: Sequence[Point], cost: str) -> None:
         axes.xaxis.set_major_formatter(lambda number, _: short_count(number))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.tick_params(axis="x", which="minor", size=0)
-    complete = [value for point in points if point.end == "complete" for value in point.validation]
-    lowest = min(value for point in points for value in point.validation)
-    # Points far behind would press the others together: they lie on the chart's edge.
-    reach = max(max(complete) - min(complete), 0.01)
-    floor = max(lowest, min(complete) - 2 * reach)
-    margin = 0.08 * (max(complete) - floor)
-    axes.set_ylim(floor - margin, max(complete) + margin)
+    axes.set_ylim(*accuracies(points))
     axes.set_xlabel(NAMES[cost])
     charts.percent_axis(axes.yaxis)
 
 
-def _mark(axes: Axes, number: int, point: Point, cost: str, *, is_labelled: bool) -> None:
-    x, y = getattr(point, cost), _mean(point)
-    is_front, is_pruned = cost in point.front, point.end == "pruned"
+def _mark(axes: Axes, point: Point, cost: str) -> None:
+    x, y = _place(axes, point, cost)
+    is_front = cost in point.front
     color = charts.VALIDATION if is_front else charts.MUTED
-    bottom = axes.get_ylim()[0]
-    faint = 0.6 if is_pruned else 1.0
     if len(point.validation) > 1:
-        ends = (max(min(point.validation), bottom), max(point.validation))
+        ends = (max(min(point.validation), axes.get_ylim()[0]), max(point.validation))
         axes.plot([x, x], ends, color=color, linewidth=1.2, alpha=0.5)
     axes.plot(
         [x],
-        [max(y, bottom)],
-        marker="o" if y >= bottom else "v",
+        [y],
+        marker="o" if y == _mean(point) else "v",
         markersize=7 if is_front else 5.5,
-        markerfacecolor="none" if is_pruned else color,
+        markerfacecolor=charts.PAGE if point.end == "pruned" else color,
         markeredgecolor=color,
         markeredgewidth=1.3,
-        alpha=faint,
         linestyle="none",
         clip_on=False,
     )
-    if is_labelled:
-        axes.annotate(
+
+
+def _number(axes: Axes, numbered: Sequence[tuple[int, Point]], cost: str) -> None:
+    """Write each point's number where it is nearest to no other point and no other number."""
+    marks = [axes.transData.transform(_place(axes, point, cost)) for _, point in numbered]
+    taken = [(float(x), float(y)) for x, y in marks]
+    for (number, point), (left, bottom) in zip(numbered, marks, strict=True):
+        places = [(left + right, bottom + up) for right, up in _PLACES]
+        free = ((x, y) for x, y in places if not any(abs(x - a) < _ROOM[0] and abs(y - b) < _ROOM[1] for a, b in taken))
+        place = next(free, places[0])
+        taken.append(place)
+        x, y = axes.transData.inverted().transform(place)
+        axes.text(
+            x,
+            y,
             str(number),
-            (x, max(y, bottom)),
-            xytext=(-6, 5),
-            textcoords="offset points",
-            ha="right",
-            color=charts.INK if is_front else charts.MUTED,
+            ha="center",
+            va="center",
+            color=charts.INK if cost in point.front else charts.MUTED,
             fontsize=11,
             fontweight="bold" if number == 1 else "normal",
+            clip_on=False,
         )
+
+
+def _place(axes: Axes, point: Point, cost: str) -> tuple[float, float]:
+    """Where a point lies; one far behind lies on the chart's edge."""
+    return getattr(point, cost), max(_mean(point), axes.get_ylim()[0])
 
 
 def _label(front: Sequence[Point], cost: str) -> str:

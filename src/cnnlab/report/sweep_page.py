@@ -11,8 +11,10 @@ from cnnlab.experiments.sweep import COSTS, Point, Sweep
 from cnnlab.report import sweep_words
 from cnnlab.report.comparison_numbers import seeds_text, unbroken
 from cnnlab.report.pages import render
-from cnnlab.report.sweep_chart import NAMES, NUMBERED, cost_chart
+from cnnlab.report.sweep_chart import NUMBERED, accuracies, cost_chart
 from cnnlab.runs import Run
+
+_CAPTIONS = {"parameters": "Parameters", "macs": "Multiply-adds", "train_time_s": "Training time"}
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,12 @@ def sweep_page(sweep: Sweep, *, links: Mapping[Path, str]) -> str:
     Raises KeyError for a run without a link.
     """
     finals = [figures for figures in (sweep.winner, sweep.runner_up) if figures is not None]
+    lowest, _ = accuracies([point for point in sweep.points if point.end != "diverged"])
     return render(
         "sweep.html",
         sweep=sweep,
         rows=[_row(point, links) for point in sweep.points],
-        charts=[(NAMES[cost], cost_chart(sweep.points, cost)) for cost in COSTS],
+        charts=[(_CAPTIONS[cost], cost_chart(sweep.points, cost)) for cost in COSTS],
         is_numbered=sum(point.end != "diverged" for point in sweep.points) <= NUMBERED,
         finals=[(figures, _runs(figures.runs, links)) for figures in finals],
         seeds=seeds_text(sweep.seeds),
@@ -46,6 +49,7 @@ def sweep_page(sweep: Sweep, *, links: Mapping[Path, str]) -> str:
         test=unbroken(sweep_words.test_words(sweep)),
         verdict=unbroken(sweep_words.verdict_words(sweep)),
         pruning=sweep_words.pruning_words(sweep),
+        has_low=any(one.spread is not None and one.spread.mean < lowest for one in sweep.points),
         has_pruned=any(point.end == "pruned" for point in sweep.points),
         search_time_s=_time(run for point in sweep.points for run in point.runs),
         pruned_time_s=_time(run for point in sweep.points if point.end == "pruned" for run in point.runs),

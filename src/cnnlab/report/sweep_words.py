@@ -79,8 +79,8 @@ def pruning_words(sweep: Sweep) -> str:
     pruned = [point for point in sweep.points if point.end == "pruned"]
     rule = (
         "From the second seed on, a point went on only if its mean validation accuracy was not clearly below the best "
-        "point's: not by more than 95 % of differences between two equally good points would be, for the spread over "
-        f"seeds and for there being {count(sweep.validation_images)} validation images."
+        "point's. Clearly: by more than two equally good points differ in 19 of 20 cases, given the spread over seeds "
+        f"and {count(sweep.validation_images)} validation images."
     )
     if not pruned:
         return f"{rule} No point was so far behind."
