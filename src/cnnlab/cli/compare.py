@@ -62,7 +62,7 @@ def command(
     The baseline is NET by the recipe; a variant changes one thing in it. Runs lie in OUT/runs; one that is there
     already is not trained again, and one that was stopped goes on.
     """
-    from cnnlab.config import NetSpec
+    from cnnlab.config import NetSpec, checked
     from cnnlab.data import load
     from cnnlab.experiments.compare import comparison, contestants, prepare, train
     from cnnlab.experiments.engines.choice import choose_engine
@@ -78,12 +78,13 @@ def command(
         raise UserError(
             "compare: got no variants; expected at least one: cnnlab compare --variants no-dropout no-batchnorm"
         )
-    base = Plan(
-        net=NetSpec(name=net, options=options.net_changes(values, net)),
-        data=data if train_size is None else f"{data}@{train_size}",
-        recipe=recipe,
-        epochs=epochs,
-    )
+    said = {
+        "net": NetSpec(name=net, options=options.net_changes(values, net)),
+        "data": data if train_size is None else f"{data}@{train_size}",
+        "recipe": recipe,
+        "epochs": epochs,
+    }
+    base = checked(Plan, said, "options")
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=Work()))
     found = contestants(base, chosen, range(seeds), load_once)

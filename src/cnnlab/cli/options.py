@@ -154,6 +154,8 @@ def _typed(value: Any) -> str:
     """A value as it is typed: `32,64`, `on`."""
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, float):
+        return str(value).removesuffix(".0")
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

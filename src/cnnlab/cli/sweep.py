@@ -79,7 +79,7 @@ def command(
     trained again on fresh seeds, and only these runs say how good it is. Runs lie in OUT/runs; one that is there
     already is not trained again, and one that was stopped goes on.
     """
-    from cnnlab.config import NetSpec
+    from cnnlab.config import NetSpec, checked
     from cnnlab.data import load
     from cnnlab.experiments.compare import contestants
     from cnnlab.experiments.engines.choice import choose_engine
@@ -92,12 +92,13 @@ def command(
 
     keep_freed_memory()
     _check_trials(sampler, trials)
-    start = Plan(
-        net=NetSpec(name=net),
-        data=data if train_size is None else f"{data}@{train_size}",
-        recipe=recipe,
-        epochs=epochs,
-    )
+    said = {
+        "net": NetSpec(name=net),
+        "data": data if train_size is None else f"{data}@{train_size}",
+        "recipe": recipe,
+        "epochs": epochs,
+    }
+    start = checked(Plan, said, "options")
     base, axes = read_space(start, [*options.net_settings(values, start.as_family().net.name), *settings])
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=Work()))
