@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     "--prune/--no-prune",
     default=True,
     show_default=True,
-    help="After each seed, go on only with points whose validation accuracy is not clearly below the best.",
+    help="From the second seed on, go on only with points whose validation accuracy is not clearly below the best.",
 )
 @options.engine
 @click.option("--out", type=click.Path(path_type=Path), default=Path("sweep"), show_default=True)
@@ -118,12 +118,13 @@ def command(
             standings = search(found, proposals, trainer, prune=prune)
             result = conclude(base, standings, trainer, prune=prune)
         except Stopped:
-            view.close()
-            done = len(list((out / "runs").glob("*/result.json")))
-            notice(f"stopped; {done} finished runs are kept in {out}. Go on with the same command")
-            raise click.exceptions.Exit(130) from None
+            result = None
         finally:
             view.close()
+    if result is None:
+        done = len(list((out / "runs").glob("*/result.json")))
+        notice(f"stopped; {done} finished runs are kept in {out}. Go on with the same command")
+        raise click.exceptions.Exit(130)
     page = out / "index.html"
     _write_pages(result, page, load_once)
     document = result.to_json() | {"sampler": sampler, "page": str(page)}

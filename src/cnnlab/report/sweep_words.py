@@ -87,8 +87,8 @@ def pruning_words(sweep: Sweep) -> str:
     left_out = sum(len(sweep.seeds) - len(point.runs) for point in pruned)
     runs = sum(len(point.runs) for point in sweep.points)
     return (
-        f"{rule} {count(len(pruned))} of {count(len(sweep.points))} points were so far behind; that left "
-        f"{count(left_out)} trainings out, and {count(runs)} were made."
+        f"{rule} So far behind: {count(len(pruned))} of {count(len(sweep.points))} points. "
+        f"Trainings left out by that: {count(left_out)}; made: {count(runs)}."
     )
 
 
