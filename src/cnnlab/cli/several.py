@@ -18,7 +18,7 @@ class TakesSeveral(click.Command):
         flag: str | None = None
         has_value = False
         for word in args:
-            if word.startswith("--"):
+            if word.startswith("-"):
                 name, equals, _ = word.partition("=")
                 flag, has_value = (name if name in flags else None), bool(equals)
             elif flag is not None:
