@@ -45,11 +45,11 @@ def cost_chart(points: Sequence[Point], cost: str) -> Markup:
 
 
 def accuracies(points: Sequence[Point]) -> tuple[float, float]:
-    """Where the axis of accuracies begins and ends; points far behind lie below it, as they would press the rest."""
-    complete = [value for point in points if point.end == "complete" for value in point.validation]
+    """Where the axis of accuracies begins and ends: a point as far below the fronts as they are high lies outside."""
+    fronts = [value for point in points if point.front for value in point.validation]
     lowest = min(value for point in points for value in point.validation)
-    low, high = min(complete), max(complete)
-    floor = max(lowest, low - 2 * max(high - low, 0.01))
+    low, high = min(fronts), max(value for point in points for value in point.validation)
+    floor = max(lowest, low - max(high - low, 0.01))
     margin = 0.08 * max(high - floor, 0.01)
     return floor - margin, high + margin
 

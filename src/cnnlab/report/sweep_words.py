@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnnlab.experiments.sweep import Sweep
 from cnnlab.report.comparison_numbers import seeds_text
-from cnnlab.report.numbers import count, plain
+from cnnlab.report.numbers import count, percent, plain
 
 #: A verdict's words, after what they say of the winner's test accuracy.
 _SAYS = {
@@ -54,8 +54,9 @@ def test_words(sweep: Sweep) -> str:
     test = sweep.winner.test_spread
     deviation = 0.0 if test.standard_deviation is None else test.standard_deviation  # there are FRESH seeds at least
     return (
-        f"Test accuracy on the fresh seeds {test.mean:.2%}: ±{100 * deviation:.2f} points over seeds (n = {test.n}), "
-        f"±{100 * sweep.test_error:.2f} points for {count(sweep.final.test_images)} being all test images."
+        f"Test accuracy on the fresh seeds {percent(test.mean, 2)}: ±{100 * deviation:.2f} points over seeds "
+        f"(n = {test.n}), ±{100 * sweep.test_error:.2f} points for {count(sweep.final.test_images)} being all test "
+        "images."
     )
 
 
@@ -102,4 +103,4 @@ def short_count(number: float) -> str:
 
 
 def _mean(accuracies: tuple[float, ...]) -> str:
-    return f"{sum(accuracies) / len(accuracies):.2%} (n = {len(accuracies)})"
+    return f"{percent(sum(accuracies) / len(accuracies), 2)} (n = {len(accuracies)})"
