@@ -14,14 +14,11 @@ from cnnlab.experiments.compare import Comparison, comparison, contestants, prep
 from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.plan import Plan
+from cnnlab.experiments.trainer import Stopped
 from cnnlab.experiments.variants import Variant
 from cnnlab.runs import Run, open_run
 
 _UNCHANGED = Variant("baseline", "", "", lambda plan: plan)
-
-
-class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
-    """The user stopped the experiment; what is finished is kept."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.laboratory import Laboratory, Stopped
+from cnnlab.claims.laboratory import Laboratory
 from cnnlab.config import RunConfig
 from cnnlab.experiments.job import Job
+from cnnlab.experiments.trainer import Stopped
 from cnnlab.nets import build_net
 from cnnlab.runs import Run, open_run
 from cnnlab.training.loop import REMEASURED

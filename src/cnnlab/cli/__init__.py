@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": "Say what a trained net sees in your own image files.",
     "describe": "Take a net apart: shapes, parameters, multiply-adds, receptive fields.",
     "compare": "Compare variants of a training on matched seeds, with verdicts.",
+    "sweep": "Search a net's options for the best net, and train it again on fresh seeds.",
     "claims": "Put the lesson's statements to the test, each with a verdict.",
     "find-lr": "Find a learning rate by one short run with a rising rate.",
     "data": "List the data sets: what is on this machine, from where, verified or not.",

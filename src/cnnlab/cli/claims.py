@@ -47,12 +47,13 @@ def command(
     trained again. A verdict is computed from the figures: supported, not supported, or undecided with so few seeds.
     OUT/index.html leads to a page for each claim.
     """
-    from cnnlab.claims.laboratory import Laboratory, Stopped
+    from cnnlab.claims.laboratory import Laboratory
     from cnnlab.claims.measuring import measure, still_to_train
     from cnnlab.claims.registry import CLAIMS, find_claim
     from cnnlab.claims.rounds import RoundRecord, round_of
     from cnnlab.cli.claim_pages import ClaimPages
     from cnnlab.experiments.engines.choice import choose_engine
+    from cnnlab.experiments.trainer import Stopped
     from cnnlab.training.machine import keep_freed_memory
 
     keep_freed_memory()

@@ -72,7 +72,7 @@ def command(
     The baseline is NET by the recipe; a variant changes one thing in it. Runs lie in OUT/runs; one that is there
     already is not trained again, and one that was stopped goes on.
     """
-    from cnnlab.config import NetSpec
+    from cnnlab.config import NetSpec, checked
     from cnnlab.data import load
     from cnnlab.experiments.compare import as_two_by_two, comparison, contestants, prepare, train
     from cnnlab.experiments.engines.choice import choose_engine
@@ -97,12 +97,13 @@ def command(
             )
         chosen.append(both(chosen[1], chosen[2]))
     trained_by = choose_engine(engine, ray_address=ray_address)
-    base = Plan(
-        net=NetSpec(name=net, options=options.net_changes(values, net)),
-        data=data if train_size is None else f"{data}@{train_size}",
-        recipe=recipe,
-        epochs=epochs,
-    )
+    said = {
+        "net": NetSpec(name=net, options=options.net_changes(values, net)),
+        "data": data if train_size is None else f"{data}@{train_size}",
+        "recipe": recipe,
+        "epochs": epochs,
+    }
+    base = checked(Plan, said, "options")
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=Work()))
     found = contestants(base, chosen, range(seeds), load_once)

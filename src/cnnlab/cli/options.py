@@ -95,6 +95,27 @@ def net_options(command: Command) -> Command:
     return command
 
 
+def several_net_options(command: Command) -> Command:
+    """Add a flag for every option that a net can have, each to be given several values."""
+    for name, (kind, says) in reversed(NET_OPTIONS.items()):
+        flag = "--" + name.replace("_", "-")
+        command = click.option(flag, name, type=kind, multiple=True, metavar=f"{_metavar(kind)} …", help=says)(command)
+    return command
+
+
+def net_settings(values: dict[str, Any], net: str) -> list[str]:
+    """The user's own values for options of the net as `field=value`. Raises UserError for an option it has not."""
+    from cnnlab.nets.resolve import options_of
+
+    given = {name: values[name] for name in NET_OPTIONS if values[name]}
+    takes = options_of(net)
+    for name in given:
+        if name not in takes:
+            listing = ", ".join(sorted(takes)).replace("_", "-") or "none"
+            raise UserError(f"{net} has no option {name.replace('_', '-')}; it takes: {listing}")
+    return [f"{name.replace('_', '-')}={_typed(value)}" for name, several in given.items() for value in several]
+
+
 def training_options(command: Command) -> Command:
     """Add a flag for every field of `Training` and of `Augmentation`, with its own description."""
     fields = [item for record in (Training, Augmentation) for item in record.model_fields.items()]
@@ -132,6 +153,21 @@ def _flag(name: str, kind: Any, says: str) -> Callable[[Command], Command]:
         return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=says)
     nargs = 2 if kind is tuple else 1
     return click.option(flag, name, type=float if kind is tuple else kind, nargs=nargs, default=None, help=says)
+
+
+def _metavar(kind: Any) -> str:
+    if isinstance(kind, click.Choice):
+        return "|".join(map(str, kind.choices))
+    return kind.name if isinstance(kind, click.ParamType) else {bool: "on|off"}.get(kind, "N")
+
+
+def _typed(value: Any) -> str:
+    """A value as it is typed: `32,64`, `on`."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return str(value).removesuffix(".0")
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _click_type(annotation: Any) -> Any:

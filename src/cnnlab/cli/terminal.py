@@ -153,6 +153,10 @@ class ExperimentView:
             self._show()
             self.bar.start()
 
+    def expect_runs(self, ahead: int) -> None:
+        """Say that so many runs are left at most, besides those that are done."""
+        self.runs = len(self.shares) + ahead
+
     def progress(self, run: Any, share: float) -> None:
         """Say that a share (0–1) of a run is done."""
         self.shares[run] = share

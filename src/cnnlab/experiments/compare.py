@@ -122,7 +122,10 @@ def contestants(
         data = load(plan.data)
         if found:
             require_same_test(load(found[0].plan.data), data, variant=variant.name)
-        first, net = plan.meet(data, seeds[0])
+        try:
+            first, net = plan.meet(data, seeds[0])
+        except UserError as error:
+            raise UserError(f"{variant.name}: {error}") from None
         configs = tuple(first.model_copy(update={"seed": seed}) for seed in seeds)
         same = _training_of(first, net)
         if same in hashes:

@@ -60,6 +60,15 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class MeanDifference:
+    """A difference of two means, in the measure's own unit, with its interval; low, high: None where there is none."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A difference in a reader's words, and which kind of sentence it is."""
 
@@ -134,6 +143,33 @@ def paired_difference(
     of range.
     """
     return _contrast([variant, baseline], (1, -1), level=level, resolution=resolution)
+
+
+def mean_difference(first: Sequence[float], second: Sequence[float], *, level: float = 0.95) -> MeanDifference:
+    """Compare the means of two samples whose values are not matched: first minus second, by Welch's t.
+
+    first, second: values of any unit; neither the numbers nor the deviations need be equal. level: of the interval,
+    0–1. A sample of one, or two without any deviation, give no interval.
+
+    Source: Welch 1947, "The generalization of 'Student's' problem when several different population variances are
+    involved".
+
+    Raises ValueError for no values or one that is not finite, and for a level out of range.
+    """
+    from scipy.special import stdtrit
+
+    first, second = _finite(first), _finite(second)
+    _within("level", level)
+    middle = mean(first) - mean(second)
+    if min(len(first), len(second)) < 2:
+        return MeanDifference(middle, None, None)
+    squares = [stdev(sample) ** 2 / len(sample) for sample in (first, second)]
+    if sum(squares) == 0:
+        return MeanDifference(middle, None, None)
+    shares = [square**2 / (len(sample) - 1) for square, sample in zip(squares, (first, second), strict=True)]
+    freedom = sum(squares) ** 2 / sum(shares)
+    reach = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(sum(squares))
+    return MeanDifference(middle, middle - reach, middle + reach)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

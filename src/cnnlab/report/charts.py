@@ -18,12 +18,13 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # No sentinel is black: matplotlib leaves black out of what it writes.
-INK, MUTED, GRID = "#010203", "#020304", "#030405"
+INK, MUTED, GRID, PAGE = "#010203", "#020304", "#030405", "#070809"
 SEEN, REMEASURED, VALIDATION = "#040506", "#050607", "#060708"
 _VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
     GRID: "--line",
+    PAGE: "--page",
     SEEN: "--seen",
     REMEASURED: "--remeasured",
     VALIDATION: "--validation",

@@ -1,0 +1,206 @@
+"""`cnnlab sweep`."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnlab.cli import options
+from cnnlab.cli.several import TakesSeveral
+from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
+from cnnlab.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnnlab.data.imageset import ImageSet
+    from cnnlab.experiments.samplers import Sampler
+    from cnnlab.experiments.space import Axis
+    from cnnlab.experiments.sweep import Point, Sweep
+
+
+@click.command("sweep", cls=TakesSeveral)
+@click.option("--net", default="conv-net", show_default=True)
+@click.option("--data", default="mnist-5k", show_default=True, metavar="DATA")
+@options.data_root
+@options.several_net_options
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE…",
+    help="Values for any other field of a run: --set learning-rate=0.001 0.003.",
+)
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs of a point: seeds 0 to N-1.")
+@click.option("--epochs", type=float, help="Passes over the training images. [default: the recipe's]")
+@click.option("--train-size", type=click.IntRange(1), help="Only so many training images: DATA@N.")
+@click.option("--recipe", default="lesson", show_default=True, help="How the nets are trained.")
+@click.option(
+    "--sampler",
+    type=click.Choice(["grid", "optuna"]),
+    default="grid",
+    show_default=True,
+    help="grid: every combination; optuna: --trials of them, proposed by Optuna's TPE.",
+)
+@click.option("--trials", type=click.IntRange(1), help="optuna: how many points to try.")
+@click.option(
+    "--prune/--no-prune",
+    default=True,
+    show_default=True,
+    help="From the second seed on, go on only with points whose validation accuracy is not clearly below the best.",
+)
+@options.engine
+@click.option("--out", type=click.Path(path_type=Path), default=Path("sweep"), show_default=True)
+@options.as_json
+def command(
+    net: str,
+    data: str,
+    data_root: Path | None,
+    settings: tuple[str, ...],
+    seeds: int,
+    epochs: float | None,
+    train_size: int | None,
+    recipe: str,
+    sampler: str,
+    trials: int | None,
+    prune: bool,
+    engine: str,
+    ray_address: str | None,
+    out: Path,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Search the combinations of several values of a net's options for the best net, at what cost.
+
+    An option given several values is varied, one given one value is fixed. Validation accuracy chooses; the best net is
+    trained again on fresh seeds, and only these runs say how good it is. Runs lie in OUT/runs; one that is there
+    already is not trained again, and one that was stopped goes on.
+    """
+    from cnnlab.config import NetSpec, checked
+    from cnnlab.data import load
+    from cnnlab.experiments.compare import contestants
+    from cnnlab.experiments.engines.choice import choose_engine
+    from cnnlab.experiments.plan import Plan
+    from cnnlab.experiments.space import points, read_space
+    from cnnlab.experiments.sweep import conclude, search
+    from cnnlab.experiments.trainer import Stopped, Trainer
+    from cnnlab.runs.folder import write_json
+    from cnnlab.training.machine import keep_freed_memory
+
+    keep_freed_memory()
+    _check_trials(sampler, trials)
+    trained_by = choose_engine(engine, ray_address=ray_address)
+    said = {
+        "net": NetSpec(name=net),
+        "data": data if train_size is None else f"{data}@{train_size}",
+        "recipe": recipe,
+        "epochs": epochs,
+    }
+    start = checked(Plan, said, "options")
+    base, axes = read_space(start, [*options.net_settings(values, start.as_family().net.name), *settings])
+    root = None if data_root is None else str(data_root)
+    load_once = cache(lambda name: load(name, root=root, progress=Work()))
+    found = contestants(base, points(axes), range(seeds), load_once)
+    proposals = _sampler(axes, trials, out / "optuna.log", key=[base.model_dump(mode="json"), seeds, prune])
+    view = ExperimentView()
+    with stop_requests() as requests:
+        trainer = Trainer(
+            folder=out / "runs",
+            engine=trained_by,
+            data_root=root,
+            on_progress=view.progress,
+            on_ahead=view.expect_runs,
+            should_stop=lambda: bool(requests),
+        )
+        try:
+            standings = search(found, proposals, trainer, prune=prune)
+            result = conclude(base, standings, trainer, prune=prune)
+        except Stopped:
+            result = None
+        finally:
+            view.close()
+    if result is None:
+        done = len(list((out / "runs").glob("*/result.json")))
+        notice(f"stopped; {done} finished runs are kept in {out}. Go on with the same command")
+        raise click.exceptions.Exit(130)
+    page = out / "index.html"
+    _write_pages(result, page, load_once)
+    document = result.to_json() | {"sampler": sampler, "page": str(page)}
+    write_json(out / "sweep.json", document)
+    if as_json:
+        click.echo(json.dumps(document))
+    else:
+        _print(result)
+        click.echo(f"page  {page}")
+
+
+def _check_trials(sampler: str, trials: int | None) -> None:
+    if sampler == "optuna" and trials is None:
+        raise UserError("--sampler optuna: got no number of points to try; expected one: --trials 20")
+    if sampler == "grid" and trials is not None:
+        raise UserError("--trials: the grid tries every combination; expected --sampler optuna with it")
+
+
+def _sampler(axes: list[Axis], trials: int | None, journal: Path, *, key: object) -> Sampler:
+    from cnnlab.experiments.samplers import Grid, Optuna
+
+    return Grid(axes) if trials is None else Optuna(axes, trials=trials, journal=journal, key=key)
+
+
+def _write_pages(result: Sweep, page: Path, load: Callable[[str], ImageSet]) -> None:
+    """The sweep's page, and a report for every run that its rows lead to."""
+    from cnnlab.cli.reports import write_reports
+    from cnnlab.report.sweep_page import sweep_page
+    from cnnlab.whole_files import write_whole
+
+    runs = [run for point in result.points for run in point.runs]
+    runs += [run for figures in result.final.variants for run in figures.runs]
+    links = dict(zip((run.path for run in runs), write_reports(runs, page.parent, load), strict=True))
+    write_whole(page, sweep_page(result, links=links).encode())
+
+
+def _print(result: Sweep) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from cnnlab.report.sweep_words import optimism_words, plan_words, short_count, test_words, verdict_words
+
+    console = Console(highlight=False)
+    console.print(f"[bold]{plan_words(result)}[/]\n")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in ("#", "validation", "± seeds", "n"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("point", overflow="fold")
+    for head in ("param.", "m.-adds", "time"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for number, point in enumerate(result.points, start=1):
+        table.add_row(
+            str(number),
+            *_reached(point),
+            point.name + ("" if point.end == "complete" else f" [dim]({point.end})[/]"),
+            short_count(point.parameters) + _star(point, "parameters"),
+            short_count(point.macs) + _star(point, "macs"),
+            "–" if point.train_time_s is None else f"{point.train_time_s:.1f} s" + _star(point, "train_time_s"),
+        )
+    console.print(table)
+    console.print(
+        "\n[dim]validation: accuracy, mean over n seeds; ± seeds: standard deviation, in points. param.: parameters. "
+        "m.-adds: multiply-adds an image. time: training steps of a run. *: no point is as good for less.[/]\n"
+    )
+    for line in (optimism_words(result), test_words(result), verdict_words(result)):
+        console.print(line, markup=False)
+
+
+def _reached(point: Point) -> tuple[str, str, str]:
+    if point.spread is None:
+        return "–", "–", "0"
+    deviation = point.spread.standard_deviation
+    return f"{point.spread.mean:.2%}", "–" if deviation is None else f"{100 * deviation:.2f}", str(point.spread.n)
+
+
+def _star(point: Point, cost: str) -> str:
+    return "*" if cost in point.front else " "

@@ -1,0 +1,45 @@
+"""Trains what a search asks for, piece by piece, and counts what is still to come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnlab.errors import UserError
+from cnnlab.experiments.compare import Contestant, prepare, train
+from cnnlab.experiments.engines import Engine
+from cnnlab.experiments.job import Job
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
+    """The user stopped the experiment; what is finished is kept."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """folder: of runs; what is finished there is not trained again. on_ahead: told how many runs are left at most."""
+
+    folder: Path
+    engine: Engine
+    data_root: str | None = None
+    on_progress: Callable[[Job, float], None] = lambda _job, _share: None
+    on_ahead: Callable[[int], None] = lambda _runs: None
+    should_stop: Callable[[], bool] = lambda: False
+
+    def train(self, contestants: Sequence[Contestant], *, later: int) -> dict[str, list[Job]]:
+        """Train the contestants on all their seeds: name → jobs, of which those that diverged are not finished.
+
+        later: how many runs will follow these at most. Raises Stopped when the user asked for it, and UserError where a
+        training fails for another reason than that it diverged.
+        """
+        jobs = prepare(contestants, self.folder, data_root=self.data_root)
+        todo = [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed if not job.is_finished]
+        self.on_ahead(len(todo) + later)
+        errors = train(todo, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
+        if self.should_stop():
+            raise Stopped
+        others = [error for error in errors if "NaN or infinite" not in error]
+        if others:
+            raise UserError("; ".join(dict.fromkeys(others)))
+        return jobs
