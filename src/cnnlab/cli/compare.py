@@ -98,7 +98,7 @@ def command(
         try:
             errors = train(
                 left,
-                choose_engine(engine),
+                choose_engine(engine, say=notice),
                 on_progress=view.progress,
                 should_stop=lambda: bool(requests),
             )

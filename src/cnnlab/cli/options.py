@@ -34,7 +34,7 @@ own_net = click.option(
 engine = click.option(
     "--engine",
     type=click.Choice(list(ENGINES)),
-    default="process",
+    default="auto",
     show_default=True,
     help="; ".join(f"{name}: {says}" for name, says in ENGINES.items()) + ".",
 )

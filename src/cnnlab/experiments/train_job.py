@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from torch import nn
+
 from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
 from cnnlab.experiments.job import Job
-from cnnlab.runs import execute, open_run
+from cnnlab.runs import Run, execute, open_run
 from cnnlab.runs.make import reopen_run
 from cnnlab.training.loop import Step
 
@@ -21,11 +23,15 @@ def train_job(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any] | None:
     """Train a job's run from where it stands; its result, or None when stopped before the end. Raises UserError."""
-    run = open_run(job.path)
-    record = run.config.data
-    data = _images(record.name, job.data_root, record.image_shape[1] if record.name.startswith("folder:") else None)
-    run, net = reopen_run(job.path, data, own_code=job.own_code)
+    run, net, data = open_job(job)
     return execute(run, net, data, on_step=on_step, should_stop=should_stop)
+
+
+def open_job(job: Job) -> tuple[Run, nn.Module, ImageSet]:
+    """A job's run, its net with its initial weights and its images. Raises UserError."""
+    record = open_run(job.path).config.data
+    data = _images(record.name, job.data_root, record.image_shape[1] if record.name.startswith("folder:") else None)
+    return *reopen_run(job.path, data, own_code=job.own_code), data
 
 
 @lru_cache(maxsize=4)

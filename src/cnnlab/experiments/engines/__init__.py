@@ -1,7 +1,8 @@
-"""Ways to train an experiment's jobs: one after another in this process, or several at a time in others."""
+"""Ways to train an experiment's jobs: one after another or side by side in this process, or several in others."""
 
+from cnnlab.experiments.engines.batched import Batched
 from cnnlab.experiments.engines.engine import Engine, OnProgress, Outcome
 from cnnlab.experiments.engines.here import InProcess
 from cnnlab.experiments.engines.processes import Processes, available_cores
 
-__all__ = ["Engine", "InProcess", "OnProgress", "Outcome", "Processes", "available_cores"]
+__all__ = ["Batched", "Engine", "InProcess", "OnProgress", "Outcome", "Processes", "available_cores"]
