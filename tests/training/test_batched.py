@@ -113,10 +113,10 @@ def assert_same_figures(ours: list, theirs: list, *, rel: float, images: int = 0
 @pytest.mark.parametrize("training", [LESSON, FAST], ids=["lesson", "fast"])
 @pytest.mark.parametrize("kind", NETS)
 def test_in_float64_a_seed_gets_the_weights_that_it_gets_alone(tiny, kind, training):
-    """9 steps in float64: what is left is rounding, so that 1e-9 separates the same arithmetic from any other.
+    """9 steps in float64: what is left is rounding, so that 1e-10 tells the same arithmetic from any other.
 
-    Not 1e-15: the loop takes the loss in float32, and Adam divides a gradient by its own size, which for biases that
-    batch norm takes out is rounding alone: those, which change no answer, are left out.
+    Biases that batch norm takes out again are left out: their gradient is rounding alone, and Adam divides it by its
+    own size. Losses are kept in float32: 1e-6.
     """
     nets = {seed: make_net(kind, seed, exact=True) for seed in SEEDS}
     records = train_together(nets, tiny, training)

@@ -37,13 +37,14 @@ def fit_together(
     the others go on without it. `on_step`, `should_stop` and the process's random state are as for `fit`;
     train_time_s is a state's share of the common time. For nets and trainings that `why_alone` has nothing against.
     """
+    assert len({(state.position.epoch, state.position.step) for state in states}) == 1
     device, dtype = states[0].device, states[0].dtype
     course = Course.of(training, data)
     crop = require_crop(states[0].net, data.image_shape, training.crop) if training.crop else None
     program = Program(states[0].net)
     images, labels = data.train.images.to(device), data.train.labels.to(device)
     remeasured = loop.evenly_spaced(data.train, loop.REMEASURED)
-    augmentation = training.augmentation.model_dump() | {"fill": loop.background(data)}
+    augmentation, fill = training.augmentation.model_dump(), loop.background(data)
 
     together = list(states)
     while together and not course.is_over(together[0].position.epoch):
@@ -71,7 +72,10 @@ def fit_together(
                 batch = orders[:, step * course.batch_size : (step + 1) * course.batch_size]
                 x, y = images[batch], labels[batch]  # (S, N, C, H, W), (S, N)
                 x = torch.cat(
-                    [augment(own, **augmentation, generator=each) for own, each in zip(x, generators, strict=True)]
+                    [
+                        augment(own, **augmentation, fill=fill, generator=each)
+                        for own, each in zip(x, generators, strict=True)
+                    ]
                 )
                 seen = crop if course.is_cropped(of_run) else None
                 x = loop.net_input(x, data, training, seen).unflatten(0, (seeds, -1))

@@ -93,7 +93,7 @@ def fit(
     images, labels = data.train.images.to(device), data.train.labels.to(device)
     remeasured = evenly_spaced(data.train, REMEASURED)
     generator = torch.Generator()
-    augmentation = training.augmentation.model_dump() | {"fill": background(data)}
+    augmentation, fill = training.augmentation.model_dump(), background(data)
 
     while not course.is_over(position.epoch):
         if training.patience is not None and position.epoch - position.best_epoch >= training.patience:
@@ -118,7 +118,7 @@ def fit(
 
                 batch = order[position.step * course.batch_size : (position.step + 1) * course.batch_size]
                 x, y = images[batch], labels[batch]
-                x = augment(x, **augmentation, generator=generator)
+                x = augment(x, **augmentation, fill=fill, generator=generator)
                 seen = crop if course.is_cropped(step) else None
                 x = net_input(x, data, training, seen)
                 with torch.autocast(device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
