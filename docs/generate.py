@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 import click
@@ -161,11 +161,29 @@ def ray_sentence(record: dict[str, Any]) -> str:
     )
 
 
+def batched_sentence(record: dict[str, Any]) -> str:
+    """How quick seeds together are, against one after another, on the device of the record."""
+    where = record["environment"]
+    rows = ", ".join(
+        f"{row['ratio']:.2f} × with {row['seeds']} ({median(row['images_per_s']['together']):,.0f} against "
+        f"{median(row['images_per_s']['alone']):,.0f} images/s)"
+        for row in record["rows"]
+    )
+    threads = f", threads: {where['threads']}" if where["device"] == "cpu" else ""
+    note = f" Note: {record['note']}." if "note" in record else ""
+    unmeasured = "" if where["device"] == "cuda" else " On a GPU it has not been measured."
+    return (
+        f"Seeds of SimpleCNN together against one after another, batches of {record['batch_size']}, on "
+        f"{where['device_name']}{threads}: {rows}; medians of {record['rounds']} rounds in turn "
+        f"(`{record['command']}`).{note}{unmeasured}\n"
+    )
+
+
 #: Page → its blocks, each by the name of its record in results/.
 BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"accuracy": accuracy_table, "bench": markdown},
     "docs/anatomy.md": {"describe": describe_table},
-    "docs/experiments.md": {"engines": engines_sentence, "ray": ray_sentence},
+    "docs/experiments.md": {"engines": engines_sentence, "batched": batched_sentence, "ray": ray_sentence},
     "docs/claims.md": {"claims-quick": claims_table},
 }
 

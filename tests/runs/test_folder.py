@@ -222,7 +222,7 @@ def test_a_disk_that_refuses_leaves_nothing_behind(tmp_path, monkeypatch, code, 
 
 def test_a_long_epoch_is_saved_on_the_way(data, tmp_path, monkeypatch):
     monkeypatch.setattr("cnnlab.training.loop.STEP_INTERVAL_S", 0.0)
-    monkeypatch.setattr("cnnlab.runs.executing.SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr("cnnlab.runs.keeping.SAVE_INTERVAL_S", 0.0)
     run, net = make_run(tmp_path / "f", data, net="lenet5", epochs=1, changes={"batch_size": 200})
 
     def die(step):

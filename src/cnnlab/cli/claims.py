@@ -72,7 +72,7 @@ def command(
             train_size=2000 if quick else None,
             epochs=5 if quick else 3,
             folder=out / "runs",
-            engine=choose_engine(engine, ray_address=ray_address),
+            engine=choose_engine(engine, ray_address=ray_address, say=notice),
             data_root=None if data_root is None else str(data_root),
             on_progress=view.progress,
             should_stop=lambda: bool(requests),

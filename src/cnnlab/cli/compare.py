@@ -96,7 +96,7 @@ def command(
                 "cnnlab compare --factorial --variants no-dropout no-batchnorm"
             )
         chosen.append(both(chosen[1], chosen[2]))
-    trained_by = choose_engine(engine, ray_address=ray_address)
+    trained_by = choose_engine(engine, ray_address=ray_address, say=notice)
     said = {
         "net": NetSpec(name=net, options=options.net_changes(values, net)),
         "data": data if train_size is None else f"{data}@{train_size}",

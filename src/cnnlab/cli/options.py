@@ -77,7 +77,7 @@ def engine(command: Command) -> Command:
     name = click.option(
         "--engine",
         type=click.Choice(list(ENGINES)),
-        default="process",
+        default="auto",
         show_default=True,
         help="; ".join(f"{name}: {says}" for name, says in ENGINES.items()) + ".",
     )

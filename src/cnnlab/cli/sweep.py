@@ -93,7 +93,7 @@ def command(
 
     keep_freed_memory()
     _check_trials(sampler, trials)
-    trained_by = choose_engine(engine, ray_address=ray_address)
+    trained_by = choose_engine(engine, ray_address=ray_address, say=notice)
     said = {
         "net": NetSpec(name=net),
         "data": data if train_size is None else f"{data}@{train_size}",

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from torch import nn
+
 from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
 from cnnlab.experiments.job import Job
-from cnnlab.runs import execute, open_run
+from cnnlab.runs import Run, execute, open_run
 from cnnlab.runs.make import reopen_run
 from cnnlab.training.loop import Step
 
@@ -21,9 +23,14 @@ def train_job(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any] | None:
     """Train a job's run from where it stands; its result, or None when stopped before the end. Raises UserError."""
-    data = images_of(job)
-    run, net = reopen_run(job.path, data, own_code=job.own_code)
+    run, net, data = open_job(job)
     return execute(run, net, data, on_step=on_step, should_stop=should_stop)
+
+
+def open_job(job: Job) -> tuple[Run, nn.Module, ImageSet]:
+    """A job's run, its net with its initial weights and its images. Raises UserError."""
+    data = images_of(job)
+    return *reopen_run(job.path, data, own_code=job.own_code), data
 
 
 def images_of(job: Job) -> ImageSet:

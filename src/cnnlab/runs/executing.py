@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from cnnlab.config import Training
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.plausible import implausible
-from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation, evaluate, logits
 from cnnlab.nets import parameter_count
-from cnnlab.runs.environment import environment
 from cnnlab.runs.folder import Run
-from cnnlab.training.in_memory import divergence
+from cnnlab.runs.keeping import Keeper
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
-from cnnlab.training.state import TrainingState, lay_out, start
-
-#: Seconds of training that a kill can cost.
-SAVE_INTERVAL_S = 30.0
+from cnnlab.training.state import lay_out
 
 
 def execute(
@@ -43,50 +36,29 @@ def execute(
     if run.is_finished:
         net.load_state_dict(run.weights())
         return run.result()
-    training = run.config.training
-    state = start(net, training, seed=run.config.seed, packed=run.read_state())
-    run.write_environment(environment(state.device, state.dtype))
-    run.keep_epochs(state.position.epoch)
-    run.write_state(state)
-    last_saved = time.monotonic()
+    keeper = Keeper(run, net)
 
     def after_step(step: Step) -> None:
-        nonlocal last_saved
         if on_step is not None:
             on_step(step)
-        if time.monotonic() - last_saved >= SAVE_INTERVAL_S and state.is_finite():
-            run.write_state(state)
-            last_saved = time.monotonic()
+        keeper.after_step()
 
     try:
-        for record in fit(state, data, training, on_step=after_step, should_stop=should_stop):
-            run.write_epoch(record)
-            if record.is_best:
-                run.write_weights(state.net)
-            run.write_state(state)
-            last_saved = time.monotonic()
+        for record in fit(keeper.state, data, run.config.training, on_step=after_step, should_stop=should_stop):
+            keeper.after_epoch(record)
             if on_epoch is not None:
                 on_epoch(record)
     except Diverged:
-        kept = state.position.best_epoch
-        raise UserError(
-            divergence(training, state.position.epoch)
-            + (f"; {run.path} keeps the net of epoch {kept}" if kept else f"; {run.path} keeps its start")
-        ) from None
-    if should_stop() and not _is_complete(state, run.config.training):
-        if state.is_finite():
-            run.write_state(state)
+        raise keeper.divergence() from None
+    if should_stop() and not keeper.is_complete(data):
+        keeper.keep_state()
         return None
-    return _finish(run, net, data, state)
+    return finish(keeper, data)
 
 
-def _is_complete(state: TrainingState, training: Training) -> bool:
-    stale = training.patience is not None and state.position.epoch - state.position.best_epoch >= training.patience
-    return state.position.step == 0 and (stale or state.position.epoch >= training.epochs)
-
-
-def _finish(run: Run, net: nn.Module, data: ImageSet, state: TrainingState) -> dict[str, Any]:
-    """Measure the best epoch's net in float32 on validation and, once, on test."""
+def finish(keeper: Keeper, data: ImageSet) -> dict[str, Any]:
+    """Measure the best epoch's net in float32 on validation and, once, on test; the run is finished with that."""
+    run, net, position = keeper.run, keeper.state.net, keeper.state.position
     net.load_state_dict(run.weights())
     lay_out(net, torch.contiguous_format)  # as `Run.load_net` gives it, so that evaluating again gives the same digits
     run.note_test_opening("cnnlab train")
@@ -103,9 +75,9 @@ def _finish(run: Run, net: nn.Module, data: ImageSet, state: TrainingState) -> d
     result = {
         "run": str(run.path),
         "parameters": parameter_count(net),
-        "train_time_s": round(state.position.train_time_s, 3),
-        "epochs_run": state.position.epoch,
-        "best_epoch": state.position.best_epoch,
+        "train_time_s": round(position.train_time_s, 3),
+        "epochs_run": position.epoch,
+        "best_epoch": position.best_epoch,
         "validation": _figures(evaluations["validation"]),
         "test": _figures(evaluations["test"]),
         "warnings": [*data.leaks, *([warning] if warning else [])],

@@ -14,24 +14,27 @@ from cnnlab.errors import UserError
 from cnnlab.training.fused import NormPoolRelu
 
 
-def quick_view(net: nn.Module) -> nn.Module:
+def quick_view(net: nn.Module, *, fused: bool = True) -> nn.Module:
     """A view of the net that computes the same function in fewer passes over memory.
 
     Where neighbours in an `nn.Sequential` are batch norm, ReLU and a 2×2 max pool, one module does all three
     (`NormPoolRelu`). Where they are ReLU and max pool alone, the pool comes first: max and ReLU are both monotone, so
     they commute, with equal values and gradients, and the ReLU has a quarter of the work. Layers, parameters and
-    buffers are the net's own; only containers are copied.
+    buffers are the net's own; only containers are copied. fused: False leaves the layers apart, and all names as they
+    are.
     """
-    children = {name: child if child is None else quick_view(child) for name, child in net._modules.items()}
+    children = {
+        name: child if child is None else quick_view(child, fused=fused) for name, child in net._modules.items()
+    }
     if type(net) is nn.Sequential:
         layers = list(children.values())
         for i in range(len(layers) - 1):
             if type(layers[i]) is nn.ReLU and type(layers[i + 1]) is nn.MaxPool2d:
                 layers[i], layers[i + 1] = layers[i + 1], layers[i]
         for i in range(len(layers) - 2):
-            fused = NormPoolRelu.of(*layers[i : i + 3])
-            if fused is not None:
-                layers[i : i + 3] = fused, nn.Identity(), nn.Identity()
+            one = NormPoolRelu.of(*layers[i : i + 3]) if fused else None
+            if one is not None:
+                layers[i : i + 3] = one, nn.Identity(), nn.Identity()
         children = dict(zip(children, layers, strict=True))
     if all(children[name] is net._modules[name] for name in children):
         return net
@@ -56,12 +59,13 @@ class Crop:
 
     def forward(self, net: nn.Module, images: Tensor) -> Tensor:
         """Logits (N, classes) for images (N, C, H, W) that were cropped by `central`."""
-        weight = net.get_parameter(self.weight)
+        return functional_call(net, {self.weight: self.columns(net.get_parameter(self.weight))}, (images,))
+
+    def columns(self, weight: Tensor) -> Tensor:
+        """Of the dense layer's weight (units, inputs) the columns that see the crop."""
         top, left = (self.full[0] - self.seen[0]) // 2, (self.full[1] - self.seen[1]) // 2
-        columns = weight.unflatten(1, (self.channels, *self.full))[
-            :, :, top : top + self.seen[0], left : left + self.seen[1]
-        ]
-        return functional_call(net, {self.weight: columns.flatten(1)}, (images,))
+        maps = weight.unflatten(1, (self.channels, *self.full))
+        return maps[:, :, top : top + self.seen[0], left : left + self.seen[1]].flatten(1)
 
 
 def central(images: Tensor, size: int) -> Tensor:

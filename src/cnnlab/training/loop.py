@@ -19,8 +19,9 @@ from cnnlab.data.augment import augment
 from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.data.normalise import normalise
 from cnnlab.evaluation import logits
-from cnnlab.training.execution import central, quick_view, require_crop
-from cnnlab.training.schedules import rate_factor
+from cnnlab.training.course import Course
+from cnnlab.training.execution import Crop, central, quick_view, require_crop
+from cnnlab.training.machine import random_state, set_random_state
 from cnnlab.training.state import TrainingState, derived_seed
 
 #: Seconds between two calls of `on_step`.
@@ -86,35 +87,22 @@ def fit(
     state stays as it was at every yield. Raises Diverged.
     """
     position, device = state.position, state.device
-    count = len(data.train)
-    batch_size = min(training.batch_size, count)
-    steps_per_epoch = count // batch_size  # the rest of an epoch's shuffled images waits for another epoch
-    total_steps = max(1, round(training.epochs * steps_per_epoch))
-
+    course = Course.of(training, data)
     view = quick_view(state.net)
     crop = require_crop(state.net, data.image_shape, training.crop) if training.crop else None
     images, labels = data.train.images.to(device), data.train.labels.to(device)
-    remeasured = _evenly_spaced(data.train, REMEASURED)
+    remeasured = evenly_spaced(data.train, REMEASURED)
     generator = torch.Generator()
-    background = round(255 * sum(data.mean) / len(data.mean)) if data.preparation == "resize" else 0
-    augmentation = training.augmentation.model_dump()
+    augmentation, fill = training.augmentation.model_dump(), background(data)
 
-    while position.epoch * steps_per_epoch < total_steps:
+    while not course.is_over(position.epoch):
         if training.patience is not None and position.epoch - position.best_epoch >= training.patience:
             return
-        first_step = position.epoch * steps_per_epoch
-        steps = min(steps_per_epoch, total_steps - first_step)
-        order = _shuffled(count, derived_seed(state.seed, "order", position.epoch)).to(device)
-        learning_rate = 0.0
+        first_step = position.epoch * course.steps_per_epoch
+        steps = course.steps(position.epoch)
+        order = course.order(state.seed, position.epoch).to(device)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            if position.step == 0:
-                torch.manual_seed(derived_seed(state.seed, "dropout", position.epoch))
-                generator.manual_seed(derived_seed(state.seed, "augment", position.epoch))
-            else:
-                assert state.dropout_random is not None  # set with every step
-                assert state.augment_random is not None
-                _set_random_state(device, state.dropout_random)
-                generator.set_state(state.augment_random)
+            begin_draws(state, generator)
             view.train()
             started = last_call = time.perf_counter()
             spent_before, seen_before = position.train_time_s, position.seen
@@ -124,22 +112,15 @@ def fit(
             correct = torch.tensor(position.correct, device=device)
 
             while position.step < steps:
-                done = first_step + position.step
-                learning_rate = training.learning_rate * rate_factor(
-                    training.schedule, done / total_steps, warmup=training.warmup
-                )
+                step = first_step + position.step
                 for group in state.optimizer.param_groups:
-                    group["lr"] = learning_rate
+                    group["lr"] = course.learning_rate(step)
 
-                batch = order[position.step * batch_size : (position.step + 1) * batch_size]
+                batch = order[position.step * course.batch_size : (position.step + 1) * course.batch_size]
                 x, y = images[batch], labels[batch]
-                x = augment(x, **augmentation, generator=generator, fill=background)
-                seen = crop if done < training.crop_share * total_steps else None
-                if seen is not None:
-                    x = central(x, seen.size)
-                x = normalise(x, data.mean, data.std)
-                if training.channels_last:
-                    x = x.contiguous(memory_format=torch.channels_last)
+                x = augment(x, **augmentation, fill=fill, generator=generator)
+                seen = crop if course.is_cropped(step) else None
+                x = net_input(x, data, training, seen)
                 with torch.autocast(device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
                     answers = view(x) if seen is None else seen.forward(view, x)
                 answers = answers.float()
@@ -159,54 +140,85 @@ def fit(
                     if not math.isfinite(position.loss_sum):
                         raise Diverged
                     position.train_time_s = spent_before + time.perf_counter() - started
-                    state.dropout_random = _random_state(device)
+                    state.dropout_random = random_state(device)
                     state.augment_random = generator.get_state()
                     if on_step is not None:
                         rate = (position.seen - seen_before) / (time.perf_counter() - started)
-                        on_step(_step(state, first_step, total_steps, rate))
+                        on_step(step_record(state, course, rate))
                     if should_stop() and position.step < steps:
                         return
                     last_call = now
             position.train_time_s = spent_before + time.perf_counter() - started
 
-        started = time.perf_counter()
-        remeasured_loss, remeasured_accuracy = _measure(state, remeasured, data)
-        validation_loss, validation_accuracy = _measure(state, data.validation, data)
-        if not math.isfinite(remeasured_loss + validation_loss):
-            raise Diverged
-        eval_time_s = time.perf_counter() - started
-        is_best = (validation_accuracy, -validation_loss) > (position.best_accuracy, -position.best_loss)
-        training_loss, training_accuracy = position.loss_sum / position.seen, position.correct / position.seen
-        position.epoch += 1
-        position.step, position.loss_sum, position.correct, position.seen = 0, 0.0, 0, 0
-        if is_best:
-            position.best_epoch = position.epoch
-            position.best_accuracy, position.best_loss = validation_accuracy, validation_loss
-        yield Epoch(
-            epoch=position.epoch,
-            steps=steps,
-            learning_rate=learning_rate,
-            training_loss=training_loss,
-            training_accuracy=training_accuracy,
-            remeasured_loss=remeasured_loss,
-            remeasured_accuracy=remeasured_accuracy,
-            remeasured_images=len(remeasured),
-            validation_loss=validation_loss,
-            validation_accuracy=validation_accuracy,
-            is_best=is_best,
-            train_time_s=position.train_time_s,
-            eval_time_s=eval_time_s,
-        )
+        yield end_epoch(state, course, data, remeasured)
         if should_stop():
             return
 
 
-def _shuffled(count: int, seed: int) -> Tensor:
-    """0 … count-1 in an order of `seed`'s own."""
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+def background(data: ImageSet) -> int:
+    """The pixel value (0–255) that fills what a moved image leaves: black, or the mean of photographs."""
+    return round(255 * sum(data.mean) / len(data.mean)) if data.preparation == "resize" else 0
 
 
-def _evenly_spaced(split: Split, most: int) -> Split:
+def begin_draws(state: TrainingState, generator: torch.Generator) -> None:
+    """Put the random states of dropout (the process's) and of augmentation to where the state's epoch stands."""
+    position = state.position
+    if position.step == 0:
+        torch.manual_seed(derived_seed(state.seed, "dropout", position.epoch))
+        generator.manual_seed(derived_seed(state.seed, "augment", position.epoch))
+    else:
+        assert state.dropout_random is not None  # set with every step
+        assert state.augment_random is not None
+        set_random_state(state.device, state.dropout_random)
+        generator.set_state(state.augment_random)
+
+
+def net_input(images: Tensor, data: ImageSet, training: Training, crop: Crop | None) -> Tensor:
+    """uint8 images (N, C, H, W) → float32 as a training's net sees them: cropped, normalised, laid out."""
+    x = images if crop is None else central(images, crop.size)
+    x = normalise(x, data.mean, data.std)
+    return x.contiguous(memory_format=torch.channels_last) if training.channels_last else x
+
+
+def end_epoch(state: TrainingState, course: Course, data: ImageSet, remeasured: Split) -> Epoch:
+    """Measure the net after an epoch's last step, put the position to the next epoch, and make the record.
+
+    remeasured: the training images to measure again. Raises Diverged.
+    """
+    position = state.position
+    started = time.perf_counter()
+    remeasured_loss, remeasured_accuracy = _measure(state, remeasured, data)
+    validation_loss, validation_accuracy = _measure(state, data.validation, data)
+    if not math.isfinite(remeasured_loss + validation_loss):
+        raise Diverged
+    eval_time_s = time.perf_counter() - started
+    is_best = (validation_accuracy, -validation_loss) > (position.best_accuracy, -position.best_loss)
+    training_loss, training_accuracy = position.loss_sum / position.seen, position.correct / position.seen
+    steps = position.step
+    learning_rate = course.learning_rate(position.epoch * course.steps_per_epoch + steps - 1)
+    position.epoch += 1
+    position.step, position.loss_sum, position.correct, position.seen = 0, 0.0, 0, 0
+    if is_best:
+        position.best_epoch = position.epoch
+        position.best_accuracy, position.best_loss = validation_accuracy, validation_loss
+    return Epoch(
+        epoch=position.epoch,
+        steps=steps,
+        learning_rate=learning_rate,
+        training_loss=training_loss,
+        training_accuracy=training_accuracy,
+        remeasured_loss=remeasured_loss,
+        remeasured_accuracy=remeasured_accuracy,
+        remeasured_images=len(remeasured),
+        validation_loss=validation_loss,
+        validation_accuracy=validation_accuracy,
+        is_best=is_best,
+        train_time_s=position.train_time_s,
+        eval_time_s=eval_time_s,
+    )
+
+
+def evenly_spaced(split: Split, most: int) -> Split:
     """At most `most` images of a split, evenly spaced, so that a sorted split is still represented."""
     if len(split) <= most:
         return split
@@ -221,25 +233,14 @@ def _measure(state: TrainingState, split: Split, data: ImageSet) -> tuple[float,
     return float(F.cross_entropy(answers.double(), split.labels)), accuracy
 
 
-def _step(state: TrainingState, first_step: int, total_steps: int, images_per_s: float) -> Step:
+def step_record(state: TrainingState, course: Course, images_per_s: float) -> Step:
+    """Where a training is in its run."""
     position = state.position
     return Step(
-        step=first_step + position.step,
-        total_steps=total_steps,
+        step=position.epoch * course.steps_per_epoch + position.step,
+        total_steps=course.total_steps,
         epoch=position.epoch + 1,
         images_per_s=images_per_s,
         loss=position.loss_sum / position.seen,
         accuracy=position.correct / position.seen,
     )
-
-
-def _random_state(device: torch.device) -> Tensor:
-    """The state that dropout draws from."""
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
-
-
-def _set_random_state(device: torch.device, random_state: Tensor) -> None:
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(random_state, device)
-    else:
-        torch.set_rng_state(random_state)

@@ -7,6 +7,7 @@ import platform
 import sys
 
 import torch
+from torch import Tensor
 
 from cnnlab.config import Device, Precision
 from cnnlab.errors import UserError
@@ -44,6 +45,19 @@ def has_bf16(device: torch.device) -> bool:
         capabilities = torch.cpu.get_capabilities()
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
     return False
+
+
+def random_state(device: torch.device) -> Tensor:
+    """The state that dropout on a device draws from."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def set_random_state(device: torch.device, state: Tensor) -> None:
+    """Let dropout on a device draw from `state` on."""
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    else:
+        torch.set_rng_state(state)
 
 
 def keep_freed_memory() -> bool:

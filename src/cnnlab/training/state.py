@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -88,7 +89,7 @@ def start(
         )
     net.to(device=device)
     lay_out(net, torch.channels_last if training.channels_last else torch.contiguous_format)
-    state = TrainingState(net, _optimizer(net, training, device), device, dtype, seed, Position())
+    state = TrainingState(net, make_optimizer(net.parameters(), training, device), device, dtype, seed, Position())
     if packed is not None:
         _restore(state, *packed)
     return state
@@ -110,8 +111,13 @@ def derived_seed(seed: int, purpose: str, epoch: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}/{epoch}".encode()).digest()[:8], "big") >> 1
 
 
-def _optimizer(net: nn.Module, training: Training, device: torch.device) -> torch.optim.Optimizer:
-    """The optimizer from torch.optim, fused into one pass over the parameters where it has such a version."""
+def make_optimizer(
+    parameters: Iterable[nn.Parameter], training: Training, device: torch.device
+) -> torch.optim.Optimizer:
+    """The optimizer from torch.optim, fused into one pass over the parameters where it has such a version.
+
+    Each of them updates every number by its own gradient and history alone: none looks at a whole tensor.
+    """
     names = {"adam": "Adam", "adamw": "AdamW", "nadam": "NAdam", "radam": "RAdam", "adamax": "Adamax"}
     names |= {"adagrad": "Adagrad", "rmsprop": "RMSprop", "sgd": "SGD"}
     make = getattr(torch.optim, names[training.optimizer])
@@ -125,7 +131,7 @@ def _optimizer(net: nn.Module, training: Training, device: torch.device) -> torc
     accepted = inspect.signature(make).parameters
     if training.optimizer == "rmsprop":
         offered.pop("momentum")  # torch's default, 0, is Hinton's; its momentum is another thing than SGD's
-    return make(net.parameters(), **{name: value for name, value in offered.items() if name in accepted})
+    return make(parameters, **{name: value for name, value in offered.items() if name in accepted})
 
 
 def _restore(state: TrainingState, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:

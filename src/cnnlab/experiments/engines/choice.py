@@ -7,29 +7,37 @@ from typing import TYPE_CHECKING
 from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cnnlab.experiments.engines.engine import Engine
 
 #: Engine → what it does, as `--help` says it.
 ENGINES = {
+    "auto": "batched on a GPU, process elsewhere",
     "process": "a run on each core",
     "here": "one after another with all threads",
+    "batched": "seeds of one training together in one program, for a GPU",
     "ray": "spread over a Ray cluster",
 }
 
 
-def choose_engine(name: str, *, ray_address: str | None = None) -> Engine:
+def choose_engine(name: str, *, ray_address: str | None = None, say: Callable[[str], None]) -> Engine:
     """The engine of that name, which is one of ENGINES.
 
-    ray_address: HOST:PORT of a cluster's head; without it Ray starts on this machine. Raises UserError for an address
-    without Ray or of no cluster, and where Ray is not installed.
+    ray_address: HOST:PORT of a cluster's head; without it Ray starts on this machine. say: where an engine tells of
+    what it does otherwise than asked. Raises UserError for an address without Ray or of no cluster, and where Ray is
+    not installed.
     """
     if ray_address is not None and name != "ray":
         raise UserError(f"--ray-address: got {ray_address} with --engine {name}; expected it only with --engine ray")
     if name == "ray":
         return _ray(ray_address)
-    from cnnlab.experiments.engines import InProcess, Processes
+    from cnnlab.experiments.engines import Batched, InProcess, Processes
+    from cnnlab.training.machine import resolve_device
 
-    return {"process": Processes, "here": InProcess}[name]()
+    if name == "auto":
+        name = "batched" if resolve_device("auto").type == "cuda" else "process"
+    return {"process": Processes, "here": InProcess, "batched": lambda: Batched(say=say)}[name]()
 
 
 def _ray(address: str | None) -> Engine:

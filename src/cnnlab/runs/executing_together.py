@@ -1,0 +1,56 @@
+"""From the configs of runs that differ in their seeds to finished runs, trained together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from torch import nn
+
+from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import UserError
+from cnnlab.runs.executing import finish
+from cnnlab.runs.folder import Run
+from cnnlab.runs.keeping import Keeper
+from cnnlab.training.batched import fit_together
+from cnnlab.training.loop import Diverged, Step
+from cnnlab.training.state import TrainingState
+
+
+def execute_together(
+    members: Sequence[tuple[Run, nn.Module]],
+    data: ImageSet,
+    *,
+    on_step: Callable[[Run, Step], None] = lambda _run, _step: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Run, dict[str, Any] | UserError]]:
+    """Train runs and their nets in one program; yield each one's figures, or why there are none.
+
+    The runs differ in nothing but their seeds, none is finished, and all stand at the same step of the same epoch.
+    Each folder comes to hold what `execute` would write, and can be gone on with by it; its environment says how many
+    trained together. When `should_stop` ends it before, the folders hold where the trainings stand.
+    """
+    keepers = [Keeper(run, net, seeds_together=len(members)) for run, net in members]
+
+    def of(state: TrainingState) -> Keeper:
+        return next(keeper for keeper in keepers if keeper.state is state)
+
+    def after_step(state: TrainingState, step: Step) -> None:
+        keeper = of(state)
+        on_step(keeper.run, step)
+        keeper.after_step()
+
+    states = [keeper.state for keeper in keepers]
+    training = members[0][0].config.training
+    for state, record in fit_together(states, data, training, on_step=after_step, should_stop=should_stop):
+        keeper = of(state)
+        if isinstance(record, Diverged):
+            keepers.remove(keeper)
+            yield keeper.run, keeper.divergence()
+        else:
+            keeper.after_epoch(record)
+    for keeper in keepers:
+        if keeper.is_complete(data):
+            yield keeper.run, finish(keeper, data)
+        else:
+            keeper.keep_state()
