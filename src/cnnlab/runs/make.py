@@ -10,6 +10,7 @@ from torch import nn
 from cnnlab.config import Augmentation, NetSpec, RunConfig, Scalar, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
+from cnnlab.nets.layout import runs_channels_last
 from cnnlab.nets.resolve import build_net, options_of
 from cnnlab.runs.folder import Run, create_run, data_record, open_run
 from cnnlab.training.execution import require_crop
@@ -62,6 +63,11 @@ def plan_run(
     base = recipe(recipe_name, module, data, epochs=epochs)
     training = recipe(recipe_name, module, data, epochs=epochs, **_nested(changes or {}, base.augmentation))
     resolve_device(training.device)
+    if training.channels_last and not runs_channels_last(module, data.image_shape):
+        raise UserError(
+            f"channels last: {net} does not take images that are stored so, as code that calls view on a map does not; "
+            "expected reshape or nn.Flatten in its place: write that, or leave --channels-last out"
+        )
     if training.crop is not None:
         require_crop(module, data.image_shape, training.crop)
     values = {

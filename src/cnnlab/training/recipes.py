@@ -15,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from cnnlab.config import Augmentation, Training, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError, nearest
+from cnnlab.nets.layout import runs_channels_last
 from cnnlab.training.execution import find_crop
 
 
@@ -71,7 +72,7 @@ def _fast(net: nn.Module, data: ImageSet, epochs: float) -> Training:
         augmentation=Augmentation(shift=1 if epochs >= 2 else 0),
         crop=empty_border_crop(net, data),
         precision="auto",
-        channels_last=True,
+        channels_last=runs_channels_last(net, data.image_shape),
     )
 
 
