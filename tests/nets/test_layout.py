@@ -69,5 +69,5 @@ def test_a_net_that_calls_view_is_not_asked_for_channels_last(data, tmp_path):
         "        self.c = nn.Conv2d(1, 2, 3)\n        self.f = nn.Linear(2 * 26 * 26, 10)\n"
         "    def forward(self, x):\n        return self.f(self.c(x).view(x.shape[0], -1))\n"
     )
-    with pytest.raises(UserError, match="expected reshape or nn.Flatten"):
+    with pytest.raises(UserError, match=r"expected reshape or nn\.Flatten"):
         plan_run(data, net=f"{path}:Own", changes={"channels_last": True})
