@@ -135,6 +135,10 @@ def claims_table(record: dict[str, Any]) -> str:
         f"{on['cores']} cores, {on['precision']}; cnnlab {on['cnnlab']}, python {on['python']}, torch {on['torch']}. "
         "An undecided claim needs more seeds or more images than that; its page says about how many.",
     ]
+    open_ones = [entry for entry in entries if entry["verdict"] != "supported"]
+    if open_ones:
+        lines += ["", "What the figures say where the statement did not come out supported:", ""]
+        lines += [f"- `{entry['id']}`, {entry['verdict']}. {entry['says']}" for entry in open_ones]
     return "\n".join(lines) + "\n"
 
 
@@ -184,7 +188,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"accuracy": accuracy_table, "bench": markdown},
     "docs/anatomy.md": {"describe": describe_table},
     "docs/experiments.md": {"engines": engines_sentence, "batched": batched_sentence, "ray": ray_sentence},
-    "docs/claims.md": {"claims-quick": claims_table},
+    "docs/claims.md": {"claims": claims_table, "claims-quick": claims_table},
 }
 
 
