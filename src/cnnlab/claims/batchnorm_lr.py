@@ -106,8 +106,8 @@ def measure(laboratory: Laboratory) -> Finding:
     }
     dense_input = (
         "Only the convolutions are normalised, not the dense layers behind them: at the start these are handed numbers "
-        f"of root mean square {size['with']:.2f} with batch norm and {size['without']:.2f} without, so that at one rate "
-        f"their first steps are {'larger' if size['with'] > size['without'] else 'smaller'} with it."
+        f"of root mean square {size['with']:.2f} with batch norm and {size['without']:.2f} without, so that at one "
+        f"rate their first steps are {'larger' if size['with'] > size['without'] else 'smaller'} with it."
     )
     return Finding(
         effect=10**effect.mean,
@@ -116,7 +116,8 @@ def measure(laboratory: Laboratory) -> Finding:
         n=effect.n,
         of="seeds",
         verdict=decided(effect, expected="positive"),
-        says=f"{sgd.words}. {adam.words}. Rates were tried in steps of about three, so no ratio is finer. {dense_input}",
+        says=f"{sgd.words}. {adam.words}. Rates were tried in steps of about three, so no ratio is finer. "
+        f"{dense_input}",
         table=(
             ("optimizer", "learning rate", "with batch norm", "without"),
             *(
