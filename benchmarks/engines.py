@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.engines
 
 The same jobs (SimpleCNN by the lesson's recipe on mnist-5k@1000, two epochs, eight seeds) are trained anew by each
-engine in turn, three rounds; the pool is started before the clock is.
+engine in turn, five rounds; the pool is started before the clock is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cnnlab.experiments.variants import VARIANTS
 from cnnlab.training.machine import keep_freed_memory
 
 RESULTS = Path(__file__).parent.parent / "results" / "engines.json"
-ROUNDS, SEEDS = 3, 8
+ROUNDS, SEEDS = 5, 8
 PLAN = Plan(net=NetSpec(name="simple-cnn"), data="mnist-5k@1000", epochs=2)
 
 

@@ -37,7 +37,7 @@ class Augmentation(Strict):
 
 
 class Training(Strict):
-    """How a net is trained. The defaults are the recipe `lesson`: plain Adam at a constant rate."""
+    """How a net is trained. The defaults are plain Adam at a constant rate, as in the recipe `lesson`, in float32."""
 
     epochs: float = Field(3, gt=0, le=100_000, description="passes over the training images; 0.5 is half a pass")
     batch_size: int = Field(64, ge=1, description="images in a step")

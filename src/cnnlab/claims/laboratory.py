@@ -45,14 +45,10 @@ class Laboratory:
     _asked: dict[Job, bool] = field(default_factory=dict)
 
     def plan(self, net: str, *, data: str | None = None, recipe: str = "lesson", epochs: float | None = None) -> Plan:
-        """A training in this laboratory; by default by the lesson's recipe.
-
-        In bfloat16 where the machine has it and with channels last: the arithmetic is quicker, the recipe the same.
-        """
-        plan = Plan(
+        """A training in this laboratory; by default by the lesson's recipe."""
+        return Plan(
             net=NetSpec(name=net), data=data or self.sized(self.data), recipe=recipe, epochs=epochs or self.epochs
         )
-        return plan.with_changes(precision="auto", channels_last=True)
 
     def sized(self, data: str) -> str:
         """A data set's name with as many training images as this laboratory takes."""

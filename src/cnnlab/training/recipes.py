@@ -57,7 +57,7 @@ def default_epochs(images: int) -> int:
 
 
 def _lesson(net: nn.Module, data: ImageSet, epochs: float) -> Training:
-    return Training(epochs=epochs)
+    return Training(epochs=epochs, precision="auto", channels_last=runs_channels_last(net, data.image_shape))
 
 
 def _fast(net: nn.Module, data: ImageSet, epochs: float) -> Training:
@@ -110,7 +110,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "lesson": Recipe(
         "lesson",
-        "plain Adam at a constant learning rate of 0.001, batches of 64, dropout 0.5, as the lesson describes",
+        "plain Adam at a constant learning rate of 0.001, batches of 64, dropout 0.5, as the lesson describes; in "
+        "bfloat16 where the machine has it",
         {},
         _lesson,
     ),
