@@ -146,7 +146,8 @@ def engines_sentence(record: dict[str, Any]) -> str:
     """How much quicker a process a core is for many seeds."""
     here, process = (mean(record["seconds"][name]) for name in ("here", "process"))
     return (
-        f"For {record['seeds']} seeds of SimpleCNN on 1,000 images the pool is {record['ratio']:.2f} times as quick on "
+        f"For {record['seeds']} seeds of SimpleCNN on `{record['data']}`, {record['epochs']:g} epochs by the recipe "
+        f"`lesson`, the pool takes {1 / record['ratio']:.2f} of the time: it is {record['ratio']:.2f} times as quick on "
         f"{record['cores']} cores ({process:.1f} s against {here:.1f} s, {record['rounds']} rounds in turn; "
         "`python -m benchmarks.engines`).\n"
     )
