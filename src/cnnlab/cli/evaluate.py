@@ -50,7 +50,7 @@ def command(
     net = run.load_net(own_code=own_code)
     images = run_data(run, data, data_root=data_root, image_size=image_size)
     part = images.split(split)
-    if data is not None and split != "train":
+    if split != "train" and images.sha256 != run.config.data.sha256:
         refuse_seen_images(run, images, split, data_root=data_root, image_size=image_size)
     if split == "test":
         run.note_test_opening(f"cnnlab evaluate --data {images.name}")
