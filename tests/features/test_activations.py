@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.features.nets import images, residual
 from torch import Tensor, nn
 
 import cnnlab
@@ -19,7 +20,6 @@ from cnnlab.features.occlusion import occlusion
 from cnnlab.features.saliency import saliency
 from cnnlab.features.statistics import statistics
 from cnnlab.features.strongest import strongest
-from tests.features.nets import images, residual
 
 CLASSES = torch.tensor([0, 1, 2, 0, 1])
 PIXELS = {"image_shape": (2, 12, 12), "low": [-3.0, -3.0], "high": [3.0, 3.0]}
@@ -62,7 +62,7 @@ def test_every_diagnostic_leaves_everything_as_it_was(name: str) -> None:
             "objects": {key: (id(one), one.data_ptr()) for key, one in net.named_parameters()},
             "images": (x.numpy().tobytes(), x.requires_grad, x.grad),
             "torch": torch.get_rng_state().numpy().tobytes(),
-            "numpy": repr(np.random.get_state()),  # noqa: NPY002
+            "numpy": repr(np.random.get_state()),
             "python": random.getstate(),
             "grad mode": torch.is_grad_enabled(),
         }

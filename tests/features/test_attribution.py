@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.features.nets import images, residual
 from torch import Tensor, nn
 
 from cnnlab.errors import UserError
@@ -11,7 +12,6 @@ from cnnlab.features.grad_cam import grad_cam
 from cnnlab.features.occlusion import occlusion
 from cnnlab.features.saliency import saliency
 from cnnlab.nets import LeNet5, SimpleCNN
-from tests.features.nets import images, residual
 
 attr = pytest.importorskip("captum.attr")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.features.nets import images, residual
 
 import cnnlab
 from cnnlab.errors import UserError
@@ -15,7 +16,6 @@ from cnnlab.features.stages import filters, last_maps, stages
 from cnnlab.features.statistics import statistics
 from cnnlab.features.strongest import strongest
 from cnnlab.nets import MLP, LeNet5, SimpleCNN
-from tests.features.nets import images, residual
 
 PIXELS = {"image_shape": (2, 12, 12), "low": (-1.0, -2.0), "high": (3.0, 2.5)}
 

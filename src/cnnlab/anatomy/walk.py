@@ -95,13 +95,13 @@ def walk(
     images: Tensor | None = None,
     seed: int = 0,
     dtype: torch.dtype | None = None,
-    keep: Callable[[Tensor], Tensor] | None = None,
+    keep: Callable[[int, Tensor], Tensor | None] | None = None,
 ) -> Trace:
     """Run a copy of the net in eval mode on images (C, H, W) and write down its calls.
 
     The net, its random state and the process's are left as they were. images: float (N, C, H, W), by default `batch`
-    random ones. dtype: of images and weights, by default the net's own. keep: what to keep of a result, asked right
-    after its call, when no other has written over it. Raises UserError where the net cannot be copied or run, naming
+    random ones. dtype: of images and weights, by default the net's own. keep: what to keep of the result of a call,
+    by its number; asked right after the call, when no other has written over it. Raises UserError where the net cannot be copied or run, naming
     the layer, what came in and what it wanted.
     """
     try:
@@ -147,7 +147,7 @@ def _count_flop(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:
 
 
 class _Recorder(TorchFunctionMode):
-    def __init__(self, net: nn.Module, images: Tensor, given: Tensor, keep: Callable[[Tensor], Tensor] | None) -> None:
+    def __init__(self, net: nn.Module, images: Tensor, given: Tensor, keep: Callable[[int, Tensor], Tensor | None] | None) -> None:
         super().__init__()
         self._net = net
         self._calls: list[Call] = []
@@ -156,7 +156,7 @@ class _Recorder(TorchFunctionMode):
         self._kept: list[Any] = [given]  # so that no id is used twice
         self._results: list[Tensor] = []
         self._keep_of = keep
-        self._kept_results: list[Tensor] = []
+        self._kept_results: list[Tensor | None] = []
         self._source: dict[int, int] = {id(given): -1}  # a tensor's id → the call that made it
         self._parameters: dict[int, dict[str, Tensor]] = {
             id(parameter): {name: parameter} for name, parameter in net.named_parameters()
@@ -252,7 +252,7 @@ class _Recorder(TorchFunctionMode):
     def _add_result(self, tensor: Tensor) -> None:
         self._results.append(tensor)
         if self._keep_of is not None:
-            self._kept_results.append(self._keep_of(tensor))
+            self._kept_results.append(self._keep_of(len(self._results) - 1, tensor))
 
     def _keep(self, tensor: Tensor, call: int) -> None:
         self._kept.append(tensor)

@@ -27,7 +27,7 @@ def feature_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
     the net, and for whole-number pixels.
     """
     require_normalised(images)
-    trace = walk(net, tuple(images.shape[1:]), images=images, keep=lambda result: result.detach().clone())
+    trace = walk(net, tuple(images.shape[1:]), images=images, keep=lambda _, result: result.detach().clone())
     return _by_name(trace)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cnnlab.anatomy.walk import name_calls, walk
 from cnnlab.errors import UserError
+from cnnlab.features.activations import run
 
 #: Steps, and how far each goes: so many times a gradient scaled to a root mean square of 1.
 STEPS, STEP = 48, 0.2
@@ -51,10 +52,16 @@ def ascend(
     images = 0.1 * torch.randn(len(targets), *image_shape, generator=generator)
     least, most = (torch.tensor(bound)[:, None, None] for bound in (low, high))
     images = images.clamp(least, most)
-    before = _values(net, images, targets)[0].detach()
+    names = [name for name, _ in name_calls(run(net, images[:1]).calls)]
+    for layer, _ in targets:
+        if layer not in names:
+            raise UserError(f"the net runs no layer {layer}; expected one of: {', '.join(names)}")
+    calls = [names.index(layer) for layer, _ in targets]
+    units = [unit for _, unit in targets]
+    before = _values(net, images, calls, units)[0].detach()
     for step in range(STEPS):
         with torch.enable_grad():
-            values, leaf = _values(net, images, targets)
+            values, leaf = _values(net, images, calls, units)
             aim = values.sum()
         (gradient,) = torch.autograd.grad(aim, leaf)
         size = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
@@ -62,21 +69,26 @@ def ascend(
         if step % BLUR_EVERY == BLUR_EVERY - 1:
             images = _blurred(images)
         images = images.clamp(least, most)
-    return Ascent(images, before, _values(net, images, targets)[0].detach())
+    return Ascent(images, before, _values(net, images, calls, units)[0].detach())
 
 
-def _values(net: nn.Module, images: Tensor, targets: Sequence[tuple[str, int]]) -> tuple[Tensor, Tensor]:
-    """The target of each image, and the images that gradients can be taken for."""
-    trace = walk(net, tuple(images.shape[1:]), images=images, keep=torch.clone)
-    results = {name: result for (name, _), result in zip(name_calls(trace.calls), trace.results, strict=True)}
-    values = []
-    for i, (layer, unit) in enumerate(targets):
-        found = results.get(layer)
-        if found is None:
-            raise UserError(f"the net runs no layer {layer}; expected one of: {', '.join(results)}")
+def _values(net: nn.Module, images: Tensor, calls: Sequence[int], units: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Of each image the unit that it is for, in the result of the call, and the images to take gradients for."""
+    aimed_at = set(calls)
+    trace = walk(
+        net,
+        tuple(images.shape[1:]),
+        images=images,
+        keep=lambda call, result: result.clone() if call in aimed_at else None,
+    )
+    values = images.new_zeros(len(units))
+    for call in aimed_at:
+        found = trace.results[call]
+        assert found is not None  # it was kept
+        which = torch.tensor([i for i, one in enumerate(calls) if one == call])
         middle = tuple(side // 2 for side in found.shape[2:])
-        values.append(found[(i, unit, *middle)])
-    return torch.stack(values), trace.images
+        values = values.index_put((which,), found[(which, torch.tensor(units)[which], *middle)])
+    return values, trace.images
 
 
 def _blurred(images: Tensor) -> Tensor:

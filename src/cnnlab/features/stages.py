@@ -90,6 +90,15 @@ def last_maps(anatomy: Anatomy) -> Layer | None:
     return with_maps[-1] if with_maps else None
 
 
+def last_hidden(anatomy: Anatomy) -> str | None:
+    """The layer whose values the answer is made from; None where that is the image, or cannot be told."""
+    found = stages(anatomy)
+    if not found:
+        return None
+    name = found[-1].weighted.inputs[0] if found[-1].is_answer else found[-1].output.name
+    return None if name == "input" else name
+
+
 def _on_the_spot(layer: Layer, readers: dict[str, list[Layer]]) -> Layer | None:
     """The one layer that reads this one, if it works value by value on it alone."""
     after = readers.get(layer.name, [])
