@@ -1,0 +1,102 @@
+"""A look at a trained net as a page: what its early and late layers detect, and what its answers rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from cnnlab.anatomy import Layer
+from cnnlab.features.looking import Arrangement, LayerLook, Look, WholeLook, in_full
+from cnnlab.features.statistics import LayerStatistics
+from cnnlab.report.look_attribution import attribution_rows
+from cnnlab.report.look_scatter import scatter
+from cnnlab.report.look_tables import layer_view, stage_view
+from cnnlab.report.mistakes import MistakePicture
+from cnnlab.report.pages import render
+from cnnlab.report.pictures import LARGEST_SIDE, photograph
+from cnnlab.runs.folder import Run
+
+
+@dataclass(frozen=True)
+class _Row:
+    layer: Layer
+    figures: LayerStatistics
+
+
+def look_page(look: WholeLook, run: Run, *, report: str | None) -> str:
+    """The page of a whole net, as HTML that loads nothing from elsewhere. report: link to the run's report."""
+    views = [stage_view(look, stage, number=i) for i, stage in enumerate(look.stages)]
+    full = {stage.name for stage in in_full(look.stages)}
+    first = look.stages[0].name if look.stages else None
+    arranged = look.arrangement
+    return render(
+        "look.html",
+        **_common(look, run, report),
+        early=[view for view in views if view.name == first],
+        between=[view for view in views if view.name not in full],
+        late=[view for view in views if view.name in full and view.name != first],
+        has_maps=any(view.has_maps for view in views),
+        attribution=look.attribution,
+        rows=attribution_rows(look.images, look.attribution, look.data),
+        figures=_rows(look),
+        arranged=arranged,
+        pca=None if arranged is None else _pca(arranged, look),
+        tsne=None if arranged is None else _tsne(arranged, look),
+        wrong=[] if arranged is None else _wrong(arranged, look),
+    )
+
+
+def layer_page(look: LayerLook, run: Run, *, report: str | None) -> str:
+    """The page of one layer in full."""
+    return render(
+        "look_layer.html",
+        **_common(look, run, report),
+        view=layer_view(look, look.layer, look.stage),
+        layer=look.layer,
+        figures=look.statistics[look.layer.name],
+    )
+
+
+def _common(look: Look, run: Run, report: str | None) -> dict[str, object]:
+    return {
+        "config": run.config,
+        "look": look,
+        "classes": look.data.classes,
+        "report": None if report is None else quote(report),
+        "photographs": [photograph(one.chosen.pixels.numpy()) for one in look.images],
+        "shrunk": max(look.data.image_shape[1:]) > LARGEST_SIDE,
+        "environment": run.environment(),
+    }
+
+
+def _rows(look: Look) -> list[_Row]:
+    """The layers that make values of their own: a view of another's is left out, and so is dropout, which rests."""
+    return [
+        _Row(layer, look.statistics[layer.name])
+        for layer in look.anatomy.layers
+        if layer.activation_bytes and layer.name in look.statistics and "dropout" not in layer.call.function
+    ]
+
+
+def _pca(found: Arrangement, look: Look) -> object:
+    return scatter(found, found.embedding.pca, look.data, label=f"PCA of {len(found.indices)} test images")
+
+
+def _tsne(found: Arrangement, look: Look) -> object:
+    return scatter(found, found.embedding.tsne, look.data, label=f"t-SNE of {len(found.indices)} test images")
+
+
+def _wrong(found: Arrangement, look: Look) -> list[MistakePicture]:
+    classes = look.data.classes
+    rows = zip(found.indices.tolist(), found.labels.tolist(), found.predicted.tolist(), found.probability, strict=True)
+    return [
+        MistakePicture(
+            picture=photograph(look.data.test.images[index].numpy()),
+            index=index,
+            true=classes[label],
+            called=classes[predicted],
+            probability=float(probability),
+        )
+        for index, label, predicted, probability in rows
+        if label != predicted
+    ]
