@@ -147,7 +147,9 @@ def _count_flop(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:
 
 
 class _Recorder(TorchFunctionMode):
-    def __init__(self, net: nn.Module, images: Tensor, given: Tensor, keep: Callable[[int, Tensor], Tensor | None] | None) -> None:
+    def __init__(
+        self, net: nn.Module, images: Tensor, given: Tensor, keep: Callable[[int, Tensor], Tensor | None] | None
+    ) -> None:
         super().__init__()
         self._net = net
         self._calls: list[Call] = []

@@ -14,10 +14,10 @@ from cnnlab.errors import UserError
 from cnnlab.features.activations import run
 
 #: Steps, and how far each goes: so many times a gradient scaled to a root mean square of 1.
-STEPS, STEP = 48, 0.2
+STEPS, STEP = 48, 0.5
 
 #: The regularisation: what is left of the image after every step, and the blur's width in pixels every few steps.
-DECAY, BLUR, BLUR_EVERY = 0.98, 0.5, 4
+DECAY, BLUR, BLUR_EVERY = 0.97, 0.8, 3
 
 
 @dataclass(frozen=True)

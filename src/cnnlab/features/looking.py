@@ -224,9 +224,7 @@ def _attribution(net: nn.Module, data: ImageSet, common: Look) -> Attribution:
     )
 
 
-def _arrangement(
-    net: nn.Module, data: ImageSet, anatomy: Anatomy, mistakes: Sequence[Mistake]
-) -> Arrangement | None:
+def _arrangement(net: nn.Module, data: ImageSet, anatomy: Anatomy, mistakes: Sequence[Mistake]) -> Arrangement | None:
     layer = last_hidden(anatomy)
     if layer is None:
         return None

@@ -45,4 +45,4 @@ def attribution_rows(images: tuple[Looked, ...], found: Attribution, data: Image
 
 def _overlay(values: Tensor) -> Overlay:
     scale = float(values.abs().max())
-    return Overlay(signed(values.double().numpy(), scale=scale), f"{scale:.2g}")
+    return Overlay(signed(values.double().numpy(), scale=scale), f"{scale:.2g}" if scale else "nothing above 0")

@@ -51,7 +51,9 @@ def _names(places: NDArray[np.float64], labels: Sequence[int], classes: Sequence
     for class_ in dict.fromkeys(sorted(labels)):
         x, y = np.median(places[[i for i, one in enumerate(labels) if one == class_]], axis=0)
         x = float(np.clip(x, 30, SIDE - 30))
-        found.append(f'<text class="class" x="{number(x)}" y="{number(float(y) + 5)}">{escaped(classes[class_])}</text>')
+        found.append(
+            f'<text class="class" x="{number(x)}" y="{number(float(y) + 5)}">{escaped(classes[class_])}</text>'
+        )
     return found
 
 

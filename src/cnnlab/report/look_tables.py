@@ -20,8 +20,8 @@ from cnnlab.features.looking import Exciting, Look, Looked
 from cnnlab.features.stages import Stage, filters
 from cnnlab.report.pictures import LARGEST_SIDE, photograph, signed
 
-#: Kernels of a filter that are drawn, and how many stand in a row.
-KERNELS, IN_A_ROW = 32, 8
+#: Kernels of a filter that are drawn, at most.
+KERNELS = 36
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,11 @@ def _weights(layer: Layer, units: Sequence[int], look: Look) -> Weights | None:
 
 
 def _side_by_side(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, K, K) → one picture, IN_A_ROW in a row, a line of nothing between them."""
+    """(n, K, K) → one picture, row by row, a line of nothing between them."""
     if len(kernels) == 1:
         return kernels[0]
     count, height, width = kernels.shape
-    columns = min(count, IN_A_ROW)
+    columns = math.ceil(math.sqrt(count))
     rows = -(-count // columns)
     sheet = np.zeros((rows * (height + 1) - 1, columns * (width + 1) - 1))
     for i, kernel in enumerate(kernels):
