@@ -100,9 +100,9 @@ def walk(
     """Run a copy of the net in eval mode on images (C, H, W) and write down its calls.
 
     The net, its random state and the process's are left as they were. images: float (N, C, H, W), by default `batch`
-    random ones. dtype: of images and weights, by default the net's own. keep: what to keep of the result of a call,
-    by its number; asked right after the call, when no other has written over it. Raises UserError where the net cannot be copied or run, naming
-    the layer, what came in and what it wanted.
+    random ones. dtype: of images and weights, by default the net's own. keep: what to keep of the result of a call, by
+    its number; asked right after the call, when no other has written over it. Raises UserError where the net cannot be
+    copied or run, naming the layer, what came in and what it wanted.
     """
     try:
         with torch.no_grad():

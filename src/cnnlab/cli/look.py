@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cnnlab.config import DataRecord
     from cnnlab.features.choosing import Chosen
-    from cnnlab.features.looking import LayerLook, WholeLook
+    from cnnlab.features.looking import Look, WholeLook
 
 
 @click.command("look", cls=TakesSeveral)
@@ -52,6 +52,7 @@ def command(
     most confident mistakes. Statistics are taken over validation images. RUN stands before --images and --indices,
     which take all words up to the next flag.
     """
+    from cnnlab.anatomy import describe
     from cnnlab.features.choosing import a_handful, by_index
     from cnnlab.features.looking import look, look_at_layer
     from cnnlab.report.look_page import layer_page, look_page
@@ -75,18 +76,23 @@ def command(
         chosen = a_handful(data.test, mistakes, classes=len(data.classes))
     folder = out or run.path / "look"
     report = os.path.relpath(run.path / "report.html", folder) if (run.path / "report.html").exists() else None
-    run.note_test_opening("cnnlab look")
-    if layer is None:
-        found = look(net, data, chosen, mistakes)
-        page, text = folder / "index.html", look_page(found, run, report=report)
-    else:
-        known = [each.name for each in _anatomy(net, data.image_shape).layers]
+    if layer is not None:
+        known = [each.name for each in describe(net, data.image_shape).layers]
         if layer not in known:
             raise UserError(f"--layer: the net has no layer {layer}; {nearest(layer, known)}")
-        found = look_at_layer(net, data, chosen, layer)
-        page, text = folder / f"layer-{_file_name(layer)}.html", layer_page(found, run, report=report)
+    run.note_test_opening("cnnlab look")
+    if layer is None:
+        whole = look(net, data, chosen, mistakes)
+        page, text = folder / "index.html", look_page(whole, run, report=report)
+        document = _figures(whole.look, [each.name for each in whole.look.anatomy.layers])
+        document["embedding"] = _embedding(whole)
+    else:
+        one = look_at_layer(net, data, chosen, layer)
+        name = re.sub(r"[^\w.-]", "_", layer)
+        page, text = folder / f"layer-{name}.html", layer_page(one, run, report=report)
+        document = _figures(one.look, [layer])
     write_whole(page, text.encode())
-    document = _figures(found, page, layer)
+    document = {"page": str(page), "files": [str(page)]} | document
     if as_json:
         click.echo(json.dumps(document))
     else:
@@ -106,22 +112,9 @@ def _own(files: Sequence[str], record: DataRecord) -> list[Chosen]:
     return found
 
 
-def _anatomy(net: Any, image_shape: tuple[int, int, int]) -> Any:
-    from cnnlab.anatomy import describe
-
-    return describe(net, image_shape)
-
-
-def _file_name(layer: str) -> str:
-    return re.sub(r"[^\w.-]", "_", layer)
-
-
-def _figures(found: WholeLook | LayerLook, page: Path, layer: str | None) -> dict[str, Any]:
+def _figures(found: Look, layers: Sequence[str]) -> dict[str, Any]:
     classes = found.data.classes
-    names = [each.name for each in found.anatomy.layers] if layer is None else [layer]
-    document: dict[str, Any] = {
-        "page": str(page),
-        "files": [str(page)],
+    return {
         "images": [
             {
                 "name": image.chosen.name,
@@ -133,17 +126,20 @@ def _figures(found: WholeLook | LayerLook, page: Path, layer: str | None) -> dic
         ],
         "measured_on": "validation",
         "measured_images": len(found.measured),
-        "layers": [found.statistics[name].to_json() for name in names if name in found.statistics],
+        "layers": [found.statistics[name].to_json() for name in layers if name in found.statistics],
     }
-    arranged = getattr(found, "arrangement", None)
-    if layer is None:
-        document["embedding"] = arranged and {
-            "layer": arranged.layer,
-            "images": len(arranged.indices),
-            "mistakes": int((arranged.labels != arranged.predicted).sum()),
-            "explained": list(arranged.embedding.explained),
-        }
-    return document
+
+
+def _embedding(found: WholeLook) -> dict[str, Any] | None:
+    arranged = found.arrangement
+    if arranged is None:
+        return None
+    return {
+        "layer": arranged.layer,
+        "images": len(arranged.indices),
+        "mistakes": int((arranged.labels != arranged.predicted).sum()),
+        "explained": list(arranged.embedding.explained),
+    }
 
 
 def _print(document: dict[str, Any]) -> None:

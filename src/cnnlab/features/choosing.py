@@ -26,16 +26,18 @@ class Chosen:
 
 
 def a_handful(split: Split, mistakes: Sequence[Mistake], *, classes: int) -> list[Chosen]:
-    """The first right image of RIGHT classes, evenly spaced, and the WRONG most confident mistakes.
+    """The first right image of RIGHT classes, and the WRONG most confident mistakes.
 
-    mistakes: of the net on this split, the most confident first.
+    The classes are evenly spaced among those of which an image is right. mistakes: of the net on this split, the most
+    confident first.
     """
     wrong = {mistake.index for mistake in mistakes}
-    spaced = dict.fromkeys(round(i * (classes - 1) / (RIGHT - 1)) for i in range(RIGHT))
-    right = []
-    for class_ in spaced:
-        of_class = (split.labels == class_).nonzero().flatten().tolist()
-        right += [index for index in of_class if index not in wrong][:1]
+    first: dict[int, int] = {}
+    for index, class_ in enumerate(split.labels.tolist()):
+        if index not in wrong:
+            first.setdefault(class_, index)
+    known = [first[class_] for class_ in range(classes) if class_ in first]
+    right = dict.fromkeys(known[round(i * (len(known) - 1) / (RIGHT - 1))] for i in range(RIGHT) if known)
     return by_index(split, [*right, *(mistake.index for mistake in mistakes[:WRONG])])
 
 

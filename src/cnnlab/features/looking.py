@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -109,17 +109,19 @@ class Look:
 
 
 @dataclass(frozen=True)
-class WholeLook(Look):
+class WholeLook:
     """A look at a whole net."""
 
+    look: Look
     attribution: Attribution
     arrangement: Arrangement | None
 
 
 @dataclass(frozen=True)
-class LayerLook(Look):
+class LayerLook:
     """A look at one layer. stage: the stage that it is a part of, if any."""
 
+    look: Look
     layer: Layer
     stage: Stage | None
 
@@ -145,7 +147,7 @@ def look(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], mistakes: Seq
             ascent, at = Ascent(made.images[part], made.before[part], made.after[part]), at + len(units)
         exciting[one.name] = Exciting(units, best[one.output.name], ascent)
     return WholeLook(
-        **vars(common) | {"exciting": exciting},
+        look=replace(common, exciting=exciting),
         attribution=_attribution(net, data, common),
         arrangement=_arrangement(net, data, common.anatomy, mistakes),
     )
@@ -161,8 +163,7 @@ def look_at_layer(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], laye
     x = normalise(common.measured, data.mean, data.std)
     best = strongest(net, x, [layer], count=STRONGEST)[layer]
     made = _made(net, data, [(before_activation, unit) for unit in units])
-    exciting = {layer: Exciting(units, best, made)}
-    return LayerLook(**vars(common) | {"exciting": exciting}, layer=found, stage=stage)
+    return LayerLook(replace(common, exciting={layer: Exciting(units, best, made)}), found, stage)
 
 
 def in_full(all_stages: Sequence[Stage]) -> list[Stage]:

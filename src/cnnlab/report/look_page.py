@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from cnnlab.anatomy import Layer
 from cnnlab.features.looking import Arrangement, LayerLook, Look, WholeLook, in_full
 from cnnlab.features.statistics import LayerStatistics
@@ -23,12 +25,12 @@ class _Row:
     figures: LayerStatistics
 
 
-def look_page(look: WholeLook, run: Run, *, report: str | None) -> str:
+def look_page(found: WholeLook, run: Run, *, report: str | None) -> str:
     """The page of a whole net, as HTML that loads nothing from elsewhere. report: link to the run's report."""
+    look, arranged = found.look, found.arrangement
     views = [stage_view(look, stage, number=i) for i, stage in enumerate(look.stages)]
     full = {stage.name for stage in in_full(look.stages)}
     first = look.stages[0].name if look.stages else None
-    arranged = look.arrangement
     return render(
         "look.html",
         **_common(look, run, report),
@@ -36,24 +38,23 @@ def look_page(look: WholeLook, run: Run, *, report: str | None) -> str:
         between=[view for view in views if view.name not in full],
         late=[view for view in views if view.name in full and view.name != first],
         has_maps=any(view.has_maps for view in views),
-        attribution=look.attribution,
-        rows=attribution_rows(look.images, look.attribution, look.data),
+        attribution=found.attribution,
+        rows=attribution_rows(look.images, found.attribution, look.data),
         figures=_rows(look),
         arranged=arranged,
-        pca=None if arranged is None else _pca(arranged, look),
-        tsne=None if arranged is None else _tsne(arranged, look),
+        scatters=None if arranged is None else _scatters(arranged, look),
         wrong=[] if arranged is None else _wrong(arranged, look),
     )
 
 
-def layer_page(look: LayerLook, run: Run, *, report: str | None) -> str:
+def layer_page(found: LayerLook, run: Run, *, report: str | None) -> str:
     """The page of one layer in full."""
+    look, layer = found.look, found.layer
     return render(
         "look_layer.html",
         **_common(look, run, report),
-        view=layer_view(look, look.layer, look.stage),
-        layer=look.layer,
-        figures=look.statistics[look.layer.name],
+        view=layer_view(look, layer, found.stage),
+        figures=look.statistics[layer.name],
     )
 
 
@@ -78,12 +79,12 @@ def _rows(look: Look) -> list[_Row]:
     ]
 
 
-def _pca(found: Arrangement, look: Look) -> object:
-    return scatter(found, found.embedding.pca, look.data, label=f"PCA of {len(found.indices)} test images")
-
-
-def _tsne(found: Arrangement, look: Look) -> object:
-    return scatter(found, found.embedding.tsne, look.data, label=f"t-SNE of {len(found.indices)} test images")
+def _scatters(found: Arrangement, look: Look) -> dict[str, Markup]:
+    points = {"PCA": found.embedding.pca, "t-SNE": found.embedding.tsne}
+    return {
+        name: scatter(found, places, look.data, label=f"{name} of {len(found.indices)} test images")
+        for name, places in points.items()
+    }
 
 
 def _wrong(found: Arrangement, look: Look) -> list[MistakePicture]:

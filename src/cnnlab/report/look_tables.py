@@ -123,16 +123,13 @@ def _view(
         (image, [_cell(one, whole, scale, has_maps) for one, whole in zip(small[i], values[i], strict=True)])
         for i, image in enumerate(look.images)
     ]
-    field = layer.receptive_field
-    sides = field.size if isinstance(field.size, tuple) else (field.size, field.size)
-    height, width = look.data.image_shape[1:]
     return LayerView(
         id=id_,
         name=name,
         steps=steps,
         shape="×".join(map(str, layer.output_shape)),
-        field=field_text(field),
-        sees_all=None not in sides and sides[0] >= height and sides[1] >= width,
+        field=field_text(layer.receptive_field),
+        sees_all=bool(layer.field.rows.seen.all() and layer.field.columns.seen.all()),
         has_maps=has_maps,
         total=layer.output_shape[0],
         units=names,
