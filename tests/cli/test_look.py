@@ -115,3 +115,8 @@ def test_look_at_a_net_of_ones_own_with_a_residual_connection(cnnlab, tmp_path):
     names = [layer["name"] for layer in outcome.json["layers"]]
     assert names == ["stem", "relu", "max_pool2d", "conv", "add", "relu_1", "mean", "head"]
     assert outcome.json["embedding"]["layer"] == "mean"
+    page = (tmp_path / "run" / "look" / "index.html").read_text()
+    assert "own.py:Net" in page
+    assert str(tmp_path) not in page
+    for name in ("relu", "add", "relu_1"):  # one of them in place, one by hand
+        assert f"<code>{name}</code>" in page

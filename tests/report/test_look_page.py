@@ -139,6 +139,11 @@ def test_every_mistake_of_the_embedding_can_be_reached(digits: Any, looks: dict[
     assert points == 2 * (500 - len(wrong))
 
 
+def test_what_a_unit_sees_is_its_receptive_field(looks: dict[str, str], read: Read) -> None:
+    assert "A unit here depends on 5×5 of the image's 28×28 pixels" in read(looks["digits"]).text
+    assert "A unit here depends on 14×14 of the image's 28×28 pixels" in read(looks["digits"]).text
+
+
 def test_a_dense_net_shows_weights_and_says_what_is_missing(hostile: Any, looks: dict[str, str], read: Read) -> None:
     page = read(looks["hostile"])
     assert "There are no maps" in page.text

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from cnnlab.anatomy import Layer
+from cnnlab.anatomy.signatures import VALUE_BY_VALUE
+from cnnlab.anatomy.walk import Call
 from cnnlab.features.looking import Arrangement, LayerLook, Look, WholeLook, in_full
 from cnnlab.features.statistics import LayerStatistics
 from cnnlab.report.look_attribution import attribution_rows
@@ -61,6 +64,7 @@ def layer_page(found: LayerLook, run: Run, *, report: str | None) -> str:
 def _common(look: Look, run: Run, report: str | None) -> dict[str, object]:
     return {
         "config": run.config,
+        "net": PurePath(run.config.net.name).name,  # of a net of one's own the file and class, not its folders
         "look": look,
         "classes": look.data.classes,
         "report": None if report is None else quote(report),
@@ -71,12 +75,18 @@ def _common(look: Look, run: Run, report: str | None) -> dict[str, object]:
 
 
 def _rows(look: Look) -> list[_Row]:
-    """The layers that make values of their own: a view of another's is left out, and so is dropout, which rests."""
+    """The layers that make values of their own: no reshaping, and no dropout, which rests in eval mode."""
     return [
         _Row(layer, look.statistics[layer.name])
         for layer in look.anatomy.layers
-        if layer.activation_bytes and layer.name in look.statistics and "dropout" not in layer.call.function
+        if layer.name in look.statistics and _makes_values(layer.call)
     ]
+
+
+def _makes_values(call: Call) -> bool:
+    if "dropout" in call.function or call.function == "identity":
+        return False
+    return not call.is_view or call.function in VALUE_BY_VALUE  # an activation may work in place
 
 
 def _scatters(found: Arrangement, look: Look) -> dict[str, Markup]:

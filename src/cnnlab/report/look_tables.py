@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnlab.anatomy import Layer
-from cnnlab.anatomy.describe import field_text
 from cnnlab.data.imageset import ImageSet
 from cnnlab.features.looking import Exciting, Look, Looked
 from cnnlab.features.stages import Stage, filters
@@ -56,13 +55,17 @@ class Excited:
 
 @dataclass(frozen=True)
 class LayerView:
-    """Everything that is shown of a layer. scale: of the maps, ±; shrunk: whether they were averaged down."""
+    """Everything that is shown of a layer.
+
+    sees: rows and columns of pixels that a unit depends on, at most; sees_all: whether every unit depends on all.
+    scale: of the maps, ±; shrunk: whether they were averaged down.
+    """
 
     id: str
     name: str
     steps: str
     shape: str
-    field: str
+    sees: tuple[int, int]
     sees_all: bool
     has_maps: bool
     total: int
@@ -128,7 +131,7 @@ def _view(
         name=name,
         steps=steps,
         shape="×".join(map(str, layer.output_shape)),
-        field=field_text(layer.receptive_field),
+        sees=(_most(layer.field.rows.seen), _most(layer.field.columns.seen)),
         sees_all=bool(layer.field.rows.seen.all() and layer.field.columns.seen.all()),
         has_maps=has_maps,
         total=layer.output_shape[0],
@@ -140,6 +143,11 @@ def _view(
         excited=_excited(look, layer, exciting, names),
         is_answer=is_classes,
     )
+
+
+def _most(seen: NDArray[np.bool_]) -> int:
+    """seen: (positions, pixels)."""
+    return int(seen.sum(axis=1).max())
 
 
 def _cell(small: Tensor, whole: Tensor, scale: float, has_maps: bool) -> Cell:
