@@ -21,6 +21,7 @@ _HOMES = {
     "UserError": "cnnlab.errors",
     "describe": "cnnlab.anatomy",
     "evaluate": "cnnlab.evaluation",
+    "feature_maps": "cnnlab.features",
     "find_learning_rate": "cnnlab.training",
     "load": "cnnlab.data",
     "open_run": "cnnlab.runs",
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "describe",
     "evaluate",
+    "feature_maps",
     "find_learning_rate",
     "load",
     "open_run",
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from cnnlab.data import load
     from cnnlab.errors import UserError
     from cnnlab.evaluation import evaluate
+    from cnnlab.features import feature_maps
     from cnnlab.nets import MLP, ConvNet, LeNet5, SimpleCNN
     from cnnlab.runs import open_run
     from cnnlab.training import find_learning_rate, recipe, train

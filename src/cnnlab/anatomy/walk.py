@@ -1,4 +1,4 @@
-"""One run of a net on two random images, written down call by call: what the net *executes*, not what it declares.
+"""One run of a net, written down call by call: what the net *executes*, not what it declares.
 
 A `TorchFunctionMode` sees every call of PyTorch that the net's own Python makes, functional ones and operators
 included, whatever the control flow; hooks tell which module a call belongs to. Calls on the way from the image are
@@ -77,7 +77,7 @@ class Trace:
     """What one run did: its calls in order, the indices of those whose results the net returned, and remarks.
 
     images: what it ran on, a leaf that gradients can be taken for. results: of every call the (first) tensor it made,
-    None where a later call wrote over it.
+    None where a later call wrote over it; with `keep`, what that made of it.
     """
 
     calls: list[Call]
@@ -88,13 +88,21 @@ class Trace:
 
 
 def walk(
-    net: nn.Module, image_shape: tuple[int, ...], *, batch: int = BATCH, seed: int = 0, dtype: torch.dtype | None = None
+    net: nn.Module,
+    image_shape: tuple[int, ...],
+    *,
+    batch: int = BATCH,
+    images: Tensor | None = None,
+    seed: int = 0,
+    dtype: torch.dtype | None = None,
+    keep: Callable[[int, Tensor], Tensor | None] | None = None,
 ) -> Trace:
-    """Run a copy of the net in eval mode on random images (C, H, W) and write down its calls.
+    """Run a copy of the net in eval mode on images (C, H, W) and write down its calls.
 
-    The net, its random state and the process's are left as they were. dtype: of images and weights, by default the
-    net's own. Raises UserError where the net cannot be copied or run, naming the layer, what came in and what it
-    wanted.
+    The net, its random state and the process's are left as they were. images: float (N, C, H, W), by default `batch`
+    random ones. dtype: of images and weights, by default the net's own. keep: what to keep of the result of a call, by
+    its number; asked right after the call, when no other has written over it. Raises UserError where the net cannot be
+    copied or run, naming the layer, what came in and what it wanted.
     """
     try:
         with torch.no_grad():
@@ -108,13 +116,15 @@ def walk(
     if dtype is not None:
         net.to(dtype)
     parameter = next((one for one in net.parameters() if one.is_floating_point()), torch.empty(0))
-    images = torch.randn(batch, *image_shape, generator=torch.Generator().manual_seed(seed))
-    images = images.to(parameter.device, dtype or parameter.dtype)
+    if images is None:
+        images = torch.randn(batch, *image_shape, generator=torch.Generator().manual_seed(seed))
+    images = images.detach().to(parameter.device, dtype or parameter.dtype, copy=True)
     net.requires_grad_(False)
     images.requires_grad_()  # a result that needs a gradient and was not seen before tells that the thread is lost
 
-    given = images.clone()  # a net may write over what it is given, which PyTorch forbids for a leaf
-    recorder = _Recorder(net, images, given)
+    with torch.enable_grad():
+        given = images.clone()  # a net may write over what it is given, which PyTorch forbids for a leaf
+    recorder = _Recorder(net, images, given, keep)
     with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []), torch.enable_grad():
         torch.manual_seed(seed)
         try:
@@ -137,7 +147,9 @@ def _count_flop(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:
 
 
 class _Recorder(TorchFunctionMode):
-    def __init__(self, net: nn.Module, images: Tensor, given: Tensor) -> None:
+    def __init__(
+        self, net: nn.Module, images: Tensor, given: Tensor, keep: Callable[[int, Tensor], Tensor | None] | None
+    ) -> None:
         super().__init__()
         self._net = net
         self._calls: list[Call] = []
@@ -145,6 +157,8 @@ class _Recorder(TorchFunctionMode):
         self._images = images
         self._kept: list[Any] = [given]  # so that no id is used twice
         self._results: list[Tensor] = []
+        self._keep_of = keep
+        self._kept_results: list[Tensor | None] = []
         self._source: dict[int, int] = {id(given): -1}  # a tensor's id → the call that made it
         self._parameters: dict[int, dict[str, Tensor]] = {
             id(parameter): {name: parameter} for name, parameter in net.named_parameters()
@@ -220,7 +234,7 @@ class _Recorder(TorchFunctionMode):
                 visit=self._visits[-1] if self._visits else 0,
             )
         )
-        self._results.append(first)
+        self._add_result(first)
         for tensor in results:
             self._keep(tensor, len(self._calls) - 1)
         return out
@@ -236,6 +250,11 @@ class _Recorder(TorchFunctionMode):
         path, module = self._modules[-1] if self._modules else ("", self._net)
         self._add_opaque(path, type(module).__name__, (len(self._calls) - 1,), [tensor])
         return self._source[id(tensor)]
+
+    def _add_result(self, tensor: Tensor) -> None:
+        self._results.append(tensor)
+        if self._keep_of is not None:
+            self._kept_results.append(self._keep_of(len(self._results) - 1, tensor))
 
     def _keep(self, tensor: Tensor, call: int) -> None:
         self._kept.append(tensor)
@@ -288,7 +307,7 @@ class _Recorder(TorchFunctionMode):
             if not inputs or not results:
                 return
             if lost:  # a script, a custom function: what went in and what came out is all that can be seen
-                del self._calls[first:], self._results[first:]
+                del self._calls[first:], self._results[first:], self._kept_results[first:]
                 self._add_opaque(path, type(module).__name__, inputs, results, given=given, parameters=module)
             elif len(self._calls) == first and _is_layer(
                 module
@@ -333,7 +352,7 @@ class _Recorder(TorchFunctionMode):
                 visit=self._visits[-1] if self._visits else 0,
             )
         )
-        self._results.append(first)
+        self._add_result(first)
         for tensor in results:
             self._keep(tensor, len(self._calls) - 1)
 
@@ -348,7 +367,9 @@ class _Recorder(TorchFunctionMode):
             dict.fromkeys(self._source[id(tensor)] for tensor in _tensors(answer) if id(tensor) in self._source)
         )
         made_by = {id(tensor): i for i, tensor in enumerate(self._results)}
-        kept = [tensor if made_by[id(tensor)] == i else None for i, tensor in enumerate(self._results)]
+        kept: list[Tensor | None] = [*self._kept_results]
+        if self._keep_of is None:
+            kept = [tensor if made_by[id(tensor)] == i else None for i, tensor in enumerate(self._results)]
         return Trace(self._calls, outputs, list(self._notes), self._images, kept)
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "Train a net, evaluate it, report: one run folder.",
     "evaluate": "Measure a trained net on a data set.",
     "predict": "Say what a trained net sees in your own image files.",
+    "look": "Look inside a trained net: filters, feature maps, what excites units.",
     "describe": "Take a net apart: shapes, parameters, multiply-adds, receptive fields.",
     "compare": "Compare variants of a training on matched seeds, with verdicts.",
     "sweep": "Search a net's options for the best net, and train it again on fresh seeds.",

@@ -6,7 +6,7 @@ import click
 
 
 class TakesSeveral(click.Command):
-    """A command without arguments whose repeatable options take all words up to the next flag.
+    """A command whose repeatable options take all words up to the next flag; its arguments stand before them.
 
     click's options take a fixed number of values. Here `--widths 8,16 32,64` is read as `--widths 8,16 --widths 32,64`.
     """

@@ -1,0 +1,167 @@
+"""`cnnlab look`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnlab.cli import options
+from cnnlab.cli.evaluate import run_data
+from cnnlab.cli.several import TakesSeveral
+from cnnlab.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnnlab.config import DataRecord
+    from cnnlab.features.choosing import Chosen
+    from cnnlab.features.looking import Look, WholeLook
+
+
+@click.command("look", cls=TakesSeveral)
+@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--images", "files", multiple=True, metavar="FILE …", help="Your own image files, prepared as by predict."
+)
+@click.option("--indices", multiple=True, type=int, metavar="N …", help="Test images by number, counted from 0.")
+@click.option("--layer", metavar="NAME", help="One layer in full, as describe names it. [default: the whole net]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the page. [default: RUN/look]")
+@options.data_root
+@options.image_size
+@options.own_net
+@options.as_json
+def command(
+    run_path: Path,
+    files: tuple[str, ...],
+    indices: tuple[int, ...],
+    layer: str | None,
+    out: Path | None,
+    data_root: Path | None,
+    image_size: int | None,
+    own_code: str | None,
+    as_json: bool,
+) -> None:
+    """Look inside the trained net of RUN: filters, feature maps, what excites units, what answers rest on.
+
+    Writes one page. Without --images and --indices: test images of five classes that the net gets right, and its three
+    most confident mistakes. Statistics are taken over validation images. RUN stands before --images and --indices,
+    which take all words up to the next flag.
+    """
+    from cnnlab.anatomy import describe
+    from cnnlab.features.choosing import a_handful, by_index
+    from cnnlab.features.looking import look, look_at_layer
+    from cnnlab.report.look_page import layer_page, look_page
+    from cnnlab.runs import open_run
+    from cnnlab.training.machine import keep_freed_memory
+    from cnnlab.whole_files import write_whole
+
+    if files and indices:
+        raise UserError("look: got both --images and --indices; expected one of them: your own files or test images")
+    keep_freed_memory()
+    run = open_run(run_path)
+    run.result()  # an unfinished run is said before anything is loaded
+    net = run.load_net(own_code=own_code)
+    data = run_data(run, None, data_root=data_root, image_size=image_size)
+    mistakes = run.evaluations()["test"].mistakes
+    if files:
+        chosen = _own(files, run.config.data)
+    elif indices:
+        chosen = by_index(data.test, indices)
+    else:
+        chosen = a_handful(data.test, mistakes, classes=len(data.classes))
+    folder = out or run.path / "look"
+    report = os.path.relpath(run.path / "report.html", folder) if (run.path / "report.html").exists() else None
+    if layer is not None:
+        known = [each.name for each in describe(net, data.image_shape).layers]
+        if layer not in known:
+            raise UserError(f"--layer: the net has no layer {layer}; {nearest(layer, known)}")
+    run.note_test_opening("cnnlab look")
+    if layer is None:
+        whole = look(net, data, chosen, mistakes)
+        page, text = folder / "index.html", look_page(whole, run, report=report)
+        document = _figures(whole.look, [each.name for each in whole.look.anatomy.layers])
+        document["embedding"] = _embedding(whole)
+    else:
+        one = look_at_layer(net, data, chosen, layer)
+        name = re.sub(r"[^\w.-]", "_", layer)
+        page, text = folder / f"layer-{name}.html", layer_page(one, run, report=report)
+        document = _figures(one.look, [layer])
+    write_whole(page, text.encode())
+    document = {"page": str(page), "files": [str(page)]} | document
+    if as_json:
+        click.echo(json.dumps(document))
+    else:
+        _print(document)
+
+
+def _own(files: Sequence[str], record: DataRecord) -> list[Chosen]:
+    import torch
+
+    from cnnlab.features.choosing import Chosen
+    from cnnlab.prepare import prepare, read_image
+
+    found = []
+    for file in files:
+        pixels = prepare(read_image(file), preparation=record.preparation, shape=record.image_shape)
+        found.append(Chosen(torch.from_numpy(pixels), Path(file).name, None))
+    return found
+
+
+def _figures(found: Look, layers: Sequence[str]) -> dict[str, Any]:
+    classes = found.data.classes
+    return {
+        "images": [
+            {
+                "name": image.chosen.name,
+                "label": None if image.chosen.label is None else classes[image.chosen.label],
+                "called": classes[image.predicted],
+                "probability": image.probability,
+            }
+            for image in found.images
+        ],
+        "measured_on": "validation",
+        "measured_images": len(found.measured),
+        "layers": [found.statistics[name].to_json() for name in layers if name in found.statistics],
+    }
+
+
+def _embedding(found: WholeLook) -> dict[str, Any] | None:
+    arranged = found.arrangement
+    if arranged is None:
+        return None
+    return {
+        "layer": arranged.layer,
+        "images": len(arranged.indices),
+        "mistakes": int((arranged.labels != arranged.predicted).sum()),
+        "explained": list(arranged.embedding.explained),
+    }
+
+
+def _print(document: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("layer")
+    for head in ("mean", "std", "zeros", "dead units"):
+        table.add_column(head, justify="right")
+    for row in document["layers"]:
+        table.add_row(
+            row["name"],
+            f"{row['mean']:.3f}",
+            f"{row['std']:.3f}",
+            f"{row['zeros']:.1%}",
+            f"{len(row['dead'])} of {row['units']}",
+        )
+    console.print(table)
+    console.print(f"\n[dim]over {document['measured_images']:,} validation images; dead: 0 at every place for all[/]")
+    for image in document["images"]:
+        label = "" if image["label"] is None else f"is {image['label']}, "
+        click.echo(f"{image['name']}: {label}called {image['called']}  {image['probability']:.1%}")
+    click.echo(f"page  {document['page']}")

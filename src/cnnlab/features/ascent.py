@@ -1,0 +1,100 @@
+"""Gradient ascent: an image made to excite one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cnnlab.anatomy.walk import name_calls, walk
+from cnnlab.errors import UserError
+from cnnlab.features.activations import run
+
+#: Steps, and how far each goes: so many times a gradient scaled to a root mean square of 1.
+STEPS, STEP = 48, 0.5
+
+#: The regularisation: what is left of the image after every step, and the blur's width in pixels every few steps.
+DECAY, BLUR, BLUR_EVERY = 0.97, 0.8, 3
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Images made for units. images: float (units, C, H, W), normalised. before, after: the units' values (units,)."""
+
+    images: Tensor
+    before: Tensor
+    after: Tensor
+
+
+def ascend(
+    net: nn.Module,
+    targets: Sequence[tuple[str, int]],
+    *,
+    image_shape: tuple[int, int, int],
+    low: Sequence[float],
+    high: Sequence[float],
+    seed: int = 0,
+) -> Ascent:
+    """For each target make an image that excites it: the unit in the middle of a channel's map, or a dense value.
+
+    Gradient ascent on the image (Erhan et al. 2009) from faint noise about the mean image, with L2 decay and Gaussian
+    blur as in Yosinski et al. 2015 (§3; their small-norm and small-contribution clipping is left out), the gradient
+    scaled to a root mean square of 1, and every pixel kept within what a pixel can be.
+
+    targets: (layer, unit), layers as `describe` names them; best one before the activation, since a ReLU that answers 0
+    has no gradient. low, high: a channel's smallest and largest normalised pixel. Raises UserError for a layer that the
+    net does not run.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    images = 0.1 * torch.randn(len(targets), *image_shape, generator=generator)
+    least, most = (torch.tensor(bound)[:, None, None] for bound in (low, high))
+    images = images.clamp(least, most)
+    names = [name for name, _ in name_calls(run(net, images[:1]).calls)]
+    for layer, _ in targets:
+        if layer not in names:
+            raise UserError(f"the net runs no layer {layer}; expected one of: {', '.join(names)}")
+    calls = [names.index(layer) for layer, _ in targets]
+    units = [unit for _, unit in targets]
+    before = _values(net, images, calls, units)[0].detach()
+    for step in range(STEPS):
+        with torch.enable_grad():
+            values, leaf = _values(net, images, calls, units)
+            aim = values.sum()
+        (gradient,) = torch.autograd.grad(aim, leaf)
+        size = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+        images = (images + STEP * gradient / size) * DECAY
+        if step % BLUR_EVERY == BLUR_EVERY - 1:
+            images = _blurred(images)
+        images = images.clamp(least, most)
+    return Ascent(images, before, _values(net, images, calls, units)[0].detach())
+
+
+def _values(net: nn.Module, images: Tensor, calls: Sequence[int], units: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Of each image the unit that it is for, in the result of the call, and the images to take gradients for."""
+    aimed_at = set(calls)
+    trace = walk(
+        net,
+        tuple(images.shape[1:]),
+        images=images,
+        keep=lambda call, result: result.clone() if call in aimed_at else None,
+    )
+    values = images.new_zeros(len(units))
+    for call in aimed_at:
+        found = trace.results[call]
+        assert found is not None  # it was kept
+        which = torch.tensor([i for i, one in enumerate(calls) if one == call])
+        middle = tuple(side // 2 for side in found.shape[2:])
+        values = values.index_put((which,), found[(which, torch.tensor(units)[which], *middle)])
+    return values, trace.images
+
+
+def _blurred(images: Tensor) -> Tensor:
+    """A Gaussian of BLUR pixels, 5 taps wide, the border continued."""
+    taps = torch.exp(-0.5 * (torch.arange(-2, 3) / BLUR) ** 2)
+    taps = taps / taps.sum()
+    channels = images.shape[1]
+    kernel = torch.outer(taps, taps).expand(channels, 1, 5, 5)
+    return F.conv2d(F.pad(images, (2, 2, 2, 2), mode="replicate"), kernel, groups=channels)

@@ -1,0 +1,250 @@
+"""All that a page on a trained net shows, computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnnlab.anatomy import Anatomy, Layer, describe
+from cnnlab.data.imageset import ImageSet
+from cnnlab.data.normalise import normalise
+from cnnlab.evaluation import Mistake
+from cnnlab.features.activations import answers, batches, feature_maps
+from cnnlab.features.ascent import Ascent, ascend
+from cnnlab.features.choosing import Chosen, evenly
+from cnnlab.features.embedding import Embedding, embed
+from cnnlab.features.grad_cam import grad_cam
+from cnnlab.features.occlusion import occlusion
+from cnnlab.features.saliency import saliency
+from cnnlab.features.stages import Stage, last_hidden, last_maps, stages
+from cnnlab.features.statistics import LayerStatistics, statistics
+from cnnlab.features.strongest import Strongest, strongest
+
+#: Validation images that statistics and strongest images are taken over, and test images in the embedding, at most.
+MEASURED, EMBEDDED = 2000, 500
+
+#: Mistakes that the embedding adds to them, at most.
+MISTAKES = 40
+
+#: Units of a layer that are shown, and for which an image is made; in a page on one layer alone.
+UNITS, UNITS_ALONE = 8, 64
+
+#: Strongest images a unit.
+STRONGEST = 5
+
+
+@dataclass(frozen=True)
+class Looked:
+    """An image, and what the net says of it: the class, and its probability (0–1)."""
+
+    chosen: Chosen
+    predicted: int
+    probability: float
+
+    @property
+    def is_mistake(self) -> bool | None:
+        """Whether the net is wrong; None where nobody knows the class."""
+        return None if self.chosen.label is None else self.chosen.label != self.predicted
+
+
+@dataclass(frozen=True)
+class Exciting:
+    """What excites some units of a layer: images of the data, and images made for it (None where none were made)."""
+
+    units: tuple[int, ...]
+    strongest: Strongest
+    made: Ascent | None
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What the answer to each image rests on, for the class that the net names.
+
+    saliency, occlusion: float (N, H, W). occlusion_size, occlusion_stride: of its square, in pixels. cam: float
+    (N, H', W') at cam_layer, None for a net without maps.
+    """
+
+    saliency: Tensor
+    occlusion: Tensor
+    occlusion_size: int
+    occlusion_stride: int
+    cam: Tensor | None
+    cam_layer: str | None
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Test images as a layer arranges them.
+
+    indices, labels, predicted: int64 (N,); probability: float (N,), of the predicted class. spaced: how many were taken
+    evenly spaced; the rest are mistakes put in besides.
+    """
+
+    layer: str
+    values: int
+    embedding: Embedding
+    indices: Tensor
+    labels: Tensor
+    predicted: Tensor
+    probability: Tensor
+    spaced: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found. measured: the validation images that statistics and strongest images are about, uint8."""
+
+    data: ImageSet
+    anatomy: Anatomy
+    stages: tuple[Stage, ...]
+    images: tuple[Looked, ...]
+    maps: dict[str, Tensor]
+    statistics: dict[str, LayerStatistics]
+    measured: Tensor
+    exciting: dict[str, Exciting]
+
+
+@dataclass(frozen=True)
+class WholeLook:
+    """A look at a whole net."""
+
+    look: Look
+    attribution: Attribution
+    arrangement: Arrangement | None
+
+
+@dataclass(frozen=True)
+class LayerLook:
+    """A look at one layer. stage: the stage that it is a part of, if any."""
+
+    look: Look
+    layer: Layer
+    stage: Stage | None
+
+
+def look(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], mistakes: Sequence[Mistake]) -> WholeLook:
+    """Look at a net as a whole. The net and all random states stay as they were.
+
+    data: what it was trained on; statistics are taken over its validation images, the embedding over test images, with
+    `mistakes` (on the test split, the most confident first) among them.
+    """
+    common = _common(net, data, chosen)
+    x = normalise(common.measured, data.mean, data.std)
+    shown = {one.name: busiest(common.statistics[one.output.name], UNITS) for one in common.stages}
+    shown |= {one.name: tuple(range(one.units)) for one in common.stages if one.is_answer and one.units <= 2 * UNITS}
+    best = strongest(net, x, [one.output.name for one in common.stages], count=STRONGEST)
+    made = _made(net, data, [(one.affine.name, unit) for one in in_full(common.stages) for unit in shown[one.name]])
+    exciting, at = {}, 0
+    for one in common.stages:
+        units = shown[one.name]
+        ascent = None
+        if one in in_full(common.stages) and made is not None:
+            part = slice(at, at + len(units))
+            ascent, at = Ascent(made.images[part], made.before[part], made.after[part]), at + len(units)
+        exciting[one.name] = Exciting(units, best[one.output.name], ascent)
+    return WholeLook(
+        look=replace(common, exciting=exciting),
+        attribution=_attribution(net, data, common),
+        arrangement=_arrangement(net, data, common.anatomy, mistakes),
+    )
+
+
+def look_at_layer(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], layer: str) -> LayerLook:
+    """Look at one layer. Raises KeyError for a layer that the net does not run. The net stays as it was."""
+    common = _common(net, data, chosen)
+    found = common.anatomy.layer(layer)
+    stage = next((one for one in common.stages if layer in (one.name, one.affine.name, one.output.name)), None)
+    before_activation = stage.affine.name if stage is not None else layer
+    units = busiest(common.statistics[layer], UNITS_ALONE)
+    x = normalise(common.measured, data.mean, data.std)
+    best = strongest(net, x, [layer], count=STRONGEST)[layer]
+    made = _made(net, data, [(before_activation, unit) for unit in units])
+    return LayerLook(replace(common, exciting={layer: Exciting(units, best, made)}), found, stage)
+
+
+def in_full(all_stages: Sequence[Stage]) -> list[Stage]:
+    """The stages that tell early from late: the first, the last with maps, the last hidden one, the answer."""
+    hidden = [one for one in all_stages if not one.is_answer]
+    with_maps = [one for one in hidden if one.has_maps]
+    kept = [*hidden[:1], *with_maps[-1:], *hidden[-1:], *(one for one in all_stages if one.is_answer)]
+    return [one for one in all_stages if one in kept]
+
+
+def busiest(layer: LayerStatistics, count: int) -> tuple[int, ...]:
+    """The units of a layer whose values vary most, at most `count`, in their own order."""
+    order = np.argsort(-layer.unit_std, kind="stable")[:count]
+    return tuple(sorted(int(unit) for unit in order))
+
+
+def _common(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen]) -> Look:
+    anatomy = describe(net, data.image_shape)
+    pixels = torch.stack([one.pixels for one in chosen])
+    x = normalise(pixels, data.mean, data.std)
+    sure, said = answers(net, x).double().softmax(dim=1).max(dim=1)
+    measured = data.validation.images[evenly(len(data.validation), MEASURED)]
+    return Look(
+        data=data,
+        anatomy=anatomy,
+        stages=stages(anatomy),
+        images=tuple(
+            Looked(one, int(class_), float(probability))
+            for one, class_, probability in zip(chosen, said, sure, strict=True)
+        ),
+        maps=feature_maps(net, x),
+        statistics=statistics(net, normalise(measured, data.mean, data.std)),
+        measured=measured,
+        exciting={},
+    )
+
+
+def _made(net: nn.Module, data: ImageSet, targets: Sequence[tuple[str, int]]) -> Ascent | None:
+    if not targets:
+        return None
+    low = [-mean / std for mean, std in zip(data.mean, data.std, strict=True)]
+    high = [(1 - mean) / std for mean, std in zip(data.mean, data.std, strict=True)]
+    return ascend(net, targets, image_shape=data.image_shape, low=low, high=high)
+
+
+def _attribution(net: nn.Module, data: ImageSet, common: Look) -> Attribution:
+    x = normalise(torch.stack([one.chosen.pixels for one in common.images]), data.mean, data.std)
+    classes = torch.tensor([one.predicted for one in common.images])
+    _, height, width = data.image_shape
+    size, stride = max(1, min(height, width) // 5), max(1, max(height, width) // 28)
+    at = last_maps(common.anatomy)
+    return Attribution(
+        saliency=saliency(net, x, classes),
+        occlusion=occlusion(net, x, classes, size=size, stride=stride),
+        occlusion_size=size,
+        occlusion_stride=stride,
+        cam=None if at is None else grad_cam(net, x, classes, layer=at.name),
+        cam_layer=None if at is None else at.name,
+    )
+
+
+def _arrangement(net: nn.Module, data: ImageSet, anatomy: Anatomy, mistakes: Sequence[Mistake]) -> Arrangement | None:
+    layer = last_hidden(anatomy)
+    if layer is None:
+        return None
+    spaced = evenly(len(data.test), EMBEDDED).tolist()
+    besides = [one.index for one in mistakes[:MISTAKES] if one.index not in set(spaced)]
+    indices = torch.tensor([*spaced, *besides])
+    x = normalise(data.test.images[indices], data.mean, data.std)
+    features = torch.cat([found[layer].flatten(1).cpu() for _, found in batches(net, x)]).numpy()
+    embedding = embed(features)
+    if embedding is None:
+        return None
+    probability, predicted = answers(net, x).double().softmax(dim=1).max(dim=1)
+    return Arrangement(
+        layer=layer,
+        values=features.shape[1],
+        embedding=embedding,
+        indices=indices,
+        labels=data.test.labels[indices],
+        predicted=predicted,
+        probability=probability,
+        spaced=len(spaced),
+    )
