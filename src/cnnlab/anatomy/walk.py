@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cnnlab.anatomy.misfit import Misfit, why
-from cnnlab.anatomy.signatures import bind, canonical_name, is_known
+from cnnlab.anatomy.signatures import bind, bind_values, canonical_name, is_known, is_reflected
 from cnnlab.errors import UserError
 
 #: Images in the run: two, so that a net which squeezes its answers keeps the batch apart from them.
@@ -45,6 +45,13 @@ _READS_VALUES = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Made:
+    """Stands for a value that depends on the image: the index of the call that made it, -1 for the image."""
+
+    call: int
+
+
 @dataclass
 class Call:
     """One call of PyTorch on values that depend on the image.
@@ -52,7 +59,7 @@ class Call:
     function: its name without decoration (`add` for `+`, `__iadd__` and `torch.add`). module: path of the innermost
     module it ran in. is_module: whether that is a `torch.nn` layer, so that module and call are one. inputs: indices of
     the calls whose results it takes, -1 for the image. shapes are without the batch. arguments: by name, tensors left
-    out. parameters: by name, those it uses, itself or through calls on parameters alone. is_view: its result shares
+    out. operands: by name, tensors as they are; what depends on the image as `Made`. parameters: by name, those it uses, itself or through calls on parameters alone. is_view: its result shares
     memory with what it was given. flop: floating-point operations for one image by PyTorch's counter, for functions
     that anatomy has no formula for. visit: which entry into a module it belongs to, for a module may be used twice.
     """
@@ -65,6 +72,7 @@ class Call:
     input_shapes: tuple[tuple[int, ...], ...]
     output_shape: tuple[int, ...]
     arguments: dict[str, Any]
+    operands: dict[str, Any]
     parameters: dict[str, Tensor]
     is_view: bool
     element_bytes: int
@@ -88,9 +96,17 @@ class Trace:
 
 
 def walk(
-    net: nn.Module, image_shape: tuple[int, ...], *, batch: int = BATCH, seed: int = 0, dtype: torch.dtype | None = None
+    net: nn.Module,
+    image_shape: tuple[int, ...],
+    *,
+    images: Tensor | None = None,
+    batch: int = BATCH,
+    seed: int = 0,
+    dtype: torch.dtype | None = None,
 ) -> Trace:
     """Run a copy of the net in eval mode on random images (C, H, W) and write down its calls.
+
+    images: float (N, C, H, W), normalised, to run on instead of random ones.
 
     The net, its random state and the process's are left as they were. dtype: of images and weights, by default the
     net's own. Raises UserError where the net cannot be copied or run, naming the layer, what came in and what it
@@ -108,8 +124,9 @@ def walk(
     if dtype is not None:
         net.to(dtype)
     parameter = next((one for one in net.parameters() if one.is_floating_point()), torch.empty(0))
-    images = torch.randn(batch, *image_shape, generator=torch.Generator().manual_seed(seed))
-    images = images.to(parameter.device, dtype or parameter.dtype)
+    if images is None:
+        images = torch.randn(batch, *image_shape, generator=torch.Generator().manual_seed(seed))
+    images = images.detach().clone().to(parameter.device, dtype or parameter.dtype)
     net.requires_grad_(False)
     images.requires_grad_()  # a result that needs a gradient and was not seen before tells that the thread is lost
 
@@ -213,6 +230,7 @@ class _Recorder(TorchFunctionMode):
                 input_shapes=shapes,
                 output_shape=tuple(first.shape[1:]),
                 arguments=bind(name, args, kwargs),
+                operands=self._operands(name, tuple(reversed(args)) if is_reflected(func) else args, kwargs),
                 parameters=self._carried(given),
                 is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
                 element_bytes=first.element_size(),
@@ -236,6 +254,16 @@ class _Recorder(TorchFunctionMode):
         path, module = self._modules[-1] if self._modules else ("", self._net)
         self._add_opaque(path, type(module).__name__, (len(self._calls) - 1,), [tensor])
         return self._source[id(tensor)]
+
+    def _operands(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        def stands_for(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return Made(self._source[id(value)]) if id(value) in self._source else value
+            if isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
+                return [stands_for(part) for part in value]
+            return value
+
+        return {key: stands_for(value) for key, value in bind_values(name, args, kwargs).items()}
 
     def _keep(self, tensor: Tensor, call: int) -> None:
         self._kept.append(tensor)
@@ -326,6 +354,7 @@ class _Recorder(TorchFunctionMode):
                 input_shapes=tuple(tuple(tensor.shape[1:]) for tensor in given if id(tensor) in self._source),
                 output_shape=tuple(first.shape[1:]),
                 arguments={},
+                operands={"input": Made(inputs[0])},
                 parameters=names,
                 is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
                 element_bytes=first.element_size(),
