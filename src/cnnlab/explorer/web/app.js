@@ -1,0 +1,262 @@
+// The page: what is chosen decides what is computed and shown.
+
+import { onSchemeChange } from "./colours.js";
+import { frameworkValue, layerDeviation, references } from "./deviation.js";
+import { byId, make } from "./dom.js";
+import { fieldsOf, unitToPlace } from "./fields.js";
+import { Net } from "./net.js";
+import { counted, fromBase64, percent } from "./numbers.js";
+import { Overview } from "./overview.js";
+import { Sheet } from "./sheet.js";
+import { fromFragment, State, toFragment } from "./state.js";
+import { UnitPanel } from "./unit_panel.js";
+
+/** Milliseconds between two writings-out of the open unit while a stroke is drawn. */
+const UNIT_EVERY_MS = 120;
+
+const record = JSON.parse(byId("record").textContent);
+const numbers = new Float32Array(fromBase64(byId("numbers").textContent).buffer);
+const images = fromBase64(byId("images").textContent);
+const net = new Net(record, numbers);
+const pytorch = references(record, numbers);
+const imageSize = net.pixels.length;
+
+const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), record.gallery.length, net);
+const state = new State(linked);
+const sheet = new Sheet(byId("sheet"), net, stroke);
+const overview = new Overview(byId("columns"), net, (layer, channel, row, column) => open(layer, [channel, row, column]));
+const panel = new UnitPanel(byId("unit"), net, record.classes, open, ofPyTorch);
+
+/** Milliseconds that the last update took: forward pass, maps and answer. */
+let updateMs = 0;
+let unitTimer = 0;
+
+function open(layer, unit) {
+  const isNew = layer !== null && state.choice.layer !== layer;
+  state.set({ layer, unit });
+  if (layer && isNew) overview.show(layer);
+}
+
+function ofPyTorch(layer, unit) {
+  if (!state.choice.isNormalised) return null;
+  return frameworkValue(pytorch.get(layer.name), state.choice.image, unitToPlace(unit, layer.shape), layer.values.length);
+}
+
+/** Compute the net for the pixels as they are, and show all of it but the open unit. */
+function update() {
+  const started = performance.now();
+  net.isNormalised = state.choice.isNormalised;
+  net.run();
+  sheet.paint(state.choice.view);
+  overview.paint(state.choice.scale);
+  showAnswer();
+  updateMs = performance.now() - started;
+}
+
+function stroke() {
+  if (state.choice.image !== null) state.set({ image: null });
+  else {
+    update();
+    nameImage();
+  }
+  unitTimer ||= setTimeout(() => {
+    unitTimer = 0;
+    panel.refresh();
+    keepLink();
+  }, UNIT_EVERY_MS);
+}
+
+function showUnit() {
+  const { layer: name, unit } = state.choice;
+  const layer = name ? (net.byName.get(name) ?? null) : null;
+  const boxes = layer && unit ? fieldsOf(net, layer, unit) : new Map();
+  overview.mark(boxes, name);
+  markSheet(boxes.get("input"));
+  panel.show(layer, unit ?? [0, 0, 0], boxes);
+}
+
+/** Frame on the sheet the pixels that the open unit sees. */
+function markSheet(box) {
+  const canvas = byId("sheet-marks");
+  const frame = canvas.getBoundingClientRect();
+  canvas.width = Math.round(frame.width * devicePixelRatio);
+  canvas.height = Math.round(frame.height * devicePixelRatio);
+  if (!box) return;
+  const context = canvas.getContext("2d");
+  const [, rows, columns] = net.input.shape;
+  context.scale(canvas.width / columns, canvas.height / rows);
+  context.lineWidth = (2 * devicePixelRatio * columns) / canvas.width;
+  context.strokeStyle = getComputedStyle(canvas).getPropertyValue("--mark");
+  context.strokeRect(box.columns[0], box.rows[0], box.columns[1] - box.columns[0] + 1, box.rows[1] - box.rows[0] + 1);
+}
+
+const answer = record.classes.map((name, k) => {
+  const bar = make("i", { "aria-hidden": "true" });
+  const share = make("span.number", {});
+  const button = make(
+    "button", { type: "button", title: `how ${name} comes to its share`, onclick: () => open(net.answer.name, [k, 0, 0]) },
+    make("span.class", {}, name), make("span.bar", { "aria-hidden": "true" }, bar), share,
+  );
+  const item = make("li", {}, button);
+  byId("answer").append(item);
+  return { item, bar, share };
+});
+
+function showAnswer() {
+  const best = net.prediction;
+  answer.forEach(({ item, bar, share }, k) => {
+    bar.style.setProperty("--share", `${100 * net.probabilities[k]}%`);
+    share.textContent = percent(net.probabilities[k]);
+    item.classList.toggle("best", k === best);
+  });
+}
+
+const thumbnails = record.gallery.map((entry, i) => {
+  const isWrong = entry.label !== entry.predicted;
+  const [channels, height, width] = record.shape;
+  const canvas = /** @type {HTMLCanvasElement} */ (make("canvas.pixels", { width, height }));
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const image = context.createImageData(width, height);
+  for (let p = 0; p < width * height; p++) {
+    for (let c = 0; c < 3; c++) image.data[4 * p + c] = images[i * imageSize + (channels === 3 ? c * width * height : 0) + p];
+    image.data[4 * p + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+  const [label, predicted] = [record.classes[entry.label], record.classes[entry.predicted]];
+  const says = isWrong ? `${label} → ${predicted}` : label;
+  const button = make(
+    isWrong ? "button.wrong" : "button",
+    { type: "button", "aria-label": `test image ${entry.index}: ${label}, ${isWrong ? `called ${predicted}` : "named rightly"}`, onclick: () => state.set({ image: i }) },
+    canvas, make("span", {}, says),
+  );
+  byId("gallery").append(button);
+  return button;
+});
+
+function nameImage() {
+  const { image } = state.choice;
+  thumbnails.forEach((button, i) => button.setAttribute("aria-pressed", String(i === image)));
+  const entry = image === null ? null : record.gallery[image];
+  byId("image-name").textContent = entry
+    ? `test image ${entry.index}, of class ${record.classes[entry.label]}; the net says ${record.classes[net.prediction]}`
+    : net.pixels.some((pixel) => pixel > 0) ? `your own image; the net says ${record.classes[net.prediction]}` : "an empty sheet: draw here";
+}
+
+let linkTimer = 0;
+function keepLink() {
+  clearTimeout(linkTimer);
+  linkTimer = setTimeout(() => history.replaceState(null, "", `#${toFragment(state.choice, net.pixels)}`), 200);
+}
+
+state.addEventListener("change", (event) => {
+  const changed = /** @type {CustomEvent} */ (event).detail;
+  if (changed.includes("image") && state.choice.image !== null) {
+    net.pixels.set(images.subarray(state.choice.image * imageSize, (state.choice.image + 1) * imageSize));
+  }
+  if (["image", "isNormalised", "scale", "view"].some((key) => changed.includes(key))) {
+    update();
+    nameImage();
+    if (changed.includes("image") && state.choice.image === null) unitTimer ||= setTimeout(() => { unitTimer = 0; panel.refresh(); }, UNIT_EVERY_MS);
+    else panel.refresh();
+  }
+  if (changed.includes("layer") || changed.includes("unit")) showUnit();
+  keepLink();
+});
+
+function own(change) {
+  change();
+  state.set({ image: null });
+  panel.refresh();
+}
+
+async function take(file) {
+  try {
+    await sheet.take(file, record.preparation);
+    own(() => {});
+  } catch {
+    byId("image-name").textContent = `${file.name || "what was pasted"} is no picture that this browser can read; expected PNG or JPEG`;
+  }
+}
+
+byId("clear").addEventListener("click", () => own(() => net.pixels.fill(0)));
+byId("centre").addEventListener("click", () => own(() => sheet.centre()));
+byId("erase").addEventListener("click", (event) => {
+  sheet.isErasing = !sheet.isErasing;
+  event.currentTarget.setAttribute("aria-pressed", String(sheet.isErasing));
+});
+byId("file").addEventListener("change", (event) => event.target.files[0] && take(event.target.files[0]));
+byId("sheet").addEventListener("keydown", (event) => {
+  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  own(() => sheet.shift(step[0], step[1]));
+});
+addEventListener("paste", (event) => {
+  const file = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
+  if (file) take(file);
+});
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer?.files[0]) take(event.dataTransfer.files[0]);
+});
+byId("normalise").addEventListener("change", (event) => state.set({ isNormalised: event.target.checked }));
+for (const key of /** @type {const} */ (["scale", "view"])) {
+  for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(`input[name=${key}]`))) {
+    radio.checked = radio.value === state.choice[key];
+    radio.addEventListener("change", () => state.set({ [key]: radio.value }));
+  }
+}
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && state.choice.layer) open(null, null);
+});
+addEventListener("resize", showUnit);
+onSchemeChange(() => {
+  update();
+  showUnit();
+});
+
+/** Compare every layer with PyTorch's values, an image at a time, without disturbing what is shown. */
+async function check() {
+  const says = byId("check");
+  let worst = { deviation: 0, layer: "" };
+  for (let i = 0; i < record.gallery.length; i++) {
+    const shown = net.pixels.slice();
+    net.pixels.set(images.subarray(i * imageSize, (i + 1) * imageSize));
+    net.isNormalised = true;
+    net.run();
+    for (const [name, reference] of pytorch) {
+      const deviation = layerDeviation(/** @type {any} */ (net.byName.get(name)), reference, i);
+      if (!(deviation <= worst.deviation)) worst = { deviation, layer: name };
+    }
+    net.pixels.set(shown);
+    net.isNormalised = state.choice.isNormalised;
+    net.run();
+    says.textContent = `compared with PyTorch: ${i + 1} of ${record.gallery.length} images`;
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  says.replaceChildren(
+    "Largest deviation from PyTorch: ", make("b", { "data-value": worst.deviation }, worst.deviation.toExponential(1).replace("-", "−")),
+    make("span", {}, ` of a layer's largest value (${worst.layer || "none"}; ${record.gallery.length} images, ${pytorch.size} layers)`),
+  );
+  says.title = `PyTorch's values lie in the page: of each layer ${64} for every image, and all of them for the first ${record.reference.whole_images}.`;
+  return worst;
+}
+
+byId("title").textContent = record.net;
+byId("subtitle").append(
+  `on ${record.data} · ${percent(record.accuracy)} of ${counted(record.test_images)} test images · ${counted(record.parameters)} parameters · seed ${record.seed}`,
+  record.report ? make("span", {}, " · ", make("a", { href: record.report }, "report")) : "",
+);
+const wrong = record.gallery.filter((entry) => entry.label !== entry.predicted).length;
+byId("gallery-says").textContent = wrong ? `${wrong} that the net got wrong first: class → its answer` : "the net names all of these rightly";
+byId("normalise-says").textContent = `(pixel / 255 − ${record.mean.map((m) => m.toFixed(3)).join(", ")}) / ${record.std.map((s) => s.toFixed(3)).join(", ")}`;
+byId("normalise").checked = state.choice.isNormalised;
+
+if (drawing) net.pixels.set(drawing);
+state.set({ image: state.choice.image });
+showUnit();
+const checked = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(check()))));
+
+/** For the browser's console: the net, what is chosen, and what was measured. */
+Object.assign(globalThis, { explorer: { net, record, state, images, checked, stroke, get updateMs() { return updateMs; } } });
