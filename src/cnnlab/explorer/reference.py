@@ -33,6 +33,9 @@ def activations(net: nn.Module, plan: Plan, images: Tensor, mean: Any, std: Any)
                 f"{plan.anatomy.net} does other things with the gallery's images than with random ones (no "
                 f"{planned.layer.name}); expected a net whose layers do not depend on the image"
             )
+    for planned in reversed(plan.layers):  # dropout in eval mode gives back the very tensor that it is given
+        if planned.operation["kind"] == "same" and made.get(planned.layer.inputs[0]) is None:
+            made[planned.layer.inputs[0]] = made[planned.layer.name]
     results = [made[planned.layer.name] for planned in plan.layers]
     return [None if result is None else result.detach().float().cpu() for result in results]
 

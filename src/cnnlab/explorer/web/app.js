@@ -24,7 +24,10 @@ const imageSize = net.pixels.length;
 const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), record.gallery.length, net);
 const state = new State(linked);
 const sheet = new Sheet(byId("sheet"), net, stroke);
-const overview = new Overview(byId("columns"), net, (layer, channel, row, column) => open(layer, [channel, row, column]));
+const overview = new Overview(byId("columns"), net, (layer, unit, tile) => {
+  open(layer, unit);
+  panel.growFrom(tile);
+});
 const panel = new UnitPanel(byId("unit"), net, record.classes, open, ofPyTorch);
 
 /** Milliseconds that the last update took: forward pass, maps and answer. */
@@ -32,9 +35,9 @@ let updateMs = 0;
 let unitTimer = 0;
 
 function open(layer, unit) {
-  const isNew = layer !== null && state.choice.layer !== layer;
+  const isNew = state.choice.layer !== layer;
   state.set({ layer, unit });
-  if (layer && isNew) overview.show(layer);
+  if (layer !== null && isNew) overview.show(layer);
 }
 
 function ofPyTorch(layer, unit) {
@@ -237,9 +240,10 @@ async function check() {
   }
   says.replaceChildren(
     "Largest deviation from PyTorch: ", make("b", { "data-value": worst.deviation }, worst.deviation.toExponential(1).replace("-", "−")),
-    make("span", {}, ` of a layer's largest value (${worst.layer || "none"}; ${record.gallery.length} images, ${pytorch.size} layers)`),
   );
-  says.title = `PyTorch's values lie in the page: of each layer ${64} for every image, and all of them for the first ${record.reference.whole_images}.`;
+  says.title =
+    `Relative to a layer's largest value; the worst of ${pytorch.size} layers (${worst.layer}) over ${record.gallery.length} images. ` +
+    `PyTorch's values lie in the page: all of them for ${record.reference.whole_images} of the images, samples of each layer for the rest.`;
   return worst;
 }
 

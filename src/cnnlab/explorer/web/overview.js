@@ -7,7 +7,7 @@ import { asMaps, counted, number } from "./numbers.js";
 /** CSS pixels: a column's height, the sides of a tile of a map and of a single value. */
 const HEIGHT = 424;
 const TILE = { least: 28, most: 64 };
-const CELL = { least: 7, most: 16 };
+const CELL = { least: 10, most: 16 };
 
 /**
  * How a layer's maps are laid out.
@@ -35,7 +35,7 @@ export class Overview {
   /**
    * @param {HTMLElement} place
    * @param {import("./net.js").Net} net
-   * @param {(layer: string, channel: number, row: number, column: number) => void} onOpen
+   * @param {(layer: string, unit: [number, number, number], tile: DOMRect) => void} onOpen tile: where the map lies
    */
   constructor(place, net, onOpen) {
     this.columns = net.layers.map((layer, i) => {
@@ -168,8 +168,13 @@ class Column {
     const style = getComputedStyle(this.element);
     context.scale(dots, dots);
     context.translate(4, 4);
-    context.lineWidth = 1.5;
+    context.lineWidth = isOpen ? 1.5 : 1;
     context.strokeStyle = style.getPropertyValue("--mark");
+    const isWhole = !isOpen && [maps, rows, columns].every((side, i) => {
+      const [first, last] = [box.channels, box.rows, box.columns][i];
+      return first === 0 && last === side - 1;
+    });
+    if (isWhole) return; // the line above the column says it
     for (let map = box.channels[0]; map <= Math.min(box.channels[1], maps - 1); map++) {
       const left = (map % across) * (columns + gap) * zoom;
       const top = Math.floor(map / across) * (rows + gap) * zoom;
@@ -178,7 +183,7 @@ class Column {
       }
       const width = (box.columns[1] - box.columns[0] + 1) * zoom;
       const height = (box.rows[1] - box.rows[0] + 1) * zoom;
-      context.strokeRect(left + box.columns[0] * zoom - 0.75, top + box.rows[0] * zoom - 0.75, width + 1.5, height + 1.5);
+      context.strokeRect(left + box.columns[0] * zoom - 0.5, top + box.rows[0] * zoom - 0.5, width + 1, height + 1);
     }
   }
 
@@ -194,11 +199,20 @@ class Column {
     return { map, row: Math.min(rows - 1, y - row * (rows + gap)), column: Math.min(columns - 1, x - column * (columns + gap)) };
   }
 
+  #tile(map) {
+    const frame = this.canvas.getBoundingClientRect();
+    const { across, zoom, gap } = this.tiling;
+    const [, rows, columns] = this.shape;
+    const left = frame.left + (map % across) * (columns + gap) * zoom;
+    const top = frame.top + Math.floor(map / across) * (rows + gap) * zoom;
+    return new DOMRect(left, top, columns * zoom, rows * zoom);
+  }
+
   #open(event, onOpen) {
     const at = this.#at(event);
     if (!at) return;
     this.cursor = at.map;
-    onOpen(this.layer.name, at.map, at.row, at.column);
+    onOpen(this.layer.name, [at.map, at.row, at.column], this.#tile(at.map));
   }
 
   #hover(event) {
@@ -225,7 +239,7 @@ class Column {
       this.mark({ channels: [this.cursor, this.cursor], rows: [0, rows - 1], columns: [0, columns - 1] }, false);
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      onOpen(this.layer.name, this.cursor, rows >> 1, columns >> 1);
+      onOpen(this.layer.name, [this.cursor, rows >> 1, columns >> 1], this.#tile(this.cursor));
     }
   }
 }

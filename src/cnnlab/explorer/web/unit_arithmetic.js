@@ -15,7 +15,7 @@ const LISTED = 24;
  * @param {[number, number, number]} unit
  * @param {(layer: string, unit: [number, number, number]) => void} open called to go to another unit
  * @param {string[]} classes
- * @returns {{elements: HTMLElement[], total: number}}
+ * @returns {{elements: HTMLElement[], products: HTMLElement | null, total: number}} products: what needs the full width
  */
 export function writeOut(net, layer, unit, open, classes) {
   const worked = arithmetic(net, layer, unit);
@@ -33,7 +33,7 @@ export function writeOut(net, layer, unit, open, classes) {
       }
     }
   }
-  return { elements, total: worked.total };
+  return { elements, products: layer.operation.kind === "conv" ? productGrids(worked) : null, total: worked.total };
 }
 
 const WRITE = {
@@ -41,28 +41,8 @@ const WRITE = {
 
   conv({ patches, size, sum, bias, total, layer }) {
     const [KH, KW] = size;
-    const scales = {
-      pixels: Math.max(...patches.map((patch) => largest(patch.pixels))),
-      kernel: Math.max(...patches.map((patch) => largest(patch.kernel))),
-      products: Math.max(...patches.map((patch) => largest(patch.products))),
-    };
     const count = patches.length * KH * KW;
     const most = Math.max(...patches.map((patch) => Math.abs(patch.sum)));
-    const cards = patches.map((patch) =>
-      make(
-        "figure.patch", { "data-channel": patch.channel },
-        make("figcaption", {}, patches.length > 1 ? `channel ${patch.channel}` : "the only channel"),
-        make(
-          "div.equation", { "aria-label": `channel ${patch.channel}: the sum of ${KH * KW} products is ${number(patch.sum)}` },
-          grid(patch.pixels, KW, scales.pixels, { padding: patch.isPadding, label: "values" }),
-          sign("×"),
-          grid(patch.kernel, KW, scales.kernel, { label: "weights" }),
-          sign("="),
-          grid(patch.products, KW, scales.products, { label: "products", isProduct: true }),
-        ),
-        make("p.patch-sum", { "data-sum": patch.sum }, make("span.muted", {}, "sum "), make("b", { background: groundFor(patch.sum, most, 0.35) }, signed(patch.sum))),
-      ),
-    );
     const sums = patches.length > 1
       ? make(
         "div.sums", {},
@@ -81,8 +61,6 @@ const WRITE = {
         layer.operation.groups > 1 ? make("span.muted", {}, ` · in ${layer.operation.groups} groups: this filter reads ${patches.length} of the ${layer.operation.groups * patches.length} channels`) : null,
       ]),
       sums,
-      make("p.muted.small.grids-say", {}, "Value × weight = product, for every input channel. Hatched: padding, which counts as 0. Each of the three has one colour scale for all channels."),
-      make("div.patches", { "--columns": KW }, cards),
     );
   },
 
@@ -90,7 +68,7 @@ const WRITE = {
     const shown = bySize.slice(0, LISTED);
     const rest = bySize.slice(LISTED);
     const restSum = rest.reduce((all, term) => all + term.product, 0);
-    const most = Math.max(Math.abs(shown[0]?.product ?? 0), Math.abs(restSum)) || 1;
+    const most = Math.abs(shown[0]?.product ?? 0) || 1;
     const [, height, width] = asMaps(origin.shape);
     const place = (at) => {
       const [c, y, x] = placeToUnit(at, origin.shape);
@@ -119,7 +97,7 @@ const WRITE = {
               make("td.number.product", { "data-value": term.product }, signed(term.product)), make("td.bar", {}, bar(term.product)),
             ),
           ),
-          rest.length ? make("tr.rest", {}, make("td", { colspan: 3 }, `${counted(rest.length)} others`), make("td.number.product", { "data-value": restSum }, signed(restSum)), make("td.bar", {}, bar(restSum))) : null,
+          rest.length ? make("tr.rest", {}, make("td", { colspan: 3 }, `${counted(rest.length)} others`), make("td.number.product", { "data-value": restSum }, signed(restSum)), make("td", {})) : null,
         ),
       ),
     );
@@ -188,6 +166,38 @@ const WRITE = {
     ]);
   },
 };
+
+/** Value × weight = product for every input channel of a convolution's unit. */
+function productGrids({ patches, size }) {
+  const [KH, KW] = size;
+  const scale = (key) => Math.max(...patches.map((patch) => largest(patch[key])));
+  const scales = { pixels: scale("pixels"), kernel: scale("kernel"), products: scale("products") };
+  const most = Math.max(...patches.map((patch) => Math.abs(patch.sum)));
+  const cards = patches.map((patch) =>
+    make(
+      "figure.patch", { "data-channel": patch.channel },
+      make("figcaption", {}, patches.length > 1 ? `channel ${patch.channel}` : "the only channel"),
+      make(
+        "div.equation", { "aria-label": `channel ${patch.channel}: the sum of ${KH * KW} products is ${number(patch.sum)}` },
+        grid(patch.pixels, KW, scales.pixels, { padding: patch.isPadding, label: "values" }),
+        sign("×"),
+        grid(patch.kernel, KW, scales.kernel, { label: "weights" }),
+        sign("="),
+        grid(patch.products, KW, scales.products, { label: "products", isProduct: true }),
+      ),
+      make("p.patch-sum", { "data-sum": patch.sum }, make("span.muted", {}, "sum "), make("b", { background: groundFor(patch.sum, most, 0.35) }, signed(patch.sum))),
+    ),
+  );
+  return make(
+    "div", {},
+    make("h3", {}, "Every product"),
+    make(
+      "p.muted.small.grids-say", {},
+      "Value × weight = product, for every input channel. Values, weights and products have a colour scale each, the same for all channels. Hatched: padding, which counts as 0.",
+    ),
+    make("div.patches", {}, cards),
+  );
+}
 
 /** Numbers in a grid, each on its colour. */
 function grid(values, across, scale, { padding = null, winner = null, isProduct = false, label = "" } = {}) {

@@ -61,7 +61,7 @@ export class UnitPanel {
     this.where.replaceChildren(
       isMap ? `map ${unit[0]}, row ${unit[1]}, column ${unit[2]}` : isAnswer ? `class ${this.classes[unit[0]]}` : `unit ${unit[0]}`,
     );
-    const { elements, total } = writeOut(net, layer, unit, (name, to) => this.open(name, to), this.classes);
+    const { elements, products, total } = writeOut(net, layer, unit, (name, to) => this.open(name, to), this.classes);
     const place = (unit[0] * rows + unit[1]) * columns + unit[2];
     const value = layer.values[place];
     const theirs = this.framework(layer, unit);
@@ -73,8 +73,26 @@ export class UnitPanel {
       this.#fieldFact(),
     );
     this.arithmetic.replaceChildren(...elements);
+    this.products.replaceChildren(...(products ? [products] : []));
     for (const canvas of this.arithmetic.querySelectorAll("canvas.picture")) paintPicture(/** @type {HTMLCanvasElement} */ (canvas), PICTURES.get(canvas));
     if (isMap) this.#paintMap();
+  }
+
+  /**
+   * Let the enlarged map grow out of its tile, and bring the unit into view with the net still above it.
+   * @param {DOMRect | null} tile where it lies on the screen
+   */
+  growFrom(tile) {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const { top } = this.place.getBoundingClientRect();
+    if (top > innerHeight * 0.6) scrollBy({ top: top - innerHeight * 0.42, behavior: calm ? "auto" : "smooth" });
+    if (!tile || !this.map?.isConnected || calm) return;
+    const map = this.map.getBoundingClientRect();
+    const start = `translate(${tile.left - map.left}px, ${tile.top - map.top}px) scale(${tile.width / map.width})`;
+    this.map.animate([{ transform: start, transformOrigin: "0 0" }, { transform: "none", transformOrigin: "0 0" }], {
+      duration: 320,
+      easing: "cubic-bezier(.2, .8, .2, 1)",
+    });
   }
 
   /** End the sliding. */
@@ -97,6 +115,7 @@ export class UnitPanel {
     this.where = make("span.where", { "aria-live": "polite" });
     this.facts = make("dl.unit-facts", {});
     this.arithmetic = make("div.arithmetic", {});
+    this.products = make("div.arithmetic", {});
     const step = (by) => () => this.open(layer.name, [(this.unit[0] + by + maps) % maps, this.unit[1], this.unit[2]]);
     this.playButton = make("button", { type: "button", onclick: () => this.#play() }, "▶ Slide the filter");
     const name = isMap ? "map" : "unit";
@@ -123,11 +142,12 @@ export class UnitPanel {
       side = make("div.side", {}, this.map, this.mapScale);
     }
     this.place.replaceChildren(
-      make("div.bar", {}, make("h2", { id: "unit-title" }, layer.name, " ", make("span.type", {}, layer.type), " ", this.where), tools),
+      make("div.heading", {}, make("h2", { id: "unit-title" }, layer.name, " ", make("span.type", {}, layer.type), " ", this.where), tools),
       make(
         isMap ? "div.unit-body" : "div.unit-body.no-map", {}, side,
         make("div", {}, this.facts, layer.size_arithmetic.length ? make("p.muted.small", {}, `rows and columns: ${layer.size_arithmetic.join("; ")}`) : null, this.arithmetic),
       ),
+      this.products,
     );
   }
 
