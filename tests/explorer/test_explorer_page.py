@@ -100,7 +100,10 @@ def test_policy_allows_the_page_s_own_script_and_style_only(explored):
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    for directive, pattern in (("script-src", r'<script type="module">(.*?)</script>'), ("style-src", r"<style>(.*?)</style>")):
+    for directive, pattern in (
+        ("script-src", r'<script type="module">(.*?)</script>'),
+        ("style-src", r"<style>(.*?)</style>"),
+    ):
         text = re.search(pattern, page, re.DOTALL)[1]
         digest = base64.b64encode(sha256(text.encode()).digest()).decode()
         assert f"{directive} 'sha256-{digest}'" in policy
@@ -123,7 +126,10 @@ def test_an_unknown_layer_is_named():
     ("net", "says"),
     [
         (nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), nn.Flatten(), nn.Linear(784, 10)), "batch"),
-        (nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.Flatten(), nn.Linear(1568, 10)), "reflect"),
+        (
+            nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.Flatten(), nn.Linear(1568, 10)),
+            "reflect",
+        ),
         (nn.Sequential(nn.Flatten(), nn.Linear(784, 7)), "vector of 10 values"),
     ],
 )

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from cnnlab.anatomy import Anatomy, Layer, describe
-from cnnlab.anatomy.fields import Axis
 from cnnlab.errors import UserError
 from cnnlab.explorer.operations import Operation, operation
 
@@ -22,23 +20,16 @@ class PlannedLayer:
     operation: Operation
 
     def to_page(self) -> dict[str, Any]:
-        """The layer as plain values and tensors. The fields are the pixels [first, last] that a row or column sees."""
-        layer, shape = self.layer, self.layer.output_shape
-        rows, columns = layer.field.rows, layer.field.columns
-        sides = (shape[1], shape[2]) if len(shape) == 3 else (1, 1)
-        has_fields = (len(rows.seen), len(columns.seen)) == sides
+        """The layer as plain values and tensors."""
+        layer = self.layer
         return {
             "name": layer.name,
             "type": layer.type,
             "inputs": list(layer.inputs),
-            "shape": list(shape),
+            "shape": list(layer.output_shape),
             "parameters": layer.parameters,
             "size_arithmetic": list(layer.size_arithmetic),
-            "field": {
-                "rows": _ranges(rows) if has_fields else None,
-                "columns": _ranges(columns) if has_fields else None,
-                "is_exact": layer.receptive_field.kind == "exact",
-            },
+            "is_field_exact": layer.receptive_field.kind == "exact",
             "operation": self.operation,
         }
 
@@ -74,11 +65,3 @@ def plan(net: nn.Module, image_shape: tuple[int, int, int], classes: int) -> Pla
             needed.update(layer.inputs)
     layers = tuple(PlannedLayer(layer, operation(layer)) for layer in anatomy.layers if layer.name in needed)
     return Plan(layers, output, anatomy)
-
-
-def _ranges(axis: Axis) -> list[list[int]]:
-    ranges = []
-    for seen in axis.seen:
-        pixels = np.nonzero(seen)[0]
-        ranges.append([int(pixels[0]), int(pixels[-1])] if len(pixels) else [0, -1])
-    return ranges

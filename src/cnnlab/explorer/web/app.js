@@ -3,8 +3,11 @@
 import { onSchemeChange } from "./colours.js";
 import { frameworkValue, layerDeviation, references } from "./deviation.js";
 import { byId, make } from "./dom.js";
+import { Dropping, isDropout } from "./dropping.js";
 import { fieldsOf, unitToPlace } from "./fields.js";
+import { Moving } from "./moving.js";
 import { Net } from "./net.js";
+import { Norming } from "./norming.js";
 import { counted, fromBase64, percent } from "./numbers.js";
 import { Overview } from "./overview.js";
 import { Sheet } from "./sheet.js";
@@ -29,6 +32,33 @@ const overview = new Overview(byId("columns"), net, (layer, unit, tile) => {
   panel.growFrom(tile);
 });
 const panel = new UnitPanel(byId("unit"), net, record.classes, open, ofPyTorch);
+
+const moving = new Moving(byId("moving"), net, record.classes, () => own(() => {}, { isMoved: true }));
+const hasDropout = net.layers.some(isDropout);
+const dropping = hasDropout ? new Dropping(byId("dropping"), net, record.classes, showMask) : null;
+const hasBatchNorm = net.layers.some((layer) => layer.operation.kind === "batch_norm");
+const norming = hasBatchNorm ? new Norming(byId("norming"), net, images, record.gallery.length) : null;
+byId("dropping").hidden = !hasDropout;
+byId("norming").hidden = !hasBatchNorm;
+byId("moving").addEventListener("toggle", () => moving.rebase());
+byId("dropping").addEventListener("toggle", () => {
+  dropping?.lift();
+  dropping?.draw();
+  update();
+});
+byId("norming").addEventListener("toggle", () => norming?.show());
+
+function showMask() {
+  update();
+  nameImage();
+  panel.refresh();
+}
+
+/** What depends on the image, beside the net itself. */
+function tryAgain() {
+  moving.rebase();
+  dropping?.draw();
+}
 
 /** Milliseconds that the last update took: forward pass, maps and answer. */
 let updateMs = 0;
@@ -65,6 +95,7 @@ function stroke() {
   unitTimer ||= setTimeout(() => {
     unitTimer = 0;
     panel.refresh();
+    tryAgain();
     keepLink();
   }, UNIT_EVERY_MS);
 }
@@ -159,17 +190,18 @@ state.addEventListener("change", (event) => {
   if (["image", "isNormalised", "scale", "view"].some((key) => changed.includes(key))) {
     update();
     nameImage();
-    if (changed.includes("image") && state.choice.image === null) unitTimer ||= setTimeout(() => { unitTimer = 0; panel.refresh(); }, UNIT_EVERY_MS);
-    else panel.refresh();
+    panel.refresh();
+    if (changed.includes("isNormalised") || state.choice.image !== null) tryAgain();
+    if (changed.includes("isNormalised")) norming?.show();
   }
   if (changed.includes("layer") || changed.includes("unit")) showUnit();
   keepLink();
 });
 
-function own(change) {
+function own(change, { isMoved = false } = {}) {
   change();
   state.set({ image: null });
-  panel.refresh();
+  if (!isMoved) tryAgain();
 }
 
 async function take(file) {
@@ -260,7 +292,16 @@ byId("normalise").checked = state.choice.isNormalised;
 if (drawing) net.pixels.set(drawing);
 state.set({ image: state.choice.image });
 showUnit();
+const readyMs = performance.now();
 const checked = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(check()))));
 
 /** For the browser's console: the net, what is chosen, and what was measured. */
-Object.assign(globalThis, { explorer: { net, record, state, images, checked, stroke, get updateMs() { return updateMs; } } });
+const explorer = {
+  net, record, state, images, checked, check, stroke, readyMs,
+  field: (/** @type {string} */ name, /** @type {[number, number, number]} */ unit) =>
+    fieldsOf(net, /** @type {any} */ (net.byName.get(name)), unit).get("input"),
+  get updateMs() {
+    return updateMs;
+  },
+};
+Object.assign(globalThis, { explorer });

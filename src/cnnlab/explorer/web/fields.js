@@ -21,12 +21,6 @@ export function fieldsOf(net, layer, unit) {
       boxes.set(name, before ? union(before, part) : part);
     }
   }
-  const { rows, columns } = layer.field;
-  const [, height, width] = asMaps(layer.shape);
-  const input = boxes.get("input");
-  if (input && rows && columns && rows.length === height && columns.length === width) {
-    boxes.set("input", { ...input, rows: pair(rows[unit[1]]), columns: pair(columns[unit[2]]) }); // as anatomy has it
-  }
   return boxes;
 }
 

@@ -4,8 +4,8 @@
 import { ACTIVATIONS } from "./activations.js";
 import { asMaps, sizeOf } from "./numbers.js";
 
-/** Output channels that a convolution sums side by side: a pixel is read once for all of them. */
-const SIDE_BY_SIDE = 8;
+/** Output channels that a convolution sums side by side, for two neighbouring positions: eight sums in registers. */
+const SIDE_BY_SIDE = 4;
 
 /**
  * @typedef {object} Values
@@ -33,7 +33,7 @@ export const LAYERS = {
     }
     const T = taps.length;
     const outputs = O / groups;
-    const block = outputs >= SIDE_BY_SIDE / 2 ? SIDE_BY_SIDE : 1;
+    const block = outputs > 1 ? SIDE_BY_SIDE : 1;
     const blocks = Math.ceil(outputs / block);
     const weights = new Float64Array(groups * blocks * T * block);
     const biases = new Float64Array(groups * blocks * block);
@@ -67,29 +67,31 @@ export const LAYERS = {
         }
       }
     };
-    const eight = (slot, origin, o, count) => {
-      const first = slot * T * 8;
-      const b = slot * 8;
-      for (let y = 0, at = o * area; y < height; y++) {
-        for (let x = 0; x < width; x++, at++) {
-          const base = origin + y * strideY * columns + x * strideX;
-          let s0 = biases[b], s1 = biases[b + 1], s2 = biases[b + 2], s3 = biases[b + 3];
-          let s4 = biases[b + 4], s5 = biases[b + 5], s6 = biases[b + 6], s7 = biases[b + 7];
-          for (let t = 0, w = first; t < T; t++, w += 8) {
-            const pixel = padded[base + taps[t]];
-            s0 += weights[w] * pixel; s1 += weights[w + 1] * pixel;
-            s2 += weights[w + 2] * pixel; s3 += weights[w + 3] * pixel;
-            s4 += weights[w + 4] * pixel; s5 += weights[w + 5] * pixel;
-            s6 += weights[w + 6] * pixel; s7 += weights[w + 7] * pixel;
+    const four = (slot, origin, o, count) => {
+      const first = slot * T * 4;
+      const b = slot * 4;
+      const [b0, b1, b2, b3] = [biases[b], biases[b + 1], biases[b + 2], biases[b + 3]];
+      for (let y = 0; y < height; y++) {
+        for (let x = 0; x < width; x += 2) {
+          const left = origin + y * strideY * columns + x * strideX;
+          const right = x + 1 < width ? left + strideX : left;
+          let l0 = b0, l1 = b1, l2 = b2, l3 = b3;
+          let r0 = b0, r1 = b1, r2 = b2, r3 = b3;
+          for (let t = 0, w = first; t < T; t++, w += 4) {
+            const tap = taps[t];
+            const p = padded[left + tap], q = padded[right + tap];
+            const w0 = weights[w], w1 = weights[w + 1], w2 = weights[w + 2], w3 = weights[w + 3];
+            l0 += w0 * p; r0 += w0 * q;
+            l1 += w1 * p; r1 += w1 * q;
+            l2 += w2 * p; r2 += w2 * q;
+            l3 += w3 * p; r3 += w3 * q;
           }
-          to[at] = s0;
-          if (count > 1) to[at + area] = s1;
-          if (count > 2) to[at + 2 * area] = s2;
-          if (count > 3) to[at + 3 * area] = s3;
-          if (count > 4) to[at + 4 * area] = s4;
-          if (count > 5) to[at + 5 * area] = s5;
-          if (count > 6) to[at + 6 * area] = s6;
-          if (count > 7) to[at + 7 * area] = s7;
+          let at = o * area + y * width + x;
+          const next = x + 1 < width ? 1 : 0;
+          to[at] = l0; to[at + next] = next ? r0 : l0;
+          if (count > 1) { at += area; to[at] = l1; to[at + next] = next ? r1 : l1; }
+          if (count > 2) { at += area; to[at] = l2; to[at + next] = next ? r2 : l2; }
+          if (count > 3) { at += area; to[at] = l3; to[at + next] = next ? r3 : l3; }
         }
       }
     };
@@ -100,7 +102,7 @@ export const LAYERS = {
           const o = g * outputs + k * block;
           const slot = g * blocks + k;
           if (block === 1) one(slot, g * perGroup * plane, o);
-          else eight(slot, g * perGroup * plane, o, Math.min(block, outputs - k * block));
+          else four(slot, g * perGroup * plane, o, Math.min(block, outputs - k * block));
         }
       }
     };
@@ -169,6 +171,8 @@ export const LAYERS = {
     const [C, H, W] = input.shape;
     const { rows, columns } = operation;
     const isMax = operation.by === "max";
+    const from = input.values;
+    const to = out.values;
     return () => {
       for (let c = 0, at = 0; c < C; c++) {
         const plane = c * H * W;
@@ -176,16 +180,20 @@ export const LAYERS = {
           const window = rows[o];
           for (let p = 0; p < columns.length; p++) {
             const across = columns[p];
+            if (operation.takesFirst) {
+              to[at++] = from[plane + window[0] * W + across[0]];
+              continue;
+            }
             let result = isMax ? -Infinity : 0;
             for (let y = 0; y < window.length; y++) {
               const row = plane + window[y] * W;
               for (let x = 0; x < across.length; x++) {
-                const value = input.values[row + across[x]];
+                const value = from[row + across[x]];
                 if (!isMax) result += value;
                 else if (value > result) result = value;
               }
             }
-            out.values[at++] = isMax ? result : result / poolDivisor(operation, o, p);
+            to[at++] = isMax ? result : result / poolDivisor(operation, o, p);
           }
         }
       }
@@ -267,7 +275,13 @@ export const LAYERS = {
     };
   },
 
-  same: (_operation, [input], out) => () => out.values.set(input.values),
+  same(operation, [input], out) {
+    return () => {
+      out.values.set(input.values);
+      if (operation.mask) for (let i = 0; i < out.values.length; i++) out.values[i] *= operation.mask[i]; // dropout
+    };
+  },
+
   reshape: (_operation, [input], out) => () => out.values.set(input.values),
 };
 

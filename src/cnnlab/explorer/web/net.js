@@ -11,10 +11,11 @@ import { sizeOf } from "./numbers.js";
  * @property {number[]} shape
  * @property {Float32Array} values of the last forward pass
  * @property {any} operation
- * @property {{rows: number[][] | null, columns: number[][] | null, is_exact: boolean}} field
+ * @property {boolean} is_field_exact whether each unit depends on all pixels between its field's first and last
  * @property {number} parameters
  * @property {string[]} size_arithmetic
  * @property {() => void} run
+ * @property {() => void} rebuild makes `run` anew from the operation
  */
 
 export class Net {
@@ -34,7 +35,7 @@ export class Net {
     this.pixels = new Uint8ClampedArray(size);
     this.input = /** @type {any} */ ({
       name: "input", type: "image", inputs: [], shape: record.shape, values: new Float32Array(size),
-      operation: { kind: "image" }, parameters: 0, size_arithmetic: [], field: { rows: null, columns: null }, run() {},
+      operation: { kind: "image" }, parameters: 0, size_arithmetic: [], is_field_exact: true, run() {}, rebuild() {},
     });
     this.byName.set("input", this.input);
     for (const planned of record.layers) this.#add(planned, numbers);
@@ -55,6 +56,11 @@ export class Net {
     for (const layer of this.layers) layer.run();
   }
 
+  /** Take over weights that were changed, from the console say: convolutions keep theirs in an order of their own. */
+  rebuild() {
+    for (const layer of this.layers) layer.rebuild();
+  }
+
   /** @returns {number} the class with the highest probability */
   get prediction() {
     return this.probabilities.indexOf(Math.max(...this.probabilities));
@@ -68,7 +74,10 @@ export class Net {
         ? layer.operation.operands.flatMap((/** @type {any} */ operand) => operand.layer ?? [])
         : (layer.operation.parts ?? layer.inputs);
     const inputs = names.map((/** @type {string} */ name) => this.byName.get(name));
-    layer.run = LAYERS[layer.operation.kind](layer.operation, inputs, layer);
+    layer.rebuild = () => {
+      layer.run = LAYERS[layer.operation.kind](layer.operation, inputs, layer);
+    };
+    layer.rebuild();
     this.layers.push(layer);
     this.byName.set(layer.name, layer);
   }
@@ -80,7 +89,7 @@ export class Net {
     this.#add(
       {
         name: "softmax", type: "by this page", inputs: [name], shape, parameters: 0, size_arithmetic: [],
-        field: this.output.field, operation: { kind: "softmax", axis: 0, log: false },
+        is_field_exact: this.output.is_field_exact, operation: { kind: "softmax", axis: 0, log: false },
       },
       new Float32Array(0),
     );

@@ -29,7 +29,9 @@ export function tiling([maps, rows, columns]) {
 }
 
 /** Layers whose values are those of the layer before: a line says so, no tiles. */
-const PASSES_ON = new Set(["reshape", "same"]);
+function passesOn({ kind, dropout }) {
+  return kind === "reshape" || (kind === "same" && dropout === undefined);
+}
 
 export class Overview {
   /**
@@ -40,7 +42,7 @@ export class Overview {
   constructor(place, net, onOpen) {
     this.columns = net.layers.map((layer, i) => {
       const before = i ? net.layers[i - 1].name : "input";
-      return PASSES_ON.has(layer.operation.kind) ? passing(layer, before) : new Column(layer, before, onOpen);
+      return passesOn(layer.operation) ? passing(layer, before) : new Column(layer, before, onOpen);
     });
     place.replaceChildren(...this.columns.map((column) => column.element));
     /** @type {Column[]} */

@@ -159,7 +159,7 @@ export class UnitPanel {
     const [rows, columns] = [size(box.rows), size(box.columns)];
     return make(
       "div", {}, make("dt", {}, "sees of the image"),
-      make("dd", {}, `${layer.field.is_exact ? "" : "at most "}${rows}×${columns}`, make("small.muted", {}, ` ${counted(rows * columns)} pixels: rows ${box.rows.join("–")}, columns ${box.columns.join("–")}`)),
+      make("dd", {}, `${layer.is_field_exact ? "" : "at most "}${rows}×${columns}`, make("small.muted", {}, ` ${counted(rows * columns)} pixels: rows ${box.rows.join("–")}, columns ${box.columns.join("–")}`)),
     );
   }
 
