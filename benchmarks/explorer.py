@@ -19,7 +19,7 @@ import torch
 from playwright.sync_api import Browser, sync_playwright
 
 from cnnlab.cli.evaluate import run_data
-from cnnlab.explorer import explorer_page
+from cnnlab.explorer import Shown, explorer_page
 from cnnlab.nets.resolve import is_own
 from cnnlab.runs import open_run
 from cnnlab.runs.environment import environment
@@ -60,7 +60,7 @@ def _measure(path: Path, browser: Browser) -> dict[str, Any]:
     run = open_run(path)
     name = run.config.net.name
     net = run.load_net(own_code=name if is_own(name) else None)
-    made = explorer_page(run, run_data(run, None, data_root=None, image_size=None), net)
+    made = explorer_page([Shown(run, net)], run_data(run, None, data_root=None, image_size=None))
     run.explorer_path.write_text(made.html)
     ready, strokes, deviation = [], [], 0.0
     for _ in range(PAGES):

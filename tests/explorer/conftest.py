@@ -10,7 +10,7 @@ import pytest
 from torch import nn
 
 from cnnlab.data import ImageSet, load
-from cnnlab.explorer import explorer_page
+from cnnlab.explorer import Shown, explorer_page
 from cnnlab.runs import Run, execute
 from cnnlab.runs.make import make_run
 
@@ -39,7 +39,7 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Explor
             run, net = make_run(tmp_path_factory.mktemp("explored") / "run", data, net=FOUR_NETS[name], epochs=3)
             execute(run, net, data)
             net = run.load_net(own_code=FOUR_NETS[name] if name == "branching" else None)
-            run.explorer_path.write_text(explorer_page(run, data, net).html)
+            run.explorer_path.write_text(explorer_page([Shown(run, net)], data).html)
             made[name] = Explored(run, data, net, run.explorer_path)
         return made[name]
 

@@ -196,7 +196,10 @@ def test_arithmetic_of_every_kind_of_unit_gives_its_value(
             page.evaluate("([layer, unit]) => explorer.state.set({ layer, unit })", [layer, unit])
             worked = float(page.locator("#worked").get_attribute("data-value"))
             value = page.evaluate(
-                "([n, [c, y, x]]) => { const l = explorer.net.byName.get(n), [, h = 1, w = 1] = l.shape; return l.values[(c * h + y) * w + x]; }",
+                """([name, [c, y, x]]) => {
+                  const { values, shape: [, h = 1, w = 1] } = explorer.net.byName.get(name);
+                  return values[(c * h + y) * w + x];
+                }""",
                 [layer, unit],
             )
             assert worked == pytest.approx(value, rel=1e-5, abs=1e-5), layer
@@ -258,7 +261,8 @@ def test_fits_every_width(browser: Any, explored: Callable[..., Any], width: int
     with opened(browser, made.page, fragment, viewport={"width": width, "height": 800}, color_scheme=scheme) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         unnamed = page.evaluate(
-            """[...document.querySelectorAll('button, input, [tabindex="0"]')].filter(each =>
-              !(each.textContent.trim() || each.getAttribute('aria-label') || each.labels?.[0]?.textContent.trim())).length"""
+            """[...document.querySelectorAll('button, input, [tabindex="0"]')].filter(each => !(
+              each.textContent.trim() || each.getAttribute('aria-label') || each.labels?.[0]?.textContent.trim()
+            )).length"""
         )
         assert unnamed == 0

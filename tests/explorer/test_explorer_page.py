@@ -16,7 +16,7 @@ from torch import nn
 
 from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
-from cnnlab.explorer.page import explorer_page, web
+from cnnlab.explorer.page import Shown, explorer_page, web
 from cnnlab.explorer.plan import plan
 
 
@@ -36,7 +36,7 @@ def test_page_is_small_and_carries_the_very_weights(explored, name, limit):
     made = explored(name)
     assert made.page.stat().st_size < limit
     record, numbers, _ = carried(made.page.read_text())
-    layers = {layer["name"]: layer["operation"] for layer in record["layers"]}
+    layers = {layer["name"]: layer["operation"] for layer in record["nets"][0]["layers"]}
     for path, module in made.net.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             assert np.array_equal(stored(layers[path]["weight"], numbers), module.weight.detach().numpy())
@@ -55,12 +55,13 @@ def test_gallery_has_the_mistakes_first_and_the_split_s_own_pixels(explored):
     assert np.array_equal(pixels, made.data.test.images[shown].numpy())
     with torch.no_grad():
         answers = made.net(normalise(made.data.test.images[shown], made.data.mean, made.data.std))
-    assert [entry["predicted"] for entry in record["gallery"]] == answers.argmax(dim=1).tolist()
+    assert [entry["predicted"][0] for entry in record["gallery"]] == answers.argmax(dim=1).tolist()
 
 
 def test_pytorch_s_values_are_those_that_hooks_see(explored):
     made = explored("simple-cnn")
     record, numbers, _ = carried(made.page.read_text())
+    (net,) = record["nets"]
     seen: dict[str, torch.Tensor] = {}
     hooks = [
         module.register_forward_hook(lambda _m, _i, out, path=path: seen.__setitem__(path, out.clone()))
@@ -72,7 +73,7 @@ def test_pytorch_s_values_are_those_that_hooks_see(explored):
         made.net(normalise(made.data.test.images[shown], made.data.mean, made.data.std))
     for hook in hooks:
         hook.remove()
-    for layer, reference in zip(record["layers"], record["reference"]["layers"], strict=True):
+    for layer, reference in zip(net["layers"], net["reference"]["layers"], strict=True):
         values = seen[layer["name"]].flatten(1).numpy()
         samples = stored(reference["samples"], numbers)
         np.testing.assert_allclose(samples, values[:, reference["positions"]], rtol=1e-5, atol=1e-5)
@@ -86,13 +87,13 @@ def test_net_modes_gradients_and_random_state_stay_as_they_were(explored):
     made.net.train()
     before = {name: value.clone() for name, value in made.net.state_dict().items()}
     state = torch.get_rng_state()
-    page = explorer_page(made.run, made.data, made.net)
+    page = explorer_page([Shown(made.run, made.net)], made.data)
     assert torch.equal(torch.get_rng_state(), state)
     assert all(module.training for module in made.net.modules())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in made.net.parameters())
     assert all(torch.equal(before[name], value) for name, value in made.net.state_dict().items())
     made.net.eval()
-    assert explorer_page(made.run, made.data, made.net).html == page.html, "the same run gives the same page"
+    assert explorer_page([Shown(made.run, made.net)], made.data).html == page.html, "the same run gives the same page"
 
 
 def test_policy_allows_the_page_s_own_script_and_style_only(explored):

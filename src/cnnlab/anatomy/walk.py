@@ -59,9 +59,10 @@ class Call:
     function: its name without decoration (`add` for `+`, `__iadd__` and `torch.add`). module: path of the innermost
     module it ran in. is_module: whether that is a `torch.nn` layer, so that module and call are one. inputs: indices of
     the calls whose results it takes, -1 for the image. shapes are without the batch. arguments: by name, tensors left
-    out. operands: by name, tensors as they are; what depends on the image as `Made`. parameters: by name, those it uses, itself or through calls on parameters alone. is_view: its result shares
-    memory with what it was given. flop: floating-point operations for one image by PyTorch's counter, for functions
-    that anatomy has no formula for. visit: which entry into a module it belongs to, for a module may be used twice.
+    out. operands: by name, tensors as they are, what depends on the image as `Made`. parameters: by name, those it
+    uses, itself or through calls on parameters alone. is_view: its result shares memory with what it was given. flop:
+    floating-point operations for one image by PyTorch's counter, for functions that anatomy has no formula for. visit:
+    which entry into a module it belongs to, for a module may be used twice.
     """
 
     function: str

@@ -252,7 +252,7 @@ def _pad(layer: Layer) -> Operation:
         raise unknown(layer, f"it pads by {given.get('mode', 'constant')}; the page pads with zeros only")
     if len(layer.input_shapes[0]) != 3 or len(sides) > 4:
         raise unknown(layer, "it pads something else than the rows and columns of maps")
-    left, right, top, bottom = (sides + [0, 0, 0, 0])[:4]
+    left, right, top, bottom = [*sides, 0, 0][:4]
     return {"kind": "pad", "padding": [top, left, bottom, right]}
 
 

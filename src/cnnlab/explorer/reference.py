@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from cnnlab.anatomy.walk import name_calls, walk
 from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
-from cnnlab.explorer.gallery import Gallery
 from cnnlab.explorer.plan import Plan
 
 #: Values of each layer, evenly spaced, that the page carries for every image of the gallery.
@@ -40,14 +39,14 @@ def activations(net: nn.Module, plan: Plan, images: Tensor, mean: Any, std: Any)
     return [None if result is None else result.detach().float().cpu() for result in results]
 
 
-def reference(values: list[Tensor | None], gallery: Gallery) -> dict[str, Any]:
+def reference(values: list[Tensor | None], images: int) -> dict[str, Any]:
     """PyTorch's values for the page: samples of all images, whole layers of the first few.
 
     positions: flat places within a layer. samples: (images, positions). whole: a list of layers for each of the first
     images, at least one.
     """
     per_image = sum(value[0].numel() for value in values if value is not None)
-    whole = min(max(1, WHOLE // per_image), len(gallery.indices))
+    whole = min(max(1, WHOLE // per_image), images)
     layers: list[dict[str, Any] | None] = []
     for value in values:
         if value is None:

@@ -8,7 +8,7 @@ import { fieldsOf, unitToPlace } from "./fields.js";
 import { Moving } from "./moving.js";
 import { Net } from "./net.js";
 import { Norming } from "./norming.js";
-import { counted, fromBase64, percent } from "./numbers.js";
+import { counted, fromBase64, percent, sizeOf } from "./numbers.js";
 import { Overview } from "./overview.js";
 import { Sheet } from "./sheet.js";
 import { fromFragment, State, toFragment } from "./state.js";
@@ -20,24 +20,28 @@ const UNIT_EVERY_MS = 120;
 const record = JSON.parse(byId("record").textContent);
 const numbers = new Float32Array(fromBase64(byId("numbers").textContent).buffer);
 const images = fromBase64(byId("images").textContent);
-const net = new Net(record, numbers);
-const pytorch = references(record, numbers);
-const imageSize = net.pixels.length;
+const pixels = new Uint8ClampedArray(sizeOf(record.shape));
+/** One net, or two on one input. */
+const nets = record.nets.map((planned) => new Net(record, planned, numbers, pixels));
+const pytorch = record.nets.map((planned) => references(planned, numbers));
 
-const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), record.gallery.length, net);
+const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), record.gallery.length, nets);
 const state = new State(linked);
-const sheet = new Sheet(byId("sheet"), net, stroke);
-const overview = new Overview(byId("columns"), net, (layer, unit, tile) => {
-  open(layer, unit);
-  panel.growFrom(tile);
+const sheet = new Sheet(byId("sheet"), nets[0], stroke);
+const overviews = nets.map((net, which) => {
+  const columns = make("div.columns", { tabindex: -1 });
+  byId("nets").append(nets.length > 1 ? make("h3.net-name", {}, net.name) : "", columns);
+  return new Overview(columns, net, (layer, unit, tile) => {
+    open(which, layer, unit);
+    panel.growFrom(tile);
+  });
 });
-const panel = new UnitPanel(byId("unit"), net, record.classes, open, ofPyTorch);
-
-const moving = new Moving(byId("moving"), net, record.classes, () => own(() => {}, { isMoved: true }));
-const hasDropout = net.layers.some(isDropout);
-const dropping = hasDropout ? new Dropping(byId("dropping"), net, record.classes, showMask) : null;
-const hasBatchNorm = net.layers.some((layer) => layer.operation.kind === "batch_norm");
-const norming = hasBatchNorm ? new Norming(byId("norming"), net, images, record.gallery.length) : null;
+const panel = new UnitPanel(byId("unit"), record.classes, (layer, unit) => open(state.choice.net, layer, unit), ofPyTorch);
+const moving = new Moving(byId("moving"), nets, record.classes, () => own(() => {}, { isMoved: true }));
+const hasDropout = nets.find((net) => net.layers.some(isDropout));
+const dropping = hasDropout ? new Dropping(byId("dropping"), hasDropout, record.classes, showMask) : null;
+const hasBatchNorm = nets.find((net) => net.layers.some((layer) => layer.operation.kind === "batch_norm"));
+const norming = hasBatchNorm ? new Norming(byId("norming"), hasBatchNorm, images, record.gallery.length) : null;
 byId("dropping").hidden = !hasDropout;
 byId("norming").hidden = !hasBatchNorm;
 byId("moving").addEventListener("toggle", () => moving.rebase());
@@ -64,25 +68,28 @@ function tryAgain() {
 let updateMs = 0;
 let unitTimer = 0;
 
-function open(layer, unit) {
-  const isNew = state.choice.layer !== layer;
-  state.set({ layer, unit });
-  if (layer !== null && isNew) overview.show(layer);
+/** Open a unit of one of the nets; null closes it. */
+function open(net, layer, unit) {
+  const isNew = state.choice.layer !== layer || state.choice.net !== net;
+  state.set({ net, layer, unit });
+  if (layer !== null && isNew) overviews[net].show(layer);
 }
 
 function ofPyTorch(layer, unit) {
   if (!state.choice.isNormalised) return null;
-  return frameworkValue(pytorch.get(layer.name), state.choice.image, unitToPlace(unit, layer.shape), layer.values.length);
+  return frameworkValue(pytorch[state.choice.net].get(layer.name), state.choice.image, unitToPlace(unit, layer.shape), layer.values.length);
 }
 
-/** Compute the net for the pixels as they are, and show all of it but the open unit. */
+/** Compute the nets for the pixels as they are, and show all but the open unit. */
 function update() {
   const started = performance.now();
-  net.isNormalised = state.choice.isNormalised;
-  net.run();
+  nets.forEach((net, which) => {
+    net.isNormalised = state.choice.isNormalised;
+    net.run();
+    overviews[which].paint(state.choice.scale);
+  });
   sheet.paint(state.choice.view);
-  overview.paint(state.choice.scale);
-  showAnswer();
+  showAnswers();
   updateMs = performance.now() - started;
 }
 
@@ -101,12 +108,13 @@ function stroke() {
 }
 
 function showUnit() {
-  const { layer: name, unit } = state.choice;
+  const { net: which, layer: name, unit } = state.choice;
+  const net = nets[which];
   const layer = name ? (net.byName.get(name) ?? null) : null;
   const boxes = layer && unit ? fieldsOf(net, layer, unit) : new Map();
-  overview.mark(boxes, name);
+  overviews.forEach((overview, i) => overview.mark(i === which ? boxes : new Map(), i === which ? name : null));
   markSheet(boxes.get("input"));
-  panel.show(layer, unit ?? [0, 0, 0], boxes);
+  panel.show(net, layer, unit ?? [0, 0, 0], boxes);
 }
 
 /** Frame on the sheet the pixels that the open unit sees. */
@@ -117,46 +125,58 @@ function markSheet(box) {
   canvas.height = Math.round(frame.height * devicePixelRatio);
   if (!box) return;
   const context = canvas.getContext("2d");
-  const [, rows, columns] = net.input.shape;
+  const [, rows, columns] = record.shape;
   context.scale(canvas.width / columns, canvas.height / rows);
   context.lineWidth = (2 * devicePixelRatio * columns) / canvas.width;
   context.strokeStyle = getComputedStyle(canvas).getPropertyValue("--mark");
   context.strokeRect(box.columns[0], box.rows[0], box.columns[1] - box.columns[0] + 1, box.rows[1] - box.rows[0] + 1);
 }
 
-const answer = record.classes.map((name, k) => {
-  const bar = make("i", { "aria-hidden": "true" });
-  const share = make("span.number", {});
-  const button = make(
-    "button", { type: "button", title: `how ${name} comes to its share`, onclick: () => open(net.answer.name, [k, 0, 0]) },
-    make("span.class", {}, name), make("span.bar", { "aria-hidden": "true" }, bar), share,
-  );
-  const item = make("li", {}, button);
-  byId("answer").append(item);
-  return { item, bar, share };
+const answers = nets.map((net, which) => {
+  const rows = record.classes.map((name, k) => {
+    const bar = make("i", { "aria-hidden": "true" });
+    const share = make("span.number", {});
+    const button = make(
+      "button", { type: "button", title: `how ${name} comes to its share`, onclick: () => open(which, net.answer.name, [k, 0, 0]) },
+      make("span.class", {}, name), make("span.bar", { "aria-hidden": "true" }, bar), share,
+    );
+    return { item: make("li", {}, button), bar, share };
+  });
+  const list = make("ol.answer", { "aria-label": `what ${net.name} answers` }, rows.map((row) => row.item));
+  byId("answers").append(make("div", {}, nets.length > 1 ? make("h3.net-name", {}, net.name) : null, list));
+  return { net, rows };
 });
 
-function showAnswer() {
-  const best = net.prediction;
-  answer.forEach(({ item, bar, share }, k) => {
-    bar.style.setProperty("--share", `${100 * net.probabilities[k]}%`);
-    share.textContent = percent(net.probabilities[k]);
-    item.classList.toggle("best", k === best);
-  });
+function showAnswers() {
+  for (const { net, rows } of answers) {
+    const best = net.prediction;
+    rows.forEach(({ item, bar, share }, k) => {
+      bar.style.setProperty("--share", `${100 * net.probabilities[k]}%`);
+      share.textContent = percent(net.probabilities[k]);
+      item.classList.toggle("best", k === best);
+    });
+  }
+}
+
+/** What the nets say, in a few words. */
+function spoken() {
+  const says = nets.map((net) => record.classes[net.prediction]);
+  return nets.length === 1 ? `the net says ${says[0]}` : nets.map((net, i) => `${net.name} says ${says[i]}`).join(", ");
 }
 
 const thumbnails = record.gallery.map((entry, i) => {
-  const isWrong = entry.label !== entry.predicted;
+  const isWrong = entry.predicted.some((predicted) => predicted !== entry.label);
   const [channels, height, width] = record.shape;
   const canvas = /** @type {HTMLCanvasElement} */ (make("canvas.pixels", { width, height }));
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const image = context.createImageData(width, height);
   for (let p = 0; p < width * height; p++) {
-    for (let c = 0; c < 3; c++) image.data[4 * p + c] = images[i * imageSize + (channels === 3 ? c * width * height : 0) + p];
+    for (let c = 0; c < 3; c++) image.data[4 * p + c] = images[i * pixels.length + (channels === 3 ? c * width * height : 0) + p];
     image.data[4 * p + 3] = 255;
   }
   context.putImageData(image, 0, 0);
-  const [label, predicted] = [record.classes[entry.label], record.classes[entry.predicted]];
+  const label = record.classes[entry.label];
+  const predicted = entry.predicted.map((each) => record.classes[each]).join(", ");
   const says = isWrong ? `${label} → ${predicted}` : label;
   const button = make(
     isWrong ? "button.wrong" : "button",
@@ -172,20 +192,20 @@ function nameImage() {
   thumbnails.forEach((button, i) => button.setAttribute("aria-pressed", String(i === image)));
   const entry = image === null ? null : record.gallery[image];
   byId("image-name").textContent = entry
-    ? `test image ${entry.index}, of class ${record.classes[entry.label]}; the net says ${record.classes[net.prediction]}`
-    : net.pixels.some((pixel) => pixel > 0) ? `your own image; the net says ${record.classes[net.prediction]}` : "an empty sheet: draw here";
+    ? `test image ${entry.index}, of class ${record.classes[entry.label]}; ${spoken()}`
+    : pixels.some((pixel) => pixel > 0) ? `your own image; ${spoken()}` : "an empty sheet: draw here";
 }
 
 let linkTimer = 0;
 function keepLink() {
   clearTimeout(linkTimer);
-  linkTimer = setTimeout(() => history.replaceState(null, "", `#${toFragment(state.choice, net.pixels)}`), 200);
+  linkTimer = setTimeout(() => history.replaceState(null, "", `#${toFragment(state.choice, pixels)}`), 200);
 }
 
 state.addEventListener("change", (event) => {
   const changed = /** @type {CustomEvent} */ (event).detail;
   if (changed.includes("image") && state.choice.image !== null) {
-    net.pixels.set(images.subarray(state.choice.image * imageSize, (state.choice.image + 1) * imageSize));
+    pixels.set(images.subarray(state.choice.image * pixels.length, (state.choice.image + 1) * pixels.length));
   }
   if (["image", "isNormalised", "scale", "view"].some((key) => changed.includes(key))) {
     update();
@@ -213,7 +233,7 @@ async function take(file) {
   }
 }
 
-byId("clear").addEventListener("click", () => own(() => net.pixels.fill(0)));
+byId("clear").addEventListener("click", () => own(() => pixels.fill(0)));
 byId("centre").addEventListener("click", () => own(() => sheet.centre()));
 byId("erase").addEventListener("click", (event) => {
   sheet.isErasing = !sheet.isErasing;
@@ -243,7 +263,7 @@ for (const key of /** @type {const} */ (["scale", "view"])) {
   }
 }
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && state.choice.layer) open(null, null);
+  if (event.key === "Escape" && state.choice.layer) open(0, null, null);
 });
 addEventListener("resize", showUnit);
 onSchemeChange(() => {
@@ -256,50 +276,59 @@ async function check() {
   const says = byId("check");
   let worst = { deviation: 0, layer: "" };
   for (let i = 0; i < record.gallery.length; i++) {
-    const shown = net.pixels.slice();
-    net.pixels.set(images.subarray(i * imageSize, (i + 1) * imageSize));
-    net.isNormalised = true;
-    net.run();
-    for (const [name, reference] of pytorch) {
-      const deviation = layerDeviation(/** @type {any} */ (net.byName.get(name)), reference, i);
-      if (!(deviation <= worst.deviation)) worst = { deviation, layer: name };
+    const shown = pixels.slice();
+    pixels.set(images.subarray(i * pixels.length, (i + 1) * pixels.length));
+    nets.forEach((net, which) => {
+      net.isNormalised = true;
+      net.run();
+      for (const [name, reference] of pytorch[which]) {
+        const deviation = layerDeviation(/** @type {any} */ (net.byName.get(name)), reference, i);
+        if (!(deviation <= worst.deviation)) worst = { deviation, layer: name };
+      }
+    });
+    pixels.set(shown);
+    for (const net of nets) {
+      net.isNormalised = state.choice.isNormalised;
+      net.run();
     }
-    net.pixels.set(shown);
-    net.isNormalised = state.choice.isNormalised;
-    net.run();
     says.textContent = `compared with PyTorch: ${i + 1} of ${record.gallery.length} images`;
     await new Promise((resolve) => setTimeout(resolve));
   }
   says.replaceChildren(
     "Largest deviation from PyTorch: ", make("b", { "data-value": worst.deviation }, worst.deviation.toExponential(1).replace("-", "−")),
   );
+  const layers = pytorch.reduce((sum, each) => sum + each.size, 0);
+  const whole = Math.min(...record.nets.map((planned) => planned.reference.whole_images));
   says.title =
-    `Relative to a layer's largest value; the worst of ${pytorch.size} layers (${worst.layer}) over ${record.gallery.length} images. ` +
-    `PyTorch's values lie in the page: all of them for ${record.reference.whole_images} of the images, samples of each layer for the rest.`;
+    `Relative to a layer's largest value; the worst of ${layers} layers (${worst.layer}) over ${record.gallery.length} images. ` +
+    `PyTorch's values lie in the page: all of them for ${whole} of the images, samples of each layer for the rest.`;
   return worst;
 }
 
-byId("title").textContent = record.net;
+byId("title").textContent = nets.map((net) => net.name).join(" and ");
+byId("net-title").textContent = nets.length > 1 ? "The nets" : "The net";
 byId("subtitle").append(
-  `on ${record.data} · ${percent(record.accuracy)} of ${counted(record.test_images)} test images · ${counted(record.parameters)} parameters · seed ${record.seed}`,
+  `on ${record.data} · `,
+  record.nets.map((net) =>
+    `${nets.length > 1 ? `${net.net}: ` : ""}${percent(net.accuracy)} of ${counted(net.test_images)} test images, ${counted(net.parameters)} parameters, seed ${net.seed}`).join(" · "),
   record.report ? make("span", {}, " · ", make("a", { href: record.report }, "report")) : "",
 );
-const wrong = record.gallery.filter((entry) => entry.label !== entry.predicted).length;
-byId("gallery-says").textContent = wrong ? `${wrong} that the net got wrong first: class → its answer` : "the net names all of these rightly";
+const wrong = record.gallery.filter((entry) => entry.label !== entry.predicted[0]).length;
+byId("gallery-says").textContent = wrong ? `${wrong} that ${nets.length > 1 ? nets[0].name : "the net"} got wrong first: class → its answer` : "the net names all of these rightly";
 byId("normalise-says").textContent = `(pixel / 255 − ${record.mean.map((m) => m.toFixed(3)).join(", ")}) / ${record.std.map((s) => s.toFixed(3)).join(", ")}`;
 byId("normalise").checked = state.choice.isNormalised;
 
-if (drawing) net.pixels.set(drawing);
+if (drawing) pixels.set(drawing);
 state.set({ image: state.choice.image });
 showUnit();
 const readyMs = performance.now();
 const checked = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(check()))));
 
-/** For the browser's console: the net, what is chosen, and what was measured. */
+/** For the browser's console: the nets, what is chosen, and what was measured. */
 const explorer = {
-  net, record, state, images, checked, check, stroke, readyMs,
+  net: nets[0], nets, record, state, images, checked, check, stroke, readyMs,
   field: (/** @type {string} */ name, /** @type {[number, number, number]} */ unit) =>
-    fieldsOf(net, /** @type {any} */ (net.byName.get(name)), unit).get("input"),
+    fieldsOf(nets[0], /** @type {any} */ (nets[0].byName.get(name)), unit).get("input"),
   get updateMs() {
     return updateMs;
   },

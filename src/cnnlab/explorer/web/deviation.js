@@ -11,16 +11,16 @@ import { sizeOf } from "./numbers.js";
  */
 
 /**
- * @param {any} record the page's record
+ * @param {any} planned a net's part of the page's record
  * @param {Float32Array} numbers
  * @returns {Map<string, Reference>} by layer
  */
-export function references(record, numbers) {
+export function references(planned, numbers) {
   const stored = (/** @type {any} */ tensor) => numbers.subarray(tensor.at, tensor.at + sizeOf(tensor.shape));
   const found = new Map();
-  record.reference.layers.forEach((/** @type {any} */ layer, /** @type {number} */ i) => {
+  planned.reference.layers.forEach((/** @type {any} */ layer, /** @type {number} */ i) => {
     if (layer === null) return;
-    found.set(record.layers[i].name, {
+    found.set(planned.layers[i].name, {
       positions: layer.positions,
       samples: stored(layer.samples),
       largest: stored(layer.largest),

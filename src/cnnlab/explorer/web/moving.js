@@ -16,16 +16,17 @@ const CHART = { width: 520, height: 190, left: 40, right: 74, top: 8, bottom: 26
 export class Moving {
   /**
    * @param {HTMLElement} place
-   * @param {import("./net.js").Net} net
+   * @param {import("./net.js").Net[]} nets on one input
    * @param {string[]} classes
    * @param {() => void} onMove called when the pixels have been moved
    */
-  constructor(place, net, classes, onMove) {
-    Object.assign(this, { place, net, classes, onMove });
+  constructor(place, nets, classes, onMove) {
+    Object.assign(this, { place, nets, classes, onMove });
+    this.pixels = nets[0].pixels;
+    this.shape = nets[0].input.shape;
     this.at = { right: 0, down: 0, turn: 0 };
     this.along = "right";
-    this.chart = make("div.chart", {});
-    this.says = make("p.muted.small", {});
+    this.charts = nets.map((net) => ({ net, chart: make("div.chart", {}), says: make("p.muted.small", {}) }));
     this.sliders = Object.entries(MOVES).map(([key, move]) => {
       const input = /** @type {HTMLInputElement} */ (
         make("input", { type: "range", min: move.from, max: move.to, step: move.step, value: 0, oninput: () => this.#move(key, Number(input.value)) })
@@ -33,20 +34,20 @@ export class Moving {
       const value = make("output", {}, `0 ${move.unit}`);
       return { key, move, input, value, label: make("label", {}, make("span", {}, move.name), input, value) };
     });
-    const hasMax = net.layers.some(isMaxPool);
+    const hasMax = nets.some((net) => net.layers.some(isMaxPool));
     this.withoutMax = /** @type {HTMLInputElement} */ (make("input", { type: "checkbox", onchange: () => this.trace() }));
     place.append(
       make("p.muted", {}, "The lines show what the net answers along the whole way of the slider that you moved last."),
       make("div.sliders", {}, this.sliders.map((slider) => slider.label)),
       hasMax ? make("label.check", {}, this.withoutMax, "Dashed: the same net where each max pool takes its window’s first value instead of the largest") : "",
-      this.chart, this.says,
+      ...this.charts.flatMap(({ net, chart, says }) => [nets.length > 1 ? make("h3", {}, net.name) : "", chart, says]),
     );
     this.rebase();
   }
 
   /** Take the pixels as they are for the image that is moved. */
   rebase() {
-    this.base = this.net.pixels.slice();
+    this.base = this.pixels.slice();
     for (const { key, move, input, value } of this.sliders) {
       this.at[key] = 0;
       input.value = "0";
@@ -59,24 +60,28 @@ export class Moving {
   trace() {
     if (!(/** @type {HTMLDetailsElement} */ (this.place).open)) return;
     const move = MOVES[this.along];
-    const shown = this.net.pixels.slice();
+    const shown = this.pixels.slice();
     const positions = [];
     for (let at = move.from; at <= move.to; at += move.step) positions.push(at);
-    const answers = positions.map((at) => this.#answer(at));
-    const dashed = this.withoutMax.checked ? this.#withoutMax(() => positions.map((at) => this.#answer(at))) : null;
-    this.net.pixels.set(shown);
-    this.net.run();
-    this.#draw(move, positions, answers, dashed);
+    for (const each of this.charts) {
+      const along = () => positions.map((at) => this.#answer(each.net, at));
+      const answers = along();
+      const dashed = this.withoutMax.checked ? this.#withoutMax(each.net, along) : null;
+      this.pixels.set(shown);
+      each.net.run();
+      this.#draw(each, move, positions, answers, dashed);
+    }
   }
 
-  #answer(at) {
-    this.net.pixels.set(moved(this.base, this.net.input.shape, { ...this.at, [this.along]: at }));
-    this.net.run();
-    return [...this.net.probabilities];
+  #answer(net, at) {
+    this.pixels.set(moved(this.base, this.shape, { ...this.at, [this.along]: at }));
+    net.run();
+    return [...net.probabilities];
   }
 
-  #withoutMax(compute) {
-    const pools = this.net.layers.filter(isMaxPool);
+  #withoutMax(net, compute) {
+    const pools = net.layers.filter(isMaxPool);
+    if (!pools.length) return null;
     for (const pool of pools) pool.operation.takesFirst = true;
     const result = compute();
     for (const pool of pools) pool.operation.takesFirst = false;
@@ -87,13 +92,13 @@ export class Moving {
     this.at[key] = value;
     const slider = this.sliders.find((each) => each.key === key);
     slider.value.textContent = `${value} ${slider.move.unit}`.replace("-", "−");
-    this.net.pixels.set(moved(this.base, this.net.input.shape, this.at));
+    this.pixels.set(moved(this.base, this.shape, this.at));
     this.along = key;
     this.onMove();
     this.trace();
   }
 
-  #draw(move, positions, answers, dashed) {
+  #draw({ chart, says }, move, positions, answers, dashed) {
     const { width, height, left, right, top, bottom } = CHART;
     const x = (at) => left + ((at - move.from) / (move.to - move.from)) * (width - left - right);
     const y = (share) => top + (1 - share) * (height - top - bottom);
@@ -106,7 +111,7 @@ export class Moving {
       if (i && end.y - ends[i - 1].y < 13) end.y = ends[i - 1].y + 13;
     });
     const name = classes.map((k) => `class ${this.classes[k]} up to ${percent(most[k])}`).join(", ");
-    this.chart.replaceChildren(
+    chart.replaceChildren(
       draw(
         "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Probabilities while the image moves: ${name}` },
         ...[0, 0.5, 1].flatMap((share) => [
@@ -124,7 +129,7 @@ export class Moving {
     const here = best(answers[positions.indexOf(0)]);
     const stays = answers.filter((answer) => best(answer) === here).length;
     const others = dashed ? ` With first values instead of the largest: at ${dashed.filter((answer) => best(answer) === here).length}. The net was trained with the max.` : "";
-    this.says.textContent = `${move.name}: the answer is ${this.classes[here]} at ${stays} of ${positions.length} positions.${others}`;
+    says.textContent = `${move.name}: the answer is ${this.classes[here]} at ${stays} of ${positions.length} positions.${others}`;
   }
 }
 

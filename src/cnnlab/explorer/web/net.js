@@ -20,10 +20,13 @@ import { sizeOf } from "./numbers.js";
 
 export class Net {
   /**
-   * @param {any} record the page's record
+   * @param {any} record of the page
+   * @param {any} planned the net's part of it
    * @param {Float32Array} numbers all tensors, one behind the other
+   * @param {Uint8ClampedArray} pixels of the image; nets on one input share them
    */
-  constructor(record, numbers) {
+  constructor(record, planned, numbers, pixels) {
+    this.name = planned.net;
     this.mean = record.mean;
     this.std = record.std;
     this.isNormalised = true;
@@ -32,14 +35,14 @@ export class Net {
     /** @type {Map<string, Layer>} */
     this.byName = new Map();
     const size = sizeOf(record.shape);
-    this.pixels = new Uint8ClampedArray(size);
+    this.pixels = pixels;
     this.input = /** @type {any} */ ({
       name: "input", type: "image", inputs: [], shape: record.shape, values: new Float32Array(size),
       operation: { kind: "image" }, parameters: 0, size_arithmetic: [], is_field_exact: true, run() {}, rebuild() {},
     });
     this.byName.set("input", this.input);
-    for (const planned of record.layers) this.#add(planned, numbers);
-    this.output = /** @type {Layer} */ (this.byName.get(record.output));
+    for (const layer of planned.layers) this.#add(layer, numbers);
+    this.output = /** @type {Layer} */ (this.byName.get(planned.output));
     this.answer = this.#probabilities();
     this.probabilities = this.answer.values;
   }

@@ -3,6 +3,7 @@
 /**
  * @typedef {object} Choice
  * @property {number | null} image place in the gallery; null for an image of the reader's own
+ * @property {number} net place of the net among those of the page
  * @property {string | null} layer
  * @property {[number, number, number] | null} unit channel, row, column
  * @property {boolean} isNormalised
@@ -37,6 +38,7 @@ export function toFragment(choice, pixels) {
   const parts = new URLSearchParams();
   if (choice.image !== null) parts.set("image", String(choice.image));
   else if (pixels.length <= LONGEST && pixels.some((pixel) => pixel > 0)) parts.set("drawing", packed(pixels));
+  if (choice.layer && choice.net) parts.set("net", String(choice.net));
   if (choice.layer) parts.set("layer", choice.layer);
   if (choice.layer && choice.unit) parts.set("unit", choice.unit.join("."));
   if (!choice.isNormalised) parts.set("normalise", "off");
@@ -48,21 +50,23 @@ export function toFragment(choice, pixels) {
 /**
  * @param {string} fragment without its #
  * @param {number} images in the gallery
- * @param {import("./net.js").Net} net
+ * @param {import("./net.js").Net[]} nets
  * @returns {{choice: Choice, pixels: Uint8ClampedArray | null}} what a link says, as far as it fits this page
  */
-export function fromFragment(fragment, images, net) {
+export function fromFragment(fragment, images, nets) {
   const parts = new URLSearchParams(fragment);
   const drawing = parts.get("drawing");
-  const pixels = drawing === null ? null : unpacked(drawing, net.pixels.length);
+  const pixels = drawing === null ? null : unpacked(drawing, nets[0].pixels.length);
   const image = Number(parts.get("image") ?? 0);
-  const layer = net.byName.get(parts.get("layer") ?? "");
+  const net = parts.get("net") === "1" && nets.length > 1 ? 1 : 0;
+  const layer = nets[net].byName.get(parts.get("layer") ?? "");
   const unit = (parts.get("unit") ?? "").split(".").map(Number);
   const fits = layer && unit.length === 3 && unit.every((at, axis) => Number.isInteger(at) && at >= 0 && at < (layer.shape[axis] ?? 1));
   return {
     pixels,
     choice: {
       image: pixels ? null : Number.isInteger(image) && image >= 0 && image < images ? image : 0,
+      net,
       layer: fits ? layer.name : null,
       unit: fits ? /** @type {[number, number, number]} */ (unit) : null,
       isNormalised: parts.get("normalise") !== "off",

@@ -13,14 +13,12 @@ const PACE_MS = 140;
 export class UnitPanel {
   /**
    * @param {HTMLElement} place
-   * @param {import("./net.js").Net} net
    * @param {string[]} classes
    * @param {(layer: string | null, unit: [number, number, number] | null) => void} open
    * @param {(layer: import("./net.js").Layer, unit: [number, number, number]) => number | null} framework PyTorch's value
    */
-  constructor(place, net, classes, open, framework) {
+  constructor(place, classes, open, framework) {
     this.place = place;
-    this.net = net;
     this.classes = classes;
     this.open = open;
     this.framework = framework;
@@ -33,11 +31,13 @@ export class UnitPanel {
   }
 
   /**
+   * @param {import("./net.js").Net} net
    * @param {import("./net.js").Layer | null} layer
    * @param {[number, number, number]} unit
    * @param {Map<string, import("./fields.js").Box>} boxes what it depends on
    */
-  show(layer, unit, boxes) {
+  show(net, layer, unit, boxes) {
+    this.net = net;
     if (layer !== this.layer) this.stop();
     this.boxes = boxes;
     this.unit = unit;
