@@ -173,7 +173,7 @@ def test_products_shown_add_up_to_the_value_shown(browser: Any, explored: Callab
         shown = [number(cell.inner_text()) for cell in page.locator("#unit .products span").all()]
         np.testing.assert_allclose(shown, products, atol=0.00501)
         value = number(page.locator("#worked").inner_text())
-        assert sum(products) + float(module.bias[channel]) == pytest.approx(value, abs=6e-4 * max(1, abs(value)))
+        assert sum(products) + float(module.bias.detach()[channel]) == pytest.approx(value, abs=6e-4 * max(1, abs(value)))
         first = page.evaluate("explorer.record.gallery[0].index")
         image = normalise(made.data.test.images[first][None], made.data.mean, made.data.std)
         expected = by_hooks(made.net, image)[layer]
