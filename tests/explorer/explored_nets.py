@@ -21,7 +21,8 @@ class Branching(nn.Module):
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         self.wide = nn.Conv2d(12, 5, 3, padding="same", dilation=2)
         self.average = nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True)
-        self.adaptive = nn.AdaptiveAvgPool2d((3, 2))
+        self.squeeze_x = nn.AdaptiveAvgPool2d((3, 2))
+        self.squeeze_y = nn.AdaptiveAvgPool2d((3, 2))
         self.head = nn.Linear(12 * 6 + 5 * 6, 10)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -30,7 +31,7 @@ class Branching(nn.Module):
         x = self.pool(self.act(self.depthwise(x)))
         x = x * torch.sigmoid(1 - x)
         y = self.average(F.gelu(self.wide(x)))
-        joined = torch.cat([self.adaptive(x).flatten(1), self.adaptive(y).flatten(1)], dim=1)
+        joined = torch.cat([self.squeeze_x(x).flatten(1), self.squeeze_y(y).flatten(1)], dim=1)
         return F.log_softmax(self.head(joined), dim=1)
 
 

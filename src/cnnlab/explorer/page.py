@@ -63,7 +63,8 @@ def explorer_page(shown: Sequence[Shown], data: ImageSet, *, report: str | None 
         planned = plan(each.net, record.image_shape, len(record.classes))
         values = activations(each.net, planned, images.images, record.mean, record.std)
         name = each.run.config.net.name.rpartition(":")[2]
-        label = name if len(shown) == 1 else f"{name} ({each.run.path.resolve().name})"
+        is_only_one = sum(other.run.config.net.name == each.run.config.net.name for other in shown) == 1
+        label = name if is_only_one else f"{name} ({each.run.path.resolve().name})"
         nets.append(_net(label, each.run, planned) | {"reference": reference(values, len(images.indices))})
         answers.append(probabilities(values, planned))
     page_record = {

@@ -165,7 +165,7 @@ function spoken() {
 }
 
 const thumbnails = record.gallery.map((entry, i) => {
-  const isWrong = entry.predicted.some((predicted) => predicted !== entry.label);
+  const isWrong = entry.predicted[0] !== entry.label;
   const [channels, height, width] = record.shape;
   const canvas = /** @type {HTMLCanvasElement} */ (make("canvas.pixels", { width, height }));
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -177,10 +177,10 @@ const thumbnails = record.gallery.map((entry, i) => {
   context.putImageData(image, 0, 0);
   const label = record.classes[entry.label];
   const predicted = entry.predicted.map((each) => record.classes[each]).join(", ");
-  const says = isWrong ? `${label} → ${predicted}` : label;
+  const says = isWrong ? `${label} → ${record.classes[entry.predicted[0]]}` : label;
   const button = make(
     isWrong ? "button.wrong" : "button",
-    { type: "button", "aria-label": `test image ${entry.index}: ${label}, ${isWrong ? `called ${predicted}` : "named rightly"}`, onclick: () => state.set({ image: i }) },
+    { type: "button", "aria-label": `test image ${entry.index}: ${label}, called ${predicted}`, onclick: () => state.set({ image: i }) },
     canvas, make("span", {}, says),
   );
   byId("gallery").append(button);

@@ -32,7 +32,7 @@ export class Dropping {
     this.figure = make("div.chart", {});
     this.says = make("p.muted.small", {});
     place.append(
-      make("p.muted", {}, `In training a unit is dropped with the probability below (this net was trained with ${trained}), and what is kept is scaled up, so that the mean stays. Each dot is the answer of one of ${MASKS} thinned nets; the line is the full net’s.`),
+      make("p.muted", {}, `In training a unit is dropped with the probability below (${net.name} was trained with ${trained}), and what is kept is scaled up, so that the mean stays. Each dot is the answer of one of ${MASKS} thinned nets; the line is the full net’s.`),
       make("div.sliders", {}, make("label", {}, make("span", {}, "Dropped"), input, this.value)),
       make("div.tools", {}, this.button, make("button", { type: "button", onclick: () => this.draw() }, "Draw new masks")),
       this.figure, this.says,

@@ -26,7 +26,7 @@ export class Norming {
     this.table = make("div", {});
     this.charts = make("div.charts", {});
     place.append(
-      make("p.muted", {}, `In training batch norm takes mean and variance of the batch at hand, in use the running averages kept from training. Here the ${count} gallery images are the batch.`),
+      make("p.muted", {}, `In training batch norm takes mean and variance of the batch at hand, in use the running averages kept from training. Here, for ${net.name}, the ${count} gallery images are the batch.`),
       make("div.sliders", {}, make("label", {}, make("span", {}, "Layer"), select), make("label", {}, make("span", {}, "Channel"), this.input, this.value)),
       this.table, this.charts,
     );
