@@ -15,6 +15,7 @@ from torch import nn
 
 from cnnlab.anatomy import describe
 from cnnlab.data.normalise import normalise
+from cnnlab.explorer import Shown, explorer_page
 
 pytestmark = pytest.mark.browser
 
@@ -272,3 +273,49 @@ def test_fits_every_width(browser: Any, explored: Callable[..., Any], width: int
             )).length"""
         )
         assert unnamed == 0
+
+
+def test_two_runs_answer_to_one_image(browser: Any, explored: Callable[..., Any], tmp_path: Path) -> None:
+    one, two = explored("simple-cnn"), explored("mlp")
+    path = tmp_path / "two.html"
+    path.write_text(explorer_page([Shown(one.run, one.net), Shown(two.run, two.net)], one.data).html)
+    with opened(browser, path, "image=3") as page:
+        assert float(page.locator("#check b").get_attribute("data-value")) < 1e-4
+        pixels = torch.tensor(page.evaluate("[...explorer.nets[1].pixels]"), dtype=torch.uint8).view(1, 1, 28, 28)
+        for i, made in enumerate((one, two)):
+            with torch.no_grad():
+                expected = made.net(normalise(pixels, made.data.mean, made.data.std)).softmax(dim=1)[0]
+            found = page.evaluate(f"[...explorer.nets[{i}].probabilities]")
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+        page.locator('[data-layer="layers.1"] .maps').click(position={"x": 5, "y": 5})
+        assert page.evaluate("explorer.state.choice.net") == 1
+        assert page.locator("#unit-title").inner_text().startswith("layers.1 Linear")
+
+
+def test_trying_things_leaves_the_net_as_it_was(browser: Any, explored: Callable[..., Any]) -> None:
+    with opened(browser, explored("simple-cnn").page, "image=0") as page:
+        before = page.evaluate("[...explorer.net.output.values]")
+        for name in ("moving", "dropping", "norming"):
+            page.locator(f"#{name} > summary").click()
+        page.locator("#moving .check input").check()
+        page.wait_for_selector("#moving .dashed")
+        assert page.locator("#dropping .dot").count() == 5 * 200
+        assert page.locator("#norming .count").count() == 3 * 40
+        assert page.evaluate("[...explorer.net.output.values]") == before
+        page.get_by_text("Lay one mask on the net").click()
+        assert page.evaluate("[...explorer.net.output.values]") != before
+        page.get_by_text("Lay one mask on the net").click()
+        assert page.evaluate("[...explorer.net.output.values]") == before
+
+
+def test_batch_norm_by_the_batch_is_pytorch_s(browser: Any, explored: Callable[..., Any]) -> None:
+    made = explored("simple-cnn")
+    with opened(browser, made.page) as page:
+        page.locator("#norming > summary").click()
+        mean, variance = (number(cell) for cell in page.locator("#norming tbody tr:nth-child(2) td").all_inner_texts())
+        shown = page.evaluate("explorer.record.gallery.map(entry => entry.index)")
+        images = normalise(made.data.test.images[shown], made.data.mean, made.data.std)
+        with torch.no_grad():
+            channel = made.net.get_submodule("features.0")(images)[:, 0]
+        assert mean == pytest.approx(float(channel.mean()), rel=1e-3, abs=1e-4)
+        assert variance == pytest.approx(float(channel.var(correction=0)), rel=1e-3, abs=1e-4)
