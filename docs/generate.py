@@ -184,11 +184,33 @@ def batched_sentence(record: dict[str, Any]) -> str:
     )
 
 
+def explorer_table(record: dict[str, Any]) -> str:
+    """How quick the explorer's page is, how large, and how far from PyTorch."""
+    lines = [
+        "| net | page | a stroke, median (95 % below) | ready after | largest deviation from PyTorch |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| `{row['net']}` | {row['page_bytes'] / 1e6:.1f} MB | {row['stroke_ms']:.1f} ms ({row['stroke_ms_95']:.1f} ms) | "
+        f"{row['ready_ms']:.0f} ms | {row['largest_deviation']:.1e} |"
+        for row in record["runs"]
+    ]
+    where = record["environment"]
+    lines += [
+        "",
+        f"A stroke: the whole net computed and all its maps painted; {record['strokes']} strokes. {where['device_name']}, "
+        f"{where['cores']} cores, no graphics card, Chromium {where['chromium'].split('.')[0]}. Made by "
+        f"`{record['command']}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 #: Page → its blocks, each by the name of its record in results/.
 BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"accuracy": accuracy_table, "bench": markdown},
     "docs/anatomy.md": {"describe": describe_table},
     "docs/experiments.md": {"engines": engines_sentence, "batched": batched_sentence, "ray": ray_sentence},
+    "docs/explorer.md": {"explorer": explorer_table},
     "docs/claims.md": {"claims": claims_table, "claims-quick": claims_table},
 }
 

@@ -30,7 +30,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "lp_pool2d": ("input", "norm_type", "kernel_size", "stride", "ceil_mode"),
     "adaptive_avg_pool2d": ("input", "output_size"),
     "adaptive_max_pool2d": ("input", "output_size"),
-    "batch_norm": ("input", "running_mean", "running_var", "weight", "bias"),
+    "batch_norm": ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
     "layer_norm": ("input", "normalized_shape"),
     "pad": ("input", "pad", "mode", "value"),
     "interpolate": ("input", "size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias"),
@@ -48,6 +48,13 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "split": ("input", "split_size", "dim"),
     "getitem": ("input", "index"),
     **dict.fromkeys(REDUCTIONS, ("input", "dim", "keepdim")),
+    **dict.fromkeys(("add", "sub", "mul", "div", "maximum", "minimum", "pow"), ("input", "other")),
+    "prelu": ("input", "weight"),
+    "leaky_relu": ("input", "negative_slope"),
+    "elu": ("input", "alpha"),
+    "hardtanh": ("input", "min_val", "max_val"),
+    "clamp": ("input", "min", "max"),
+    "softplus": ("input", "beta", "threshold"),
 }
 
 #: Functions that make each value from the values in the same place of what they are given (batch norm in eval mode).
@@ -115,7 +122,13 @@ def canonical_name(func: Any) -> str:
 
 
 def bind(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Arguments by name; a tensor is replaced by its shape as a tuple, nested ones are left as they are.
+    """Arguments by name; a tensor is replaced by its shape as a tuple, nested ones are left as they are."""
+    named = bind_values(name, args, kwargs)
+    return {key: tuple(value.shape) if isinstance(value, Tensor) else value for key, value in named.items()}
+
+
+def bind_values(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by name, tensors as they are.
 
     `permute` and `squeeze` may be given dims one by one: they are gathered.
     """
@@ -125,4 +138,9 @@ def bind(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, 
     bound = dict(zip(names, args, strict=False)) | {str(k): v for k, v in kwargs.items()}
     if "axis" in bound:
         bound["dim"] = bound.pop("axis")
-    return {key: tuple(value.shape) if isinstance(value, Tensor) else value for key, value in bound.items()}
+    return bound
+
+
+def is_reflected(func: Any) -> bool:
+    """Whether a call has its operands the other way round: `1 - x` calls `x.__rsub__(1)`."""
+    return getattr(func, "__name__", "") in ("__rsub__", "__rdiv__", "__rtruediv__", "__rpow__", "rsub")

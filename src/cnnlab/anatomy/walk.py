@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cnnlab.anatomy.misfit import Misfit, why
-from cnnlab.anatomy.signatures import bind, canonical_name, is_known
+from cnnlab.anatomy.signatures import bind, bind_values, canonical_name, is_known, is_reflected
 from cnnlab.errors import UserError
 
 #: Images in the run: two, so that a net which squeezes its answers keeps the batch apart from them.
@@ -45,6 +45,13 @@ _READS_VALUES = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Made:
+    """Stands for a value that depends on the image: the index of the call that made it, -1 for the image."""
+
+    call: int
+
+
 @dataclass
 class Call:
     """One call of PyTorch on values that depend on the image.
@@ -52,9 +59,10 @@ class Call:
     function: its name without decoration (`add` for `+`, `__iadd__` and `torch.add`). module: path of the innermost
     module it ran in. is_module: whether that is a `torch.nn` layer, so that module and call are one. inputs: indices of
     the calls whose results it takes, -1 for the image. shapes are without the batch. arguments: by name, tensors left
-    out. parameters: by name, those it uses, itself or through calls on parameters alone. is_view: its result shares
-    memory with what it was given. flop: floating-point operations for one image by PyTorch's counter, for functions
-    that anatomy has no formula for. visit: which entry into a module it belongs to, for a module may be used twice.
+    out. operands: by name, tensors as they are, what depends on the image as `Made`. parameters: by name, those it
+    uses, itself or through calls on parameters alone. is_view: its result shares memory with what it was given. flop:
+    floating-point operations for one image by PyTorch's counter, for functions that anatomy has no formula for. visit:
+    which entry into a module it belongs to, for a module may be used twice.
     """
 
     function: str
@@ -65,6 +73,7 @@ class Call:
     input_shapes: tuple[tuple[int, ...], ...]
     output_shape: tuple[int, ...]
     arguments: dict[str, Any]
+    operands: dict[str, Any]
     parameters: dict[str, Tensor]
     is_view: bool
     element_bytes: int
@@ -227,6 +236,7 @@ class _Recorder(TorchFunctionMode):
                 input_shapes=shapes,
                 output_shape=tuple(first.shape[1:]),
                 arguments=bind(name, args, kwargs),
+                operands=self._operands(name, tuple(reversed(args)) if is_reflected(func) else args, kwargs),
                 parameters=self._carried(given),
                 is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
                 element_bytes=first.element_size(),
@@ -255,6 +265,16 @@ class _Recorder(TorchFunctionMode):
         self._results.append(tensor)
         if self._keep_of is not None:
             self._kept_results.append(self._keep_of(len(self._results) - 1, tensor))
+
+    def _operands(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        def stands_for(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return Made(self._source[id(value)]) if id(value) in self._source else value
+            if isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
+                return [stands_for(part) for part in value]
+            return value
+
+        return {key: stands_for(value) for key, value in bind_values(name, args, kwargs).items()}
 
     def _keep(self, tensor: Tensor, call: int) -> None:
         self._kept.append(tensor)
@@ -345,6 +365,7 @@ class _Recorder(TorchFunctionMode):
                 input_shapes=tuple(tuple(tensor.shape[1:]) for tensor in given if id(tensor) in self._source),
                 output_shape=tuple(first.shape[1:]),
                 arguments={},
+                operands={"input": Made(inputs[0])},
                 parameters=names,
                 is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
                 element_bytes=first.element_size(),

@@ -21,7 +21,8 @@ def run_page(run: Run, data: ImageSet, net: nn.Module) -> str:
     """The page of a finished run, as HTML that loads nothing from elsewhere.
 
     data: what the run was trained on (its test images are shown). net: with the run's weights; it is only read.
-    The same run gives the same page, byte for byte. Raises UserError when the run is not finished.
+    The same run gives the same page, byte for byte; with an explorer in its folder, one that links to it. Raises
+    UserError when the run is not finished.
     """
     result = run.result()
     config, record = run.config, run.config.data
@@ -51,4 +52,5 @@ def run_page(run: Run, data: ImageSet, net: nn.Module) -> str:
         source=without_folders(record.source),
         notes=[note_without_folders(note, record.source) for note in record.notes],
         environment=run.environment(),
+        has_explorer=run.explorer_path.exists(),
     )

@@ -9,6 +9,7 @@
     result.json          the run in a few figures; its presence says that the run is finished
     test-openings.jsonl  a line for every time that the test split was measured
     report.html          the page
+    explorer.html        the net's explorer, when `cnnlab explore` has made it
 
 Every file appears whole or not at all, in this order within an epoch: metrics, weights, resume state. A kill between
 two of them repeats that epoch, with the same figures.
@@ -47,6 +48,11 @@ class Run:
     def is_finished(self) -> bool:
         """Whether the run came to its end and was evaluated."""
         return (self.path / "result.json").exists()
+
+    @property
+    def explorer_path(self) -> Path:
+        """Where the net's explorer lies, once `cnnlab explore` has made it."""
+        return self.path / "explorer.html"
 
     def load_net(self, *, own_code: str | None = None) -> nn.Module:
         """The trained net, with the weights of its best epoch, in eval mode on the CPU.

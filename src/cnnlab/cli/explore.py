@@ -1,0 +1,81 @@
+"""`cnnlab explore`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import webbrowser
+from pathlib import Path
+
+import click
+
+from cnnlab.cli import options
+from cnnlab.cli.terminal import notice
+
+
+@click.command("explore")
+@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("beside", metavar="[RUN2]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write it. [default: RUN/explorer.html, or RUN/explorer-with-RUN2.html]",
+)
+@click.option("--no-open", is_flag=True, help="Do not open the page in the browser.")
+@options.data_root
+@options.image_size
+@options.own_net
+@options.as_json
+def command(
+    run_path: Path,
+    beside: Path | None,
+    out: Path | None,
+    no_open: bool,
+    data_root: Path | None,
+    image_size: int | None,
+    own_code: str | None,
+    as_json: bool,
+) -> None:
+    """Write the explorer of RUN's net: one HTML page that computes the net itself and opens any unit.
+
+    Draw a digit or take a test image, see every feature map change, and open any unit to see every product that it
+    sums. The page works from a file, loads nothing, and says how far its values are from PyTorch's. With RUN2, a run on
+    the same data: two nets on one input.
+    """
+    from cnnlab.cli.evaluate import run_data
+    from cnnlab.explorer import Shown, explorer_page
+    from cnnlab.nets.resolve import is_own
+    from cnnlab.report.run_page import run_page
+    from cnnlab.runs import open_run
+    from cnnlab.whole_files import write_whole
+
+    runs = [open_run(path) for path in (run_path, beside) if path is not None]
+    for run in runs:
+        run.result()  # an unfinished run is said before anything is loaded
+    run = runs[0]
+    shown = [Shown(each, each.load_net(own_code=own_code if is_own(each.config.net.name) else None)) for each in runs]
+    images = run_data(run, None, data_root=data_root, image_size=image_size)
+    path = out or (
+        run.explorer_path if beside is None else run.path / f"explorer-with-{runs[1].path.resolve().name}.html"
+    )
+    is_the_run_s = beside is None and path.resolve() == run.explorer_path.resolve()
+    is_beside_report = path.resolve().parent == run.path.resolve()
+    page = explorer_page(shown, images, report="report.html" if is_beside_report else None)
+    write_whole(path, page.html.encode())
+    if is_the_run_s:
+        run.write_report(run_page(run, images, shown[0].net))  # again: it links to the explorer from now on
+    if as_json:
+        record = {"page": str(path), "bytes": path.stat().st_size, "layers": list(page.layers), "images": page.images}
+        click.echo(json.dumps(record))
+    else:
+        click.echo(
+            f"explorer  {path}  {path.stat().st_size / 1e6:.1f} MB, {' and '.join(map(str, page.layers))} layers"
+        )
+    if not no_open and not as_json and _has_display():
+        notice("opening it in the browser")
+        webbrowser.open(path.resolve().as_uri())
+
+
+def _has_display() -> bool:
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,183 @@
+"""The explorer's page: record, numbers, style and modules in one HTML file that loads nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import UserError
+from cnnlab.explorer.gallery import Gallery, gallery
+from cnnlab.explorer.plan import Plan, plan
+from cnnlab.explorer.reference import activations, probabilities, reference
+from cnnlab.runs.folder import Run
+
+#: The page's way in; what it imports is laid before it.
+ENTRY = "app.js"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A finished run and its net with the run's weights, as the page is to show them."""
+
+    run: Run
+    net: nn.Module
+
+
+@dataclass(frozen=True)
+class ExplorerPage:
+    """The page, and how many layers (of each net) and gallery images it holds."""
+
+    html: str
+    layers: tuple[int, ...]
+    images: int
+
+
+def explorer_page(shown: Sequence[Shown], data: ImageSet, *, report: str | None = None) -> ExplorerPage:
+    """The explorer of one finished run's net, or of two on one input, as HTML that loads nothing from elsewhere.
+
+    The nets are only read. data: what the runs were trained on; its test images are shown, with the first run's
+    mistakes first. report: where the first run's report lies from the page. Raises UserError when a run is not
+    finished, when the runs were not trained on the same data, and for a layer that the page cannot compute.
+    """
+    first = shown[0].run
+    record = first.config.data
+    for other in shown[1:]:
+        if other.run.config.data.sha256 != record.sha256:
+            raise UserError(
+                f"{other.run.path} was trained on {other.run.config.data.name}, {first.path} on {record.name}; "
+                "expected two runs on the same data: explore them one by one"
+            )
+    images = gallery(first.evaluations()["test"], data.test, len(record.classes))
+    nets, answers = [], []
+    for each in shown:
+        planned = plan(each.net, record.image_shape, len(record.classes))
+        values = activations(each.net, planned, images.images, record.mean, record.std)
+        name = each.run.config.net.name.rpartition(":")[2]
+        is_only_one = sum(other.run.config.net.name == each.run.config.net.name for other in shown) == 1
+        label = name if is_only_one else f"{name} ({each.run.path.resolve().name})"
+        nets.append(_net(label, each.run, planned) | {"reference": reference(values, len(images.indices))})
+        answers.append(probabilities(values, planned))
+    page_record = {
+        "data": record.name,
+        "report": report,
+        "classes": list(record.classes),
+        "shape": list(record.image_shape),
+        "mean": list(record.mean),
+        "std": list(record.std),
+        "preparation": record.preparation,
+        "nets": nets,
+        "gallery": _gallery(images, answers),
+    }
+    title = f"{' and '.join(net['net'] for net in nets)} on {record.name}: explorer"
+    html = assemble(page_record, np.ascontiguousarray(images.images.numpy()).tobytes(), title)
+    return ExplorerPage(html, tuple(len(net["layers"]) for net in nets), len(images.indices))
+
+
+def assemble(record: dict[str, Any], images: bytes, title: str) -> str:
+    """Fill the page's frame: tensors of the record become places in one block of float32 numbers.
+
+    images: the gallery's pixels. The policy in the page allows its own script and style, by their hashes, and nothing
+    else.
+    """
+    numbers: list[np.ndarray] = []
+    plain = _stored(record, numbers)
+    block = np.concatenate([part.ravel() for part in numbers]).astype("<f4").tobytes()
+    script, style = modules(ENTRY), web("style.css")
+    parts = {
+        "title": _escaped(title),
+        "script_hash": _hash(script),
+        "style_hash": _hash(style),
+        "style": style,
+        "record": json.dumps(plain, separators=(",", ":")).replace("<", "\\u003c"),
+        "numbers": base64.b64encode(block).decode(),
+        "images": base64.b64encode(images).decode(),
+        "script": script,
+    }
+    return re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], web("page.html"))
+
+
+def modules(entry: str) -> str:
+    """A module and all that it imports as one script: each a function that gives back its exports, called once.
+
+    Scripts in a page cannot import one another, so `import { a } from "./b.js"` becomes `const { a } = b_js`.
+    """
+    order: list[str] = []
+
+    def add(name: str) -> None:
+        for needed in re.findall(_IMPORT, web(name), re.MULTILINE):
+            if needed[1] not in order:
+                add(needed[1])
+        if name not in order:
+            order.append(name)
+
+    add(entry)
+    return "".join(_scoped(name) for name in order)
+
+
+_IMPORT = r'^import (\{[^}]*\}) from "\./([\w.]+)";$'
+
+
+def _scoped(name: str) -> str:
+    text = re.sub(_IMPORT, lambda found: f"const {found[1]} = {_variable(found[2])};", web(name), flags=re.MULTILINE)
+    exports = re.findall(r"^export (?:const|function|class) (\w+)", text, re.MULTILINE)
+    text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
+    return f"\nconst {_variable(name)} = (() => {{\n{text}\nreturn {{ {', '.join(exports)} }};\n}})();\n"
+
+
+def _variable(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def web(name: str) -> str:
+    """A file of `web/`."""
+    return files("cnnlab.explorer").joinpath("web", name).read_text(encoding="utf-8")
+
+
+def _net(label: str, run: Run, planned: Plan) -> dict[str, Any]:
+    evaluation = run.evaluations()["test"]
+    return {
+        "net": label,
+        "seed": run.config.seed,
+        "parameters": run.result()["parameters"],
+        "accuracy": evaluation.accuracy,
+        "test_images": evaluation.images,
+        "layers": [layer.to_page() for layer in planned.layers],
+        "output": planned.output,
+    }
+
+
+def _gallery(images: Gallery, answers: list[Tensor]) -> list[dict[str, Any]]:
+    return [
+        {"index": index, "label": label, "predicted": [int(answer[i].argmax()) for answer in answers]}
+        for i, (index, label) in enumerate(zip(images.indices, images.labels, strict=True))
+    ]
+
+
+def _stored(value: Any, numbers: list[np.ndarray]) -> Any:
+    if isinstance(value, Tensor):
+        at = sum(part.size for part in numbers)
+        numbers.append(value.detach().cpu().float().contiguous().numpy())
+        return {"at": at, "shape": list(value.shape)}
+    if isinstance(value, dict):
+        return {key: _stored(inner, numbers) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_stored(inner, numbers) for inner in value]
+    return value
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(sha256(text.encode()).digest()).decode()
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,67 @@
+"""A net as a list of layers that the page can compute, each reading layers before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from cnnlab.anatomy import Anatomy, Layer, describe
+from cnnlab.errors import UserError
+from cnnlab.explorer.operations import Operation, operation
+
+
+@dataclass(frozen=True)
+class PlannedLayer:
+    """One layer: as anatomy saw it, and what the page computes for it."""
+
+    layer: Layer
+    operation: Operation
+
+    def to_page(self) -> dict[str, Any]:
+        """The layer as plain values and tensors."""
+        layer = self.layer
+        return {
+            "name": layer.name,
+            "type": layer.type,
+            "inputs": list(layer.inputs),
+            "shape": list(layer.output_shape),
+            "parameters": layer.parameters,
+            "size_arithmetic": list(layer.size_arithmetic),
+            "is_field_exact": layer.receptive_field.kind == "exact",
+            "operation": self.operation,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layers in an order in which each reads only earlier ones; `output`: the name of the one that answers."""
+
+    layers: tuple[PlannedLayer, ...]
+    output: str
+    anatomy: Anatomy
+
+
+def plan(net: nn.Module, image_shape: tuple[int, int, int], classes: int) -> Plan:
+    """Trace a net and translate it for the page.
+
+    The net and all random states stay as they were. Raises UserError for a layer that the page does not know, by its
+    name, and for a net that does not answer with one vector of `classes` values.
+    """
+    anatomy = describe(net, image_shape)
+    if len(anatomy.outputs) != 1 or anatomy.outputs[0] == "input":
+        raise UserError(
+            f"{anatomy.net} returns {len(anatomy.outputs)} results that could be followed; expected one vector of "
+            f"{classes} values: let its forward return the logits alone"
+        )
+    output = anatomy.outputs[0]
+    if anatomy.layer(output).output_shape != (classes,):
+        shape = "×".join(map(str, anatomy.layer(output).output_shape))
+        raise UserError(f"{anatomy.net} answers with {shape}; expected a vector of {classes} values, one a class")
+    needed = {output}
+    for layer in reversed(anatomy.layers):
+        if layer.name in needed:
+            needed.update(layer.inputs)
+    layers = tuple(PlannedLayer(layer, operation(layer)) for layer in anatomy.layers if layer.name in needed)
+    return Plan(layers, output, anatomy)

@@ -1,0 +1,208 @@
+// One unit taken apart: what it sums, worked out anew from the values before it and the layer's own numbers.
+
+import { ACTIVATIONS } from "./activations.js";
+import { placeToUnit, unitToPlace } from "./fields.js";
+import { broadcast, COMBINE, poolDivisor, reducedPlaces } from "./layers.js";
+import { asMaps } from "./numbers.js";
+
+/**
+ * @typedef {[number, number, number]} Unit channel, row, column
+ * @typedef {object} Patch the products of one input channel
+ * @property {number} channel
+ * @property {number[]} pixels
+ * @property {number[]} kernel
+ * @property {number[]} products
+ * @property {boolean[]} isPadding
+ * @property {number} sum
+ */
+
+/**
+ * @param {import("./net.js").Net} net
+ * @param {import("./net.js").Layer} layer
+ * @param {Unit} unit
+ * @returns {any} by kind; `total` is always the unit's value
+ */
+export function arithmetic(net, layer, unit) {
+  const inputs = layer.inputs.map((name) => /** @type {import("./net.js").Layer} */ (net.byName.get(name)));
+  return KINDS[layer.operation.kind]({ net, layer, unit, inputs, operation: layer.operation });
+}
+
+const KINDS = {
+  image: ({ layer, unit }) => ({ total: layer.values[unitToPlace(unit, layer.shape)] }),
+
+  conv({ layer, unit: [o, y, x], inputs: [input], operation }) {
+    const [, H, W] = input.shape;
+    const [O, perGroup, KH, KW] = operation.weight.shape;
+    const first = Math.floor(o / (O / operation.groups)) * perGroup;
+    /** @type {Patch[]} */
+    const patches = [];
+    for (let c = 0; c < perGroup; c++) {
+      const patch = { channel: first + c, pixels: [], kernel: [], products: [], isPadding: [], sum: 0 };
+      for (let k = 0; k < KH * KW; k++) {
+        const row = y * operation.stride[0] - operation.padding[0] + Math.floor(k / KW) * operation.dilation[0];
+        const column = x * operation.stride[1] - operation.padding[1] + (k % KW) * operation.dilation[1];
+        const isPadding = row < 0 || column < 0 || row >= H || column >= W;
+        const pixel = isPadding ? 0 : input.values[((first + c) * H + row) * W + column];
+        const weight = operation.weight.values[(o * perGroup + c) * KH * KW + k];
+        patch.pixels.push(pixel);
+        patch.kernel.push(weight);
+        patch.products.push(pixel * weight);
+        patch.isPadding.push(isPadding);
+        patch.sum += pixel * weight;
+      }
+      patches.push(patch);
+    }
+    const bias = operation.bias ? operation.bias.values[o] : null;
+    const sum = patches.reduce((total, patch) => total + patch.sum, 0);
+    return { input, patches, size: [KH, KW], sum, bias, total: sum + (bias ?? 0), layer };
+  },
+
+  linear({ net, unit: [o], inputs: [input], operation }) {
+    const I = operation.weight.shape[1];
+    const origin = unflattened(net, input);
+    const terms = Array.from({ length: I }, (_, i) => {
+      const weight = operation.weight.values[o * I + i];
+      return { place: i, value: input.values[i], weight, product: input.values[i] * weight };
+    });
+    const sum = terms.reduce((total, term) => total + term.product, 0);
+    const bias = operation.bias ? operation.bias.values[o] : null;
+    const bySize = [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
+    return { input, origin, terms, bySize, sum, bias, total: sum + (bias ?? 0) };
+  },
+
+  batch_norm({ layer, unit, inputs: [input], operation }) {
+    const c = unit[0];
+    const of = (name) => operation[name].values[c];
+    const x = input.values[unitToPlace(unit, layer.shape)];
+    const normalised = (x - of("mean")) / Math.sqrt(of("variance") + operation.epsilon);
+    return {
+      x, normalised, mean: of("mean"), variance: of("variance"), gamma: of("gamma"), beta: of("beta"),
+      epsilon: operation.epsilon, total: normalised * of("gamma") + of("beta"),
+    };
+  },
+
+  activation({ layer, unit, inputs: [input], operation }) {
+    const x = input.values[unitToPlace(unit, layer.shape)];
+    const { of, written } = ACTIVATIONS[operation.function];
+    return { x, written, total: of(x, operation) };
+  },
+
+  prelu({ layer, unit, inputs: [input], operation }) {
+    const x = input.values[unitToPlace(unit, layer.shape)];
+    const slope = operation.slope.values[operation.slope.values.length > 1 ? unit[0] : 0];
+    return { x, written: `x, below 0 times ${slope.toFixed(4)}`, total: x > 0 ? x : slope * x };
+  },
+
+  pool({ unit: [c, o, p], inputs: [input], operation }) {
+    const [, H, W] = input.shape;
+    const rows = operation.rows[o];
+    const columns = operation.columns[p];
+    const values = rows.flatMap((y) => columns.map((x) => input.values[(c * H + y) * W + x]));
+    const isMax = operation.by === "max";
+    const divisor = isMax ? null : poolDivisor(operation, o, p);
+    const total = isMax ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0) / divisor;
+    return { input, rows, columns, values, isMax, divisor, winner: isMax ? values.indexOf(total) : null, total };
+  },
+
+  combine({ layer, unit, inputs, operation }) {
+    const place = unitToPlace(unit, layer.shape);
+    const named = new Map(inputs.map((input) => [input.name, input]));
+    const operands = operation.operands.map((operand) => {
+      const given = operand.value ?? named.get(operand.layer);
+      const places = broadcast(given.shape, layer.shape);
+      const at = places ? places[place] : place;
+      return { name: operand.layer ?? null, value: given.values[at], unit: placeToUnit(at, given.shape) };
+    });
+    const sign = { add: "+", sub: "−", mul: "×", div: "÷" }[operation.by];
+    return { operands, sign, total: COMBINE[operation.by](operands[0].value, operands[1].value) };
+  },
+
+  concat({ net, layer, unit, operation }) {
+    const at = unit[operation.axis];
+    let before = 0;
+    for (const name of operation.parts) {
+      const part = net.byName.get(name);
+      const count = part.shape[operation.axis];
+      if (at < before + count) {
+        const from = /** @type {Unit} */ (unit.map((place, axis) => (axis === operation.axis ? place - before : place)));
+        return { from: name, unit: from, total: part.values[unitToPlace(from, part.shape)] };
+      }
+      before += count;
+    }
+    throw new Error(`${layer.name} has no unit ${unit}`);
+  },
+
+  softmax({ layer, unit, inputs: [input], operation }) {
+    const alike = Array.from({ length: layer.shape[operation.axis] }, (_, k) => {
+      const other = /** @type {Unit} */ (unit.map((place, axis) => (axis === operation.axis ? k : place)));
+      return input.values[unitToPlace(other, layer.shape)];
+    });
+    const largest = Math.max(...alike);
+    const powers = alike.map((value) => Math.exp(value - largest));
+    const sum = powers.reduce((total, power) => total + power, 0);
+    const share = powers[unit[operation.axis]] / sum;
+    return { values: alike, largest, powers, sum, at: unit[operation.axis], isLog: operation.log, total: operation.log ? Math.log(share) : share };
+  },
+
+  reduce({ layer, unit, inputs: [input], operation }) {
+    const place = unitToPlace(unit, layer.shape);
+    const places = reducedPlaces(input.shape, operation.axes);
+    const values = [...input.values].filter((_, i) => places[i] === place);
+    const sum = values.reduce((total, value) => total + value, 0);
+    const isMean = operation.by === "mean";
+    return { input, values, isMean, sum, total: isMean ? sum / values.length : sum };
+  },
+
+  pad({ unit: [c, y, x], inputs: [input], operation }) {
+    const [, H, W] = input.shape;
+    const [row, column] = [y - operation.padding[0], x - operation.padding[1]];
+    const isPadding = row < 0 || column < 0 || row >= H || column >= W;
+    if (isPadding) return { isPadding, total: 0 };
+    return { isPadding, from: input.name, unit: [c, row, column], total: input.values[(c * H + row) * W + column] };
+  },
+
+  same: (given) => passedOn(given, given.unit),
+  reshape: (given) => passedOn(given, placeToUnit(unitToPlace(given.unit, given.layer.shape), given.inputs[0].shape)),
+};
+
+function passedOn({ inputs: [input] }, unit) {
+  return { from: input.name, unit, total: input.values[unitToPlace(unit, input.shape)] };
+}
+
+/**
+ * The layer of maps behind a vector that is only reshaped or passed on.
+ * @param {import("./net.js").Net} net
+ * @param {import("./net.js").Layer} layer
+ * @returns {import("./net.js").Layer}
+ */
+export function unflattened(net, layer) {
+  let at = layer;
+  while (["reshape", "same"].includes(at.operation.kind)) at = /** @type {any} */ (net.byName.get(at.inputs[0]));
+  return at.values.length === layer.values.length ? at : layer;
+}
+
+/**
+ * The layers that read this one and no other, as long as each works value by value or by windows of a pool.
+ * @param {import("./net.js").Net} net
+ * @param {import("./net.js").Layer} layer
+ * @param {Unit} unit
+ * @returns {{layer: import("./net.js").Layer, unit: Unit}[]}
+ */
+export function onwards(net, layer, unit) {
+  const steps = [];
+  for (let at = layer, place = unit; ; ) {
+    const readers = net.layers.filter((each) => each.inputs.includes(at.name));
+    if (readers.length !== 1) return steps;
+    const [next] = readers;
+    const { kind } = next.operation;
+    if (kind === "pool") {
+      const row = next.operation.rows.findIndex((window) => window.includes(place[1]));
+      const column = next.operation.columns.findIndex((window) => window.includes(place[2]));
+      if (row < 0 || column < 0 || next.operation.by !== "max") return steps;
+      place = [place[0], row, column];
+    } else if (!["batch_norm", "activation", "prelu"].includes(kind)) return steps;
+    steps.push({ layer: next, unit: place });
+    if (kind === "pool") return steps;
+    at = next;
+  }
+}

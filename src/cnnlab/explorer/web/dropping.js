@@ -1,0 +1,118 @@
+// Dropout as in training: masks drawn at random, and how far apart the thinned nets' answers lie.
+
+import { draw, make } from "./dom.js";
+import { percent } from "./numbers.js";
+
+/** Masks whose answers are shown. */
+const MASKS = 200;
+const ROW = { height: 22, left: 74, width: 430, right: 150 };
+
+/** @param {import("./net.js").Layer} layer */
+export function isDropout(layer) {
+  return "dropout" in layer.operation;
+}
+
+export class Dropping {
+  /**
+   * @param {HTMLElement} place
+   * @param {import("./net.js").Net} net
+   * @param {string[]} classes
+   * @param {() => void} onMask called when a mask was laid on the net, or taken off
+   */
+  constructor(place, net, classes, onMask) {
+    Object.assign(this, { place, net, classes, onMask });
+    this.layers = net.layers.filter(isDropout);
+    this.share = this.layers[0].operation.dropout || 0.5;
+    const trained = this.layers.map((layer) => `${layer.name}: ${layer.operation.dropout}`).join(", ");
+    this.value = make("output", {}, percent(this.share));
+    const input = /** @type {HTMLInputElement} */ (
+      make("input", { type: "range", min: 0.05, max: 0.95, step: 0.05, value: this.share, oninput: () => this.#setShare(Number(input.value)) })
+    );
+    this.button = make("button", { type: "button", "aria-pressed": "false", onclick: () => this.#toggle() }, "Lay one mask on the net");
+    this.figure = make("div.chart", {});
+    this.says = make("p.muted.small", {});
+    place.append(
+      make("p.muted", {}, `In training a unit is dropped with the probability below (${net.name} was trained with ${trained}), and what is kept is scaled up, so that the mean stays. Each dot is the answer of one of ${MASKS} thinned nets; the line is the full net’s.`),
+      make("div.sliders", {}, make("label", {}, make("span", {}, "Dropped"), input, this.value)),
+      make("div.tools", {}, this.button, make("button", { type: "button", onclick: () => this.draw() }, "Draw new masks")),
+      this.figure, this.says,
+    );
+  }
+
+  /** Draw masks, compute the thinned nets from the first dropout on, and show their answers beside the full net's. */
+  draw() {
+    if (!(/** @type {HTMLDetailsElement} */ (this.place).open)) return;
+    const { net, layers } = this;
+    const kept = layers.map((layer) => layer.operation.mask);
+    for (const layer of layers) layer.operation.mask = null;
+    net.run();
+    const full = [...net.probabilities];
+    const first = net.layers.indexOf(layers[0]);
+    const answers = Array.from({ length: MASKS }, () => {
+      for (const layer of layers) layer.operation.mask = drawMask(layer.values.length, this.share);
+      for (const layer of net.layers.slice(first)) layer.run();
+      return [...net.probabilities];
+    });
+    layers.forEach((layer, i) => {
+      layer.operation.mask = kept[i];
+    });
+    net.run();
+    this.#show(full, answers);
+  }
+
+  /** Take the mask off the net. */
+  lift() {
+    for (const layer of this.layers) layer.operation.mask = null;
+    this.button.setAttribute("aria-pressed", "false");
+  }
+
+  #toggle() {
+    const isOn = this.layers.some((layer) => layer.operation.mask);
+    if (isOn) this.lift();
+    else {
+      for (const layer of this.layers) layer.operation.mask = drawMask(layer.values.length, this.share);
+      this.button.setAttribute("aria-pressed", "true");
+    }
+    this.onMask();
+  }
+
+  #setShare(share) {
+    this.share = share;
+    this.value.textContent = percent(share);
+    this.draw();
+  }
+
+  #show(full, answers) {
+    const means = full.map((_, k) => answers.reduce((sum, answer) => sum + answer[k], 0) / MASKS);
+    const classes = full.map((_, k) => k).sort((a, b) => full[b] - full[a]).slice(0, 5);
+    const { height, left, width, right } = ROW;
+    const x = (share) => left + share * width;
+    this.figure.replaceChildren(
+      draw(
+        "svg", {
+          viewBox: `0 0 ${left + width + right} ${classes.length * height + 22}`, role: "img",
+          "aria-label": classes.map((k) => `class ${this.classes[k]}: full net ${percent(full[k])}, mean of thinned nets ${percent(means[k])}`).join("; "),
+        },
+        ...classes.flatMap((k, row) => {
+          const y = row * height + height / 2;
+          return [
+            draw("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, this.classes[k].slice(0, 10)),
+            draw("line", { class: "grid-line", x1: left, x2: x(1), y1: y, y2: y }),
+            ...answers.map((answer, i) => draw("circle", { class: "dot", cx: x(answer[k]).toFixed(1), cy: (y + (((i * 7919) % 100) / 100 - 0.5) * height * 0.6).toFixed(1), r: 2 })),
+            draw("line", { class: "full", x1: x(full[k]), x2: x(full[k]), y1: y - height * 0.42, y2: y + height * 0.42 }),
+            draw("text", { x: x(1) + 12, y: y + 4 }, `full ${percent(full[k])}, mean ${percent(means[k])}`),
+          ];
+        }),
+        ...[0, 0.5, 1].map((share) => draw("text", { x: x(share), y: classes.length * height + 16, "text-anchor": "middle" }, `${100 * share} %`)),
+      ),
+    );
+    const best = full.indexOf(Math.max(...full));
+    const agree = answers.filter((answer) => answer.indexOf(Math.max(...answer)) === best).length;
+    this.says.textContent = `${agree} of ${MASKS} thinned nets answer ${this.classes[best]}, as the full net does.`;
+  }
+}
+
+/** 0 for a dropped unit; 1 / (1 − p) for a kept one (inverted dropout, as PyTorch has it). */
+function drawMask(length, share) {
+  return Float32Array.from({ length }, () => (Math.random() < share ? 0 : 1 / (1 - share)));
+}

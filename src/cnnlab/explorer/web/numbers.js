@@ -1,0 +1,67 @@
+// The numbers that the page brings along, and how numbers are written.
+
+/** @typedef {{at: number, shape: number[]}} Stored a tensor: its place in the page's numbers, and its shape */
+
+/**
+ * Bytes from base64.
+ * @param {string} text
+ * @returns {Uint8Array}
+ */
+export function fromBase64(text) {
+  const clean = text.trim();
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(clean);
+  const characters = atob(clean);
+  const bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
+  return bytes;
+}
+
+/** @param {number[]} shape @returns {number} how many values a tensor of that shape has */
+export function sizeOf(shape) {
+  return shape.reduce((product, side) => product * side, 1);
+}
+
+/**
+ * A shape as (channels, rows, columns); a vector is channels of one value.
+ * @param {number[]} shape
+ * @returns {[number, number, number]}
+ */
+export function asMaps(shape) {
+  return [shape[0] ?? 1, shape[1] ?? 1, shape.slice(2).reduce((product, side) => product * side, 1)];
+}
+
+/** @param {number} value @param {number} decimals @returns {string} with a true minus, and no minus before zero */
+export function fixed(value, decimals) {
+  const text = value.toFixed(decimals);
+  return Number(text) === 0 ? (0).toFixed(decimals) : text.replace("-", "−");
+}
+
+/** @param {number} value @returns {string} four significant digits, or four decimals below 1 */
+export function number(value) {
+  const size = Math.abs(value);
+  if (size !== 0 && size < 1e-3) return value.toExponential(1).replaceAll("-", "−");
+  return fixed(value, size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4);
+}
+
+/** @param {number} value @returns {string} with its sign, plus included */
+export function signed(value) {
+  return value < 0 ? number(value) : `+${number(value)}`;
+}
+
+/** @param {number} value @returns {string} in brackets where it is negative, as behind × or + */
+export function factor(value) {
+  return value < 0 ? `(${number(value)})` : number(value);
+}
+
+/** @param {number} share 0–1 @returns {string} in percent; what is not quite 0 or 100 is not written as that */
+export function percent(share) {
+  const text = (100 * share).toFixed(1);
+  if (share < 1 && text === "100.0") return "> 99.9 %";
+  if (share > 0 && text === "0.0") return "< 0.1 %";
+  return `${text} %`;
+}
+
+/** @param {number} count @returns {string} 60000 → 60,000 */
+export function counted(count) {
+  return count.toLocaleString("en-US");
+}

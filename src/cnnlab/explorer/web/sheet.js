@@ -1,0 +1,184 @@
+// The sheet: the image as the reader draws it, and ways to bring one along.
+
+import { paintMap, largest } from "./colours.js";
+
+/** Half the width of a stroke, in pixels of a 28-pixel image, and over how many pixels its edge fades. */
+const RADIUS = 1.15;
+const EDGE = 1.1;
+/** The share of the image that a digit fills, as MNIST's were made (LeCun et al. 1998, §III.A). */
+const BOX = 20 / 28;
+
+export class Sheet {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {import("./net.js").Net} net whose `pixels` are drawn on
+   * @param {() => void} onStroke called when pixels have changed by the reader's hand
+   */
+  constructor(canvas, net, onStroke) {
+    [this.channels, this.height, this.width] = net.input.shape;
+    canvas.width = this.width;
+    canvas.height = this.height;
+    this.net = net;
+    this.isErasing = false;
+    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    this.image = this.context.createImageData(this.width, this.height);
+    /** @type {[number, number] | null} */
+    let last = null;
+    const draw = (/** @type {PointerEvent} */ event) => {
+      const frame = canvas.getBoundingClientRect();
+      const moves = event.getCoalescedEvents?.() ?? [];
+      for (const move of moves.length ? moves : [event]) {
+        const x = ((move.clientX - frame.left) / frame.width) * this.width - 0.5;
+        const y = ((move.clientY - frame.top) / frame.height) * this.height - 0.5;
+        this.#stroke(last ?? [x, y], [x, y]);
+        last = [x, y];
+      }
+      onStroke();
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      canvas.setPointerCapture(event.pointerId);
+      last = null;
+      draw(event);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (last) draw(event);
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(end, () => {
+        last = null;
+      });
+    }
+  }
+
+  /** Show the pixels, or what the net sees of them. @param {"raw" | "seen"} view */
+  paint(view) {
+    const { pixels, input } = this.net;
+    const plane = this.width * this.height;
+    if (view === "seen" && this.channels === 1) {
+      const words = new Uint32Array(this.image.data.buffer);
+      paintMap(words, this.width, 0, input.values, 0, this.height, this.width, largest(input.values));
+    } else {
+      const isColour = this.channels === 3;
+      for (let i = 0; i < plane; i++) {
+        for (let c = 0; c < 3; c++) this.image.data[4 * i + c] = pixels[isColour ? c * plane + i : i];
+        this.image.data[4 * i + 3] = 255;
+      }
+    }
+    this.context.putImageData(this.image, 0, 0);
+  }
+
+  /** Move the ink by whole pixels, so that its centre of mass is the image's centre. */
+  centre() {
+    let [mass, downwards, across] = [0, 0, 0];
+    this.#each((value, y, x) => {
+      mass += value;
+      downwards += value * y;
+      across += value * x;
+    });
+    if (mass > 0) this.shift(Math.round(this.height / 2 - downwards / mass), Math.round(this.width / 2 - across / mass));
+  }
+
+  /** @param {number} down @param {number} right pixels; what leaves the image is lost, what comes in is black */
+  shift(down, right) {
+    const before = this.net.pixels.slice();
+    for (let c = 0, i = 0; c < this.channels; c++) {
+      for (let y = 0; y < this.height; y++) {
+        for (let x = 0; x < this.width; x++, i++) {
+          const [row, column] = [y - down, x - right];
+          const isInside = row >= 0 && column >= 0 && row < this.height && column < this.width;
+          this.net.pixels[i] = isInside ? before[(c * this.height + row) * this.width + column] : 0;
+        }
+      }
+    }
+  }
+
+  /**
+   * Take over a picture: for digits ink on paper as MNIST's were made, else scaled to fill the image.
+   * @param {Blob} file
+   * @param {string} preparation of the data set
+   */
+  async take(file, preparation) {
+    const picture = await createImageBitmap(file);
+    const isDigit = preparation === "digit" && this.channels === 1;
+    const isOwnSize = picture.width === this.width && picture.height === this.height;
+    const gray = isDigit && !isOwnSize ? inkOf(picture) : null;
+    const canvas = new OffscreenCanvas(this.width, this.height);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.imageSmoothingQuality = "high";
+    if (gray) {
+      const longest = Math.max(gray.width, gray.height);
+      const box = BOX * Math.min(this.width, this.height);
+      const [w, h] = [(gray.width / longest) * box, (gray.height / longest) * box];
+      context.fillRect(0, 0, this.width, this.height);
+      context.drawImage(gray, (this.width - w) / 2, (this.height - h) / 2, w, h);
+    } else {
+      const share = Math.max(this.width / picture.width, this.height / picture.height);
+      const [w, h] = [picture.width * share, picture.height * share];
+      context.drawImage(picture, (this.width - w) / 2, (this.height - h) / 2, w, h);
+    }
+    const { data } = context.getImageData(0, 0, this.width, this.height);
+    const plane = this.width * this.height;
+    const brightest = gray ? Math.max(1, ...data.filter((_, i) => i % 4 === 0)) : 255;
+    for (let c = 0; c < this.channels; c++) {
+      for (let i = 0; i < plane; i++) {
+        const [r, g, b] = data.subarray(4 * i, 4 * i + 3);
+        const value = this.channels === 3 ? data[4 * i + c] : 0.299 * r + 0.587 * g + 0.114 * b;
+        this.net.pixels[c * plane + i] = (255 / brightest) * value;
+      }
+    }
+    if (gray) this.centre();
+  }
+
+  /** Lay ink along a line: full within RADIUS of it, fading over EDGE. */
+  #stroke([x0, y0], [x1, y1]) {
+    const size = Math.max(1, Math.min(this.width, this.height) / 28) * (this.isErasing ? 1.6 : 1);
+    const length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
+    this.#each((value, y, x, i) => {
+      const t = length ? Math.min(1, Math.max(0, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length)) : 0;
+      const distance = Math.hypot(x - x0 - t * (x1 - x0), y - y0 - t * (y1 - y0)) / size;
+      const ink = 255 * Math.min(1, Math.max(0, (RADIUS + EDGE / 2 - distance) / EDGE));
+      this.net.pixels[i] = this.isErasing ? Math.min(value, 255 - ink) : Math.max(value, ink);
+    });
+  }
+
+  #each(visit) {
+    for (let c = 0, i = 0; c < this.channels; c++) {
+      for (let y = 0; y < this.height; y++) for (let x = 0; x < this.width; x++, i++) visit(this.net.pixels[i], y, x, i);
+    }
+  }
+}
+
+/** The ink of a picture, bright on black and cropped to it: paper is what lies at the picture's edge. */
+function inkOf(picture) {
+  const side = Math.min(1, 400 / Math.max(picture.width, picture.height));
+  const [width, height] = [Math.max(1, Math.round(picture.width * side)), Math.max(1, Math.round(picture.height * side))];
+  const canvas = new OffscreenCanvas(width, height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, width, height);
+  context.drawImage(picture, 0, 0, width, height);
+  const image = context.getImageData(0, 0, width, height);
+  const gray = Float32Array.from({ length: width * height }, (_, i) => image.data[4 * i] * 0.299 + image.data[4 * i + 1] * 0.587 + image.data[4 * i + 2] * 0.114);
+  const border = [];
+  for (let x = 0; x < width; x++) border.push(gray[x], gray[(height - 1) * width + x]);
+  for (let y = 0; y < height; y++) border.push(gray[y * width], gray[y * width + width - 1]);
+  const paper = border.sort((a, b) => a - b)[border.length >> 1];
+  const ink = gray.map((value) => Math.abs(value - paper));
+  const most = Math.max(...[largest(ink), 1]);
+  let [top, left, bottom, right] = [height, width, -1, -1];
+  ink.forEach((value, i) => {
+    const strength = Math.max(0, value / most - 0.2) / 0.8;
+    if (strength > 0) {
+      const [y, x] = [Math.floor(i / width), i % width];
+      [top, left, bottom, right] = [Math.min(top, y), Math.min(left, x), Math.max(bottom, y), Math.max(right, x)];
+    }
+    image.data.fill(255 * strength, 4 * i, 4 * i + 3);
+    image.data[4 * i + 3] = 255;
+  });
+  if (bottom < 0) return canvas;
+  context.putImageData(image, 0, 0);
+  const cropped = new OffscreenCanvas(right - left + 1, bottom - top + 1);
+  /** @type {OffscreenCanvasRenderingContext2D} */ (cropped.getContext("2d")).drawImage(canvas, -left, -top);
+  return cropped;
+}

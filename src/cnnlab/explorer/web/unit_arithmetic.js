@@ -1,0 +1,255 @@
+// A unit's arithmetic as it is read: numbers in grids and lines.
+
+import { arithmetic, onwards } from "./arithmetic.js";
+import { groundFor, largest } from "./colours.js";
+import { make } from "./dom.js";
+import { placeToUnit } from "./fields.js";
+import { asMaps, counted, factor, fixed, number, percent, signed } from "./numbers.js";
+
+/** Contributions of a dense layer that are listed one by one. */
+const LISTED = 24;
+
+/**
+ * @param {import("./net.js").Net} net
+ * @param {import("./net.js").Layer} layer
+ * @param {[number, number, number]} unit
+ * @param {(layer: string, unit: [number, number, number]) => void} open called to go to another unit
+ * @param {string[]} classes
+ * @returns {{elements: HTMLElement[], products: HTMLElement | null, total: number}} products: what needs the full width
+ */
+export function writeOut(net, layer, unit, open, classes) {
+  const worked = arithmetic(net, layer, unit);
+  const context = { net, layer, unit, open, classes };
+  const elements = [WRITE[layer.operation.kind](worked, context)];
+  if (["conv", "linear"].includes(layer.operation.kind)) {
+    const steps = onwards(net, layer, unit);
+    if (steps.length) {
+      elements.push(make("h3", {}, "What becomes of it"));
+      for (const step of steps) {
+        const part = arithmetic(net, step.layer, step.unit);
+        const inner = { net, layer: step.layer, unit: step.unit, open, classes };
+        const link = make("button.link", { type: "button", onclick: () => open(step.layer.name, step.unit) }, `${step.layer.name} ${step.layer.type}`);
+        elements.push(make("div.step", {}, make("p.step-name", {}, link), WRITE[step.layer.operation.kind](part, inner)));
+      }
+    }
+  }
+  return { elements, products: layer.operation.kind === "conv" ? productGrids(worked) : null, total: worked.total };
+}
+
+const WRITE = {
+  image: (worked) => line(["the pixel ", strong(worked.total)]),
+
+  conv({ patches, size, sum, bias, total, layer }) {
+    const [KH, KW] = size;
+    const count = patches.length * KH * KW;
+    const most = Math.max(...patches.map((patch) => Math.abs(patch.sum)));
+    const sums = patches.length > 1
+      ? make(
+        "div.sums", {},
+        make("p.muted.small", {}, `The ${patches.length} sums, a bar a channel; the longest is ${signed(patches.reduce((a, b) => (Math.abs(b.sum) > Math.abs(a.sum) ? b : a)).sum)}.`),
+        make(
+          "div.bars", { role: "img", "aria-label": patches.map((patch) => `channel ${patch.channel}: ${signed(patch.sum)}`).join(", ") },
+          patches.map((patch) => make(patch.sum < 0 ? "i.negative" : "i", { title: `channel ${patch.channel}: ${signed(patch.sum)}`, "--share": `${most ? (50 * Math.abs(patch.sum)) / most : 0}%` })),
+        ),
+      )
+      : null;
+    return make(
+      "div", {},
+      line([
+        `${counted(count)} products${patches.length > 1 ? ` (${patches.length} channels of ${KH}×${KW})` : ""} sum to `, strong(sum),
+        bias === null ? "" : [bias < 0 ? " − " : " + ", number(Math.abs(bias)), make("small", {}, " bias"), " = ", strong(total)],
+        layer.operation.groups > 1 ? make("span.muted", {}, ` · in ${layer.operation.groups} groups: this filter reads ${patches.length} of the ${layer.operation.groups * patches.length} channels`) : null,
+      ]),
+      sums,
+    );
+  },
+
+  linear({ origin, terms, bySize, sum, bias, total }, { open }) {
+    const shown = bySize.slice(0, LISTED);
+    const rest = bySize.slice(LISTED);
+    const restSum = rest.reduce((all, term) => all + term.product, 0);
+    const most = Math.abs(shown[0]?.product ?? 0) || 1;
+    const [, height, width] = asMaps(origin.shape);
+    const place = (at) => {
+      const [c, y, x] = placeToUnit(at, origin.shape);
+      return height * width > 1 ? `map ${c}, row ${y}, column ${x}` : `unit ${c}`;
+    };
+    const bar = (product) => make(product < 0 ? "i.negative" : "i", { "--share": `${(50 * Math.abs(product)) / most}%` });
+    const pictures = height * width > 1 && origin.shape[0] <= 4 ? weightPictures(terms, origin) : null;
+    return make(
+      "div", {},
+      line([
+        `${counted(terms.length)} products sum to `, strong(sum),
+        bias === null ? "" : [bias < 0 ? " − " : " + ", number(Math.abs(bias)), make("small", {}, " bias"), " = ", strong(total)],
+      ]),
+      pictures,
+      make("p.muted.small", {}, `The ${shown.length} largest products${rest.length ? `, and the other ${counted(rest.length)} summed` : ""}.`),
+      make(
+        "table.contributions", {},
+        make("thead", {}, make("tr", {}, ["from", "value", "weight", "product", ""].map((head, i) => make(i && i < 4 ? "th.number" : "th", { scope: "col" }, head)))),
+        make(
+          "tbody", {},
+          shown.map((term) =>
+            make(
+              "tr", {},
+              make("td", {}, make("button.link", { type: "button", onclick: () => open(origin.name, placeToUnit(term.place, origin.shape)) }, place(term.place))),
+              make("td.number", {}, number(term.value)), make("td.number", {}, number(term.weight)),
+              make("td.number.product", { "data-value": term.product }, signed(term.product)), make("td.bar", {}, bar(term.product)),
+            ),
+          ),
+          rest.length ? make("tr.rest", {}, make("td", { colspan: 3 }, `${counted(rest.length)} others`), make("td.number.product", { "data-value": restSum }, signed(restSum)), make("td", {})) : null,
+        ),
+      ),
+    );
+  },
+
+  batch_norm({ x, mean, variance, epsilon, gamma, beta, normalised, total }) {
+    return make(
+      "div.formula", {},
+      fraction([number(x), " − ", factor(mean)], ["√(", number(variance), " + ", epsilon.toString().replace("-", "−"), ")"]),
+      " × ", factor(gamma), beta < 0 ? " − " : " + ", number(Math.abs(beta)), " = ", strong(total),
+      make("p.muted.small", {}, `(x − mean) / √(variance + ε) × γ + β, with the running averages of training. In units of that deviation x is ${number(normalised)}.`),
+    );
+  },
+
+  activation: (worked) => make("div.formula", {}, make("span.muted", {}, `${worked.written}, x = `), number(worked.x), " → ", strong(worked.total)),
+  prelu: (worked) => WRITE.activation(worked),
+
+  pool({ rows, columns, values, isMax, winner, divisor, total }, { unit }) {
+    const most = largest(values);
+    const where = winner === null ? null : `row ${rows[Math.floor(winner / columns.length)]}, column ${columns[winner % columns.length]}`;
+    return make(
+      "div.formula", {},
+      make("div.equation", {}, grid(values, columns.length, most, { winner, label: "values in the window" }), sign("→"), strong(total)),
+      make("p.muted.small", {}, isMax ? `The largest of ${values.length} wins: it lies in ${where} of map ${unit[0]}. The others leave no trace.` : `The sum of ${values.length} values divided by ${divisor}.`),
+    );
+  },
+
+  combine({ operands, sign: between, total }, { open }) {
+    const operand = ({ name, value, unit }) => name
+      ? [number(value), " ", make("button.link", { type: "button", onclick: () => open(name, unit) }, name)]
+      : [factor(value), make("small", {}, " constant")];
+    return make("div.formula", {}, operand(operands[0]), ` ${between} `, operand(operands[1]), " = ", strong(total));
+  },
+
+  concat: (worked, { open }) => from(worked, open, "taken over from "),
+  same: (worked, { open, layer }) => make("div", {}, from(worked, open, "passed on from "), "dropout" in layer.operation ? make("p.muted.small", {}, `In training each unit is dropped with a probability of ${layer.operation.dropout}; now, in use, all are kept.`) : null),
+  reshape: (worked, { open }) => from(worked, open, "the same value as "),
+  pad: (worked, { open }) => (worked.isPadding ? line(["padding: ", strong(0)]) : from(worked, open, "taken over from ")),
+
+  softmax({ values, largest: most, powers, sum, at, isLog, total }, { classes, layer }) {
+    const name = (k) => (classes.length === layer.values.length ? classes[k] : `unit ${k}`);
+    return make(
+      "div", {},
+      line([
+        "e", make("sup", {}, `${number(values[at])} − ${factor(most)}`), " / ", number(sum), " = ", strong(powers[at] / sum),
+        isLog ? [", whose logarithm is ", strong(total)] : null,
+      ]),
+      make("p.muted.small", {}, `The largest value, ${number(most)}, is taken from all before the powers: the shares stay the same and nothing overflows.`),
+      make(
+        "table.contributions", {},
+        make("thead", {}, make("tr", {}, ["class", "value z", "e^(z − largest)", "share", ""].map((head, i) => make(i && i < 4 ? "th.number" : "th", { scope: "col" }, head)))),
+        make("tbody", {}, values.map((value, k) =>
+          make(
+            k === at ? "tr.chosen" : "tr", {},
+            make("th", { scope: "row" }, name(k)), make("td.number", {}, number(value)), make("td.number", {}, number(powers[k])),
+            make("td.number", {}, percent(powers[k] / sum)), make("td.bar.whole", {}, make("i", { "--share": `${(100 * powers[k]) / sum}%` })),
+          ))),
+      ),
+    );
+  },
+
+  reduce({ values, isMean, sum, total }) {
+    return line([
+      `${counted(values.length)} values sum to `, isMean ? number(sum) : strong(sum),
+      isMean ? [` / ${counted(values.length)} = `, strong(total)] : null,
+    ]);
+  },
+};
+
+/** Value × weight = product for every input channel of a convolution's unit. */
+function productGrids({ patches, size }) {
+  const [KH, KW] = size;
+  const scale = (key) => Math.max(...patches.map((patch) => largest(patch[key])));
+  const scales = { pixels: scale("pixels"), kernel: scale("kernel"), products: scale("products") };
+  const most = Math.max(...patches.map((patch) => Math.abs(patch.sum)));
+  const cards = patches.map((patch) =>
+    make(
+      "figure.patch", { "data-channel": patch.channel },
+      make("figcaption", {}, patches.length > 1 ? `channel ${patch.channel}` : "the only channel"),
+      make(
+        "div.equation", { "aria-label": `channel ${patch.channel}: the sum of ${KH * KW} products is ${number(patch.sum)}` },
+        grid(patch.pixels, KW, scales.pixels, { padding: patch.isPadding, label: "values" }),
+        sign("×"),
+        grid(patch.kernel, KW, scales.kernel, { label: "weights" }),
+        sign("="),
+        grid(patch.products, KW, scales.products, { label: "products", isProduct: true }),
+      ),
+      make("p.patch-sum", { "data-sum": patch.sum }, make("span.muted", {}, "sum "), make("b", { background: groundFor(patch.sum, most, 0.35) }, signed(patch.sum))),
+    ),
+  );
+  return make(
+    "div", {},
+    make("h3", {}, "Every product"),
+    make(
+      "p.muted.small.grids-say", {},
+      "Value × weight = product, for every input channel. Values, weights and products have a colour scale each, the same for all channels. Hatched: padding, which counts as 0.",
+    ),
+    make("div.patches", {}, cards),
+  );
+}
+
+/** Numbers in a grid, each on its colour. */
+function grid(values, across, scale, { padding = null, winner = null, isProduct = false, label = "" } = {}) {
+  return make(
+    isProduct ? "div.grid.products" : "div.grid",
+    { "--across": across, role: "img", "aria-label": `${label}: ${Array.from(values, (value) => fixed(value, 2)).join(", ")}` },
+    Array.from(values, (value, i) =>
+      make(
+        padding?.[i] ? "span.padding" : winner === i ? "span.winner" : "span",
+        { background: padding?.[i] ? false : groundFor(value, scale), title: number(value), "data-value": isProduct ? value : false },
+        fixed(value, 2),
+      ),
+    ),
+  );
+}
+
+/** Input, weights and products of a dense unit that reads maps, as pictures. */
+function weightPictures(terms, origin) {
+  const [maps, rows, columns] = asMaps(origin.shape);
+  const picture = (key, name) => {
+    const values = terms.map((term) => term[key]);
+    return make("figure", {}, mapPicture(values, maps, rows, columns), make("figcaption.muted.small", {}, `${name}, ±${number(largest(values))}`));
+  };
+  return make("div.weight-pictures", {}, picture("value", "values"), sign("×"), picture("weight", "weights"), sign("="), picture("product", "products"));
+}
+
+/** @returns {HTMLElement} maps side by side, drawn by whoever calls `paintPictures` */
+function mapPicture(values, maps, rows, columns) {
+  const canvas = make("canvas.pixels.picture", { width: maps * (columns + 1) - 1, height: rows, role: "img", "aria-label": "picture" });
+  PICTURES.set(canvas, { values, maps, rows, columns });
+  return canvas;
+}
+
+/** Pictures that wait to be painted. */
+export const PICTURES = new WeakMap();
+
+function line(children) {
+  return make("p.line", {}, children);
+}
+
+function strong(value) {
+  return make("b.value", { "data-value": value }, number(value));
+}
+
+function sign(text) {
+  return make("span.sign", { "aria-hidden": "true" }, text);
+}
+
+function fraction(above, below) {
+  return make("span.fraction", {}, make("span", {}, above), make("span", {}, below));
+}
+
+function from({ from: name, unit, total }, open, words) {
+  return line([words, make("button.link", { type: "button", onclick: () => open(name, unit) }, `${name}, ${unit.join(" · ")}`), ": ", strong(total)]);
+}
