@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding
@@ -9,6 +10,7 @@ from cnnlab.claims.figures import Lines, from_case_to_case
 from cnnlab.claims.laboratory import Laboratory, to
 from cnnlab.claims.words import by_seed, decided, points, seeds_to_settle
 from cnnlab.config import NetSpec
+from cnnlab.experiments.compare import VariantFigures
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.variants import VARIANTS
 
@@ -29,14 +31,16 @@ def measure(laboratory: Laboratory) -> Finding:
             to("dropout, more data", net=NetSpec(name="simple-cnn"), **whole),
         ],
     )
-    without, with_dropout, _, _, without_on_more, with_dropout_on_more = found.variants
+    on_few, on_many = found.variants[:4], found.variants[4:]
+    without, with_dropout, *_ = on_few
+    without_on_more, with_dropout_on_more = on_many
     effect = paired_difference(with_dropout.gap, without.gap)
     on_more = paired_difference(with_dropout_on_more.gap, without_on_more.gap)
     accuracy = paired_difference(with_dropout.test, without.test, resolution=1 / found.test_images)
     more = without_on_more.runs[0].config.data.images["train"]
     rows = [
         (
-            "none" if one is without else one.variant.name,
+            _name(one),
             f"{one.runs[0].config.data.images['train']:,}",
             f"{mean(one.remeasured):.2%}",
             f"{mean(one.validation_last):.2%}",
@@ -60,26 +64,36 @@ def measure(laboratory: Laboratory) -> Finding:
         + (f", {-100 * on_more.mean:.2f} [{between[0]:.2f}, {between[1]:.2f}] less." if between else "."),
         table=(("regulariser", "images", "training", "validation", "gap, points", "test"), *rows),
         figures=(
-            Lines(
-                "Gap of every seed",
-                tuple(name for name, *_ in rows),
-                "regulariser",
+            _figure(
+                f"Gap of every seed, {IMAGES} images", on_few, "gap, training less validation", [o.gap for o in on_few]
+            ),
+            _figure(
+                f"Gap of every seed, {more:,} images",
+                on_many,
                 "gap, training less validation",
-                (from_case_to_case("each seed", *(one.gap for one in found.variants)),),
-                levels=((0.0, ""),),
-                is_share=True,
+                [o.gap for o in on_many],
             ),
-            Lines(
-                "Test accuracy of every seed",
-                tuple(name for name, *_ in rows),
-                "regulariser",
-                "test accuracy",
-                (from_case_to_case("each seed", *(one.test for one in found.variants)),),
-                is_share=True,
-            ),
+            _figure(f"Test accuracy of every seed, {IMAGES} images", on_few, "test accuracy", [o.test for o in on_few]),
         ),
         by_seed=by_seed(effect, scale=-100),
         seeds_to_settle=seeds_to_settle(effect),
+    )
+
+
+def _name(figures: VariantFigures) -> str:
+    return "none" if figures.variant.name == "baseline" else figures.variant.name.removesuffix(", more data")
+
+
+def _figure(title: str, variants: Sequence[VariantFigures], measure: str, values: Sequence[Sequence[float]]) -> Lines:
+    """One measure of every seed, from variant to variant."""
+    return Lines(
+        title,
+        tuple(map(_name, variants)),
+        "regulariser",
+        measure,
+        (from_case_to_case("each seed", *values),),
+        levels=((0.0, ""),) if measure.startswith("gap") else (),
+        is_share=True,
     )
 
 
