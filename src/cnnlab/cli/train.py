@@ -98,7 +98,13 @@ def train_and_show(run: Run, module: nn.Module, images: ImageSet) -> dict[str, A
     with stop_requests() as requests:
         try:
             return execute(
-                run, module, images, on_step=view.step, on_epoch=view.epoch, should_stop=lambda: bool(requests)
+                run,
+                module,
+                images,
+                on_step=view.step,
+                on_epoch=view.epoch,
+                should_stop=lambda: bool(requests),
+                keeps_checkpoints=True,
             )
         finally:
             view.close()

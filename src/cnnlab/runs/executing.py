@@ -12,8 +12,10 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.data.plausible import implausible
 from cnnlab.evaluation import Evaluation, evaluate, logits
 from cnnlab.nets import parameter_count
+from cnnlab.runs.checkpoints import checkpoint_steps, write_checkpoint
 from cnnlab.runs.folder import Run
 from cnnlab.runs.keeping import Keeper
+from cnnlab.training.course import Course
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
 from cnnlab.training.state import lay_out
 
@@ -26,25 +28,45 @@ def execute(
     on_step: Callable[[Step], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    keeps_checkpoints: bool = False,
 ) -> dict[str, Any] | None:
     """Train `net` as the run's config says, from where the run stands, and evaluate it at the end.
 
     Returns the finished run's figures (`Run.result`), or None when `should_stop` ended it before: then the folder
     holds where the training stands. A finished run is not trained again; `net` gets its weights. Raises UserError when
     the training diverges; the folder keeps the last good state and the best weights so far.
+
+    keeps_checkpoints: whether the folder also keeps the net at a few moments on the way (`runs/checkpoints.py`).
     """
     if run.is_finished:
         net.load_state_dict(run.weights())
         return run.result()
     keeper = Keeper(run, net)
+    course = Course.of(run.config.training, data)
+    milestones = checkpoint_steps(course.total_steps) if keeps_checkpoints else frozenset()
+
+    def keep_checkpoint(step: int) -> None:
+        epochs = step / course.steps_per_epoch
+        write_checkpoint(run, net, step=step, total_steps=course.total_steps, epochs=epochs)
 
     def after_step(step: Step) -> None:
         if on_step is not None:
             on_step(step)
+        if step.step in milestones:
+            keep_checkpoint(step.step)
         keeper.after_step()
 
+    if 0 in milestones and keeper.is_at_start:
+        keep_checkpoint(0)
     try:
-        for record in fit(keeper.state, data, run.config.training, on_step=after_step, should_stop=should_stop):
+        for record in fit(
+            keeper.state,
+            data,
+            run.config.training,
+            on_step=after_step,
+            milestones=milestones,
+            should_stop=should_stop,
+        ):
             keeper.after_epoch(record)
             if on_epoch is not None:
                 on_epoch(record)

@@ -5,6 +5,7 @@
     metrics.jsonl        a line an epoch, written as it happens
     resume.safetensors   where the training stands
     weights.safetensors  the best epoch so far, by validation
+    checkpoints/         the net after a few steps of `cnnlab train`, in half precision: STEP.safetensors
     evaluation.json      all figures of the finished run on validation and test
     result.json          the run in a few figures; its presence says that the run is finished
     test-openings.jsonl  a line for every time that the test split was measured

@@ -33,6 +33,11 @@ class Keeper:
         run.keep_epochs(self.state.position.epoch)
         self._write_state()
 
+    @property
+    def is_at_start(self) -> bool:
+        """Whether no step has been made yet."""
+        return self.state.position.epoch == self.state.position.step == 0
+
     def is_complete(self, data: ImageSet) -> bool:
         """Whether the training on these images has come to its end."""
         position, patience = self.state.position, self.training.patience

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -78,11 +78,13 @@ def fit(
     training: Training,
     *,
     on_step: Callable[[Step], None] | None = None,
+    milestones: Collection[int] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Epoch]:
     """Train from where `state` stands to the end of the run; yield a record after every epoch.
 
-    `on_step` is called about ten times a second, between two steps: the state may be packed there and at every yield.
+    `on_step` is called about ten times a second, between two steps, and after the steps of the whole run that
+    `milestones` names: the state may be packed there and at every yield.
     When `should_stop` says so, the loop ends between two steps and the state can go on later. The process's random
     state stays as it was at every yield. Raises Diverged.
     """
@@ -135,7 +137,8 @@ def fit(
                 position.seen += len(batch)
 
                 now = time.perf_counter()
-                if now - last_call >= STEP_INTERVAL_S or position.step == steps:
+                is_due = position.step == steps or first_step + position.step in milestones
+                if is_due or now - last_call >= STEP_INTERVAL_S:
                     position.loss_sum, position.correct = float(loss_sum), int(correct)
                     if not math.isfinite(position.loss_sum):
                         raise Diverged

@@ -1,0 +1,66 @@
+"""The net at a few moments of its training, in half precision: enough to watch it form, not to go on from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.runs.folder import Run, read_tensors, write_tensors
+
+#: Shares of a run's steps after which the net is kept: with the finished net six moments. Most of what forms, forms early.
+SHARES = (0.0, 0.01, 0.04, 0.15, 0.5)
+
+#: The largest number of half precision.
+_LARGEST_HALF = torch.finfo(torch.float16).max
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A kept moment. step: steps done, of `total_steps` of the whole run; epochs: passes over the training images."""
+
+    step: int
+    total_steps: int
+    epochs: float
+    weights: dict[str, Tensor]
+
+
+def checkpoint_steps(total_steps: int) -> frozenset[int]:
+    """The steps of a run after which its net is kept; 0 is before the first."""
+    return frozenset(round(share * total_steps) for share in SHARES)
+
+
+def write_checkpoint(run: Run, net: nn.Module, *, step: int, total_steps: int, epochs: float) -> None:
+    """Keep the net as it is after `step` steps. What half precision cannot hold keeps its own.
+
+    Raises UserError when the disk refuses.
+    """
+    halves = {name: _half(value.detach().cpu()).contiguous() for name, value in net.state_dict().items()}
+    path = _folder(run) / f"{step:07}.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    write_tensors(path, halves, {"step": step, "total_steps": total_steps, "epochs": epochs})
+
+
+def read_checkpoints(run: Run) -> list[Checkpoint]:
+    """All kept moments of a run in their order, in single precision; none for a run that kept none.
+
+    Raises UserError when one is damaged.
+    """
+    found = [path for path in sorted(_folder(run).glob("*.safetensors")) if re.fullmatch(r"\d+", path.stem)]
+    read = [read_tensors(path) for path in found]
+    return [
+        Checkpoint(**record, weights={name: v.float() if v.is_floating_point() else v for name, v in tensors.items()})
+        for tensors, record in read
+    ]
+
+
+def _folder(run: Run) -> Path:
+    return run.path / "checkpoints"
+
+
+def _half(value: Tensor) -> Tensor:
+    fits = value.is_floating_point() and (value.numel() == 0 or float(value.abs().max()) <= _LARGEST_HALF)
+    return value.half() if fits else value
