@@ -129,7 +129,9 @@ def test_a_run_that_diverges_is_said_and_the_others_go_on(tmp_path, engine):
 
 
 def test_stopping_keeps_what_is_there_and_the_rest_goes_on(tmp_path, cluster):
-    longer = PLAN.model_copy(update={"epochs": 12})  # so long that a run which has just begun is not over before it hears of it
+    longer = PLAN.model_copy(
+        update={"epochs": 12}
+    )  # so long that a run which has just begun is not over before it hears of it
     jobs, alone = (jobs_in(tmp_path / place, plan=longer, seeds=(0, 1)) for place in ("cluster", "here"))
     shares, requests = {}, []
 
