@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,3 +31,18 @@ def full_sets() -> Path:
     if not (folder / "MNIST" / "raw").is_dir():
         pytest.skip(f"needs the full MNIST: set CNNLAB_DATA ({folder} has none)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium. Where there is none its tests skip, unless CNNLAB_CHROMIUM=required, as CI has it."""
+    path = shutil.which("chromium")
+    if path is None:
+        says = "needs Debian's chromium: apt-get install chromium"
+        (pytest.fail if os.environ.get("CNNLAB_CHROMIUM") == "required" else pytest.skip)(says)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()

@@ -57,3 +57,40 @@ def test_an_unknown_layer_leaves_no_page(cnnlab, tmp_path):
     refused = cnnlab("explore", path, "--no-open")
     assert refused.code == 2
     assert "--net" in refused.err
+
+
+def test_two_runs_of_own_nets_are_each_given_their_code(cnnlab, tmp_path):
+    for name, hidden in (("one", 12), ("two", 20)):
+        (tmp_path / f"{name}.py").write_text(
+            f"from torch import nn\n\n\nclass {name.title()}(nn.Sequential):\n    def __init__(self):\n"
+            f"        super().__init__(nn.Flatten(), nn.Linear(784, {hidden}), nn.ReLU(), nn.Linear({hidden}, 10))\n"
+        )
+    nets = [f"{tmp_path / 'one.py'}:One", f"{tmp_path / 'two.py'}:Two"]
+    runs = [tmp_path / "run-one", tmp_path / "run-two"]
+    for net, path in zip(nets, runs, strict=True):
+        assert cnnlab("train", net, "--data", "mnist-5k@200", "--epochs", 1, "--out", path).code == 0
+    outcome = cnnlab("explore", *runs, "--net", nets[0], "--net", nets[1], "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["layers"] == [4, 4]
+    swapped = cnnlab("explore", *runs, "--net", nets[1], "--net", nets[0], "--no-open")
+    assert swapped.code == 2
+    assert "do not fit" in swapped.err
+    many = cnnlab("explore", *runs, *("--net", nets[0]) * 3, "--no-open")
+    assert many.code == 2
+    assert "--net: got 3 of them; expected one for each run of your own net: 2 here" in many.err
+
+
+def test_a_trained_run_brings_its_moments(run, cnnlab):
+    outcome = cnnlab("explore", run, "--json")
+    kept = len(list((run / "checkpoints").iterdir()))
+    assert kept >= 2
+    assert outcome.json["moments"] == [kept + 1]
+
+
+def test_a_damaged_moment_is_said(run, cnnlab):
+    first = sorted((run / "checkpoints").iterdir())[0]
+    first.write_bytes(first.read_bytes()[:100])
+    outcome = cnnlab("explore", run, "--no-open")
+    assert outcome.code == 2
+    assert str(first) in outcome.err
+    assert len(outcome.err.splitlines()) == 1

@@ -37,7 +37,7 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Explor
         if name not in made:
             data = load("mnist-5k@400")
             run, net = make_run(tmp_path_factory.mktemp("explored") / "run", data, net=FOUR_NETS[name], epochs=3)
-            execute(run, net, data)
+            execute(run, net, data, keeps_checkpoints=True)
             net = run.load_net(own_code=FOUR_NETS[name] if name == "branching" else None)
             run.explorer_path.write_text(explorer_page([Shown(run, net)], data).html)
             made[name] = Explored(run, data, net, run.explorer_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,19 +21,6 @@ pytestmark = pytest.mark.browser
 FOUR = ["lenet5", "simple-cnn", "branching", "mlp"]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("needs Debian's chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
-
-
 @contextmanager
 def opened(browser: Any, path: Path, fragment: str = "", **context: Any) -> Iterator[Any]:
     """The page in the browser; at its end, that it said nothing and asked for nothing."""
@@ -47,7 +33,7 @@ def opened(browser: Any, path: Path, fragment: str = "", **context: Any) -> Iter
     page.set_default_timeout(20_000)
     try:
         page.goto(f"{path.as_uri()}#{fragment}")
-        page.evaluate("explorer.checked.then(() => null)")
+        page.wait_for_selector("#check b")
         yield page
     finally:
         context.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import zlib
 from hashlib import sha256
 
 import numpy as np
@@ -23,8 +24,8 @@ from cnnlab.explorer.plan import plan
 def carried(page: str) -> tuple[dict, np.ndarray, bytes]:
     """The record, the numbers and the images of a page."""
     texts = dict(re.findall(r'<script type="[^"]+" id="(\w+)">(.*?)</script>', page, re.DOTALL))
-    numbers = np.frombuffer(base64.b64decode(texts["numbers"]), dtype="<f4")
-    return json.loads(texts["record"]), numbers, base64.b64decode(texts["images"])
+    numbers = np.frombuffer(zlib.decompress(base64.b64decode(texts["numbers"])), dtype="<f4")
+    return json.loads(texts["record"]), numbers, zlib.decompress(base64.b64decode(texts["images"]))
 
 
 def stored(tensor: dict, numbers: np.ndarray) -> np.ndarray:

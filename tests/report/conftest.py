@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -174,16 +172,3 @@ def written(pages: dict[str, str], tmp_path: Path) -> dict[str, Path]:
     for name, page in pages.items():
         (tmp_path / f"{name}.html").write_text(page)
     return {name: tmp_path / f"{name}.html" for name in pages}
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("needs Debian's chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()

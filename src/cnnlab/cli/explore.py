@@ -12,6 +12,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import notice
+from cnnlab.errors import UserError
 
 
 @click.command("explore")
@@ -25,7 +26,7 @@ from cnnlab.cli.terminal import notice
 @click.option("--no-open", is_flag=True, help="Do not open the page in the browser.")
 @options.data_root
 @options.image_size
-@options.own_net
+@options.own_nets
 @options.as_json
 def command(
     run_path: Path,
@@ -34,7 +35,7 @@ def command(
     no_open: bool,
     data_root: Path | None,
     image_size: int | None,
-    own_code: str | None,
+    own_codes: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Write the explorer of RUN's net: one HTML page that computes the net itself and opens any unit.
@@ -45,7 +46,6 @@ def command(
     """
     from cnnlab.cli.evaluate import run_data
     from cnnlab.explorer import Shown, explorer_page
-    from cnnlab.nets.resolve import is_own
     from cnnlab.report.run_page import run_page
     from cnnlab.runs import open_run
     from cnnlab.whole_files import write_whole
@@ -54,7 +54,8 @@ def command(
     for run in runs:
         run.result()  # an unfinished run is said before anything is loaded
     run = runs[0]
-    shown = [Shown(each, each.load_net(own_code=own_code if is_own(each.config.net.name) else None)) for each in runs]
+    codes = _codes([each.config.net.name for each in runs], own_codes)
+    shown = [Shown(each, each.load_net(own_code=code)) for each, code in zip(runs, codes, strict=True)]
     images = run_data(run, None, data_root=data_root, image_size=image_size)
     path = out or (
         run.explorer_path if beside is None else run.path / f"explorer-with-{runs[1].path.resolve().name}.html"
@@ -66,15 +67,36 @@ def command(
     if is_the_run_s:
         run.write_report(run_page(run, images, shown[0].net))  # again: it links to the explorer from now on
     if as_json:
-        record = {"page": str(path), "bytes": path.stat().st_size, "layers": list(page.layers), "images": page.images}
+        record = {
+            "page": str(path),
+            "bytes": path.stat().st_size,
+            "layers": list(page.layers),
+            "moments": list(page.moments),
+            "images": page.images,
+            "notes": list(page.notes),
+        }
         click.echo(json.dumps(record))
     else:
+        for note in page.notes:
+            notice(f"note: {note}")
         click.echo(
-            f"explorer  {path}  {path.stat().st_size / 1e6:.1f} MB, {' and '.join(map(str, page.layers))} layers"
+            f"explorer  {path}  {path.stat().st_size / 1e6:.1f} MB, {' and '.join(map(str, page.layers))} layers, "
+            f"{' and '.join(map(str, page.moments))} moments of the training"
         )
     if not no_open and not as_json and _has_display():
         notice("opening it in the browser")
         webbrowser.open(path.resolve().as_uri())
+
+
+def _codes(names: list[str], given: tuple[str, ...]) -> list[str | None]:
+    """The code of each run's net: what `--net` named, in the order of the runs whose nets are the user's own."""
+    from cnnlab.nets.resolve import is_own
+
+    own = [name for name in names if is_own(name)]
+    if len(given) > max(1, len(own)):
+        raise UserError(f"--net: got {len(given)} of them; expected one for each run of your own net: {len(own)} here")
+    each = iter(given if len(given) == len(own) else given * len(own))
+    return [next(each, None) if is_own(name) else None for name in names]
 
 
 def _has_display() -> bool:

@@ -31,6 +31,13 @@ own_net = click.option(
     metavar="FILE:CLASS",
     help="The code of a run of your own net: never run unless named here.",
 )
+own_nets = click.option(
+    "--net",
+    "own_codes",
+    metavar="FILE:CLASS",
+    multiple=True,
+    help="The code of a run of your own net: never run unless named here. Once for each run whose net is your own.",
+)
 
 
 class Numbers(click.ParamType):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.explorer.gallery import Gallery, gallery
+from cnnlab.explorer.moments import History, history
 from cnnlab.explorer.plan import Plan, plan
 from cnnlab.explorer.reference import activations, probabilities, reference
 from cnnlab.runs.folder import Run
@@ -35,11 +37,16 @@ class Shown:
 
 @dataclass(frozen=True)
 class ExplorerPage:
-    """The page, and how many layers (of each net) and gallery images it holds."""
+    """The page, and what it holds: layers and moments in time of each net (1: the finished net alone), gallery images.
+
+    notes: what was left out, a line each.
+    """
 
     html: str
     layers: tuple[int, ...]
+    moments: tuple[int, ...]
     images: int
+    notes: tuple[str, ...] = ()
 
 
 def explorer_page(shown: Sequence[Shown], data: ImageSet, *, report: str | None = None) -> ExplorerPage:
@@ -58,14 +65,19 @@ def explorer_page(shown: Sequence[Shown], data: ImageSet, *, report: str | None 
                 "expected two runs on the same data: explore them one by one"
             )
     images = gallery(first.evaluations()["test"], data.test, len(record.classes))
-    nets, answers = [], []
+    nets, answers, histories = [], [], []
     for each in shown:
         planned = plan(each.net, record.image_shape, len(record.classes))
         values = activations(each.net, planned, images.images, record.mean, record.std)
         name = each.run.config.net.name.rpartition(":")[2]
         is_only_one = sum(other.run.config.net.name == each.run.config.net.name for other in shown) == 1
         label = name if is_only_one else f"{name} ({each.run.path.resolve().name})"
-        nets.append(_net(label, each.run, planned) | {"reference": reference(values, len(images.indices))})
+        past = history(each.run, each.net, planned, data)
+        histories.append(past)
+        nets.append(
+            _net(label, each.run, planned)
+            | {"reference": reference(values, len(images.indices)), "history": _history(past)}
+        )
         answers.append(probabilities(values, planned))
     page_record = {
         "data": record.name,
@@ -79,14 +91,32 @@ def explorer_page(shown: Sequence[Shown], data: ImageSet, *, report: str | None 
         "gallery": _gallery(images, answers),
     }
     title = f"{' and '.join(net['net'] for net in nets)} on {record.name}: explorer"
-    html = assemble(page_record, np.ascontiguousarray(images.images.numpy()).tobytes(), title)
-    return ExplorerPage(html, tuple(len(net["layers"]) for net in nets), len(images.indices))
+    halves = b"".join(
+        moment.halves.tobytes()
+        for past in histories
+        if past is not None
+        for moment in past.moments
+        if moment.halves is not None
+    )
+    html = assemble(page_record, np.ascontiguousarray(images.images.numpy()).tobytes(), halves, title)
+    return ExplorerPage(
+        html,
+        tuple(len(net["layers"]) for net in nets),
+        tuple(1 if past is None else len(past.moments) for past in histories),
+        len(images.indices),
+        tuple(
+            f"{net['net']}: its stages on the way would add {past.too_large / 1e6:.0f} MB and are left out"
+            for net, past in zip(nets, histories, strict=True)
+            if past is not None and past.too_large is not None
+        ),
+    )
 
 
-def assemble(record: dict[str, Any], images: bytes, title: str) -> str:
+def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) -> str:
     """Fill the page's frame: tensors of the record become places in one block of float32 numbers.
 
-    images: the gallery's pixels. The policy in the page allows its own script and style, by their hashes, and nothing
+    images: the gallery's pixels. moments: float16, the nets' weights at earlier moments, all nets' one behind the
+    other. The policy in the page allows its own script and style, by their hashes, and nothing
     else.
     """
     numbers: list[np.ndarray] = []
@@ -99,8 +129,9 @@ def assemble(record: dict[str, Any], images: bytes, title: str) -> str:
         "style_hash": _hash(style),
         "style": style,
         "record": json.dumps(plain, separators=(",", ":")).replace("<", "\\u003c"),
-        "numbers": base64.b64encode(block).decode(),
-        "images": base64.b64encode(images).decode(),
+        "numbers": _packed(block),
+        "images": _packed(images),
+        "moments": _packed(_planes(moments)),
         "script": script,
     }
     return re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], web("page.html"))
@@ -108,6 +139,8 @@ def assemble(record: dict[str, Any], images: bytes, title: str) -> str:
 
 def modules(entry: str) -> str:
     """A module and all that it imports as one script: each a function that gives back its exports, called once.
+
+    They may await, as modules may at their top.
 
     Scripts in a page cannot import one another, so `import { a } from "./b.js"` becomes `const { a } = b_js`.
     """
@@ -129,9 +162,9 @@ _IMPORT = r'^import (\{[^}]*\}) from "\./([\w.]+)";$'
 
 def _scoped(name: str) -> str:
     text = re.sub(_IMPORT, lambda found: f"const {found[1]} = {_variable(found[2])};", web(name), flags=re.MULTILINE)
-    exports = re.findall(r"^export (?:const|function|class) (\w+)", text, re.MULTILINE)
+    exports = re.findall(r"^export (?:const|class|(?:async )?function) (\w+)", text, re.MULTILINE)
     text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
-    return f"\nconst {_variable(name)} = (() => {{\n{text}\nreturn {{ {', '.join(exports)} }};\n}})();\n"
+    return f"\nconst {_variable(name)} = await (async () => {{\n{text}\nreturn {{ {', '.join(exports)} }};\n}})();\n"
 
 
 def _variable(name: str) -> str:
@@ -156,6 +189,12 @@ def _net(label: str, run: Run, planned: Plan) -> dict[str, Any]:
     }
 
 
+def _history(past: History | None) -> dict[str, Any] | None:
+    if past is None or len(past.moments) == 1:
+        return None
+    return {"moments": [moment.to_page() for moment in past.moments], "total_steps": past.total_steps}
+
+
 def _gallery(images: Gallery, answers: list[Tensor]) -> list[dict[str, Any]]:
     return [
         {"index": index, "label": label, "predicted": [int(answer[i].argmax()) for answer in answers]}
@@ -173,6 +212,15 @@ def _stored(value: Any, numbers: list[np.ndarray]) -> Any:
     if isinstance(value, list | tuple):
         return [_stored(inner, numbers) for inner in value]
     return value
+
+
+def _packed(content: bytes) -> str:
+    return base64.b64encode(zlib.compress(content, 9)).decode()
+
+
+def _planes(halves: bytes) -> bytes:
+    """All lower bytes, then all upper ones: signs and exponents side by side are a sixth smaller when deflated."""
+    return halves[::2] + halves[1::2]
 
 
 def _hash(text: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from cnnlab.errors import UserError
 from cnnlab.runs.folder import Run, read_tensors, write_tensors
 
-#: Shares of a run's steps after which the net is kept: with the finished net six moments. Most of what forms, forms early.
+#: Shares of a run's steps after which the net is kept: six moments with the finished net. What forms, forms early.
 SHARES = (0.0, 0.01, 0.04, 0.15, 0.5)
 
 #: The largest number of half precision.
@@ -20,11 +20,11 @@ _LARGEST_HALF = torch.finfo(torch.float16).max
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A kept moment. step: steps done, of `total_steps` of the whole run; epochs: passes over the training images."""
+    """A kept moment. step: steps done, of `total_steps` of the whole run."""
 
     step: int
     total_steps: int
-    epochs: float
+    steps_per_epoch: int
     weights: dict[str, Tensor]
 
 
@@ -33,7 +33,7 @@ def checkpoint_steps(total_steps: int) -> frozenset[int]:
     return frozenset(round(share * total_steps) for share in SHARES)
 
 
-def write_checkpoint(run: Run, net: nn.Module, *, step: int, total_steps: int, epochs: float) -> None:
+def write_checkpoint(run: Run, net: nn.Module, *, step: int, total_steps: int, steps_per_epoch: int) -> None:
     """Keep the net as it is after `step` steps. What half precision cannot hold keeps its own.
 
     Raises UserError when the disk refuses.
@@ -41,7 +41,8 @@ def write_checkpoint(run: Run, net: nn.Module, *, step: int, total_steps: int, e
     halves = {name: _half(value.detach().cpu()).contiguous() for name, value in net.state_dict().items()}
     path = _folder(run) / f"{step:07}.safetensors"
     path.parent.mkdir(exist_ok=True)
-    write_tensors(path, halves, {"step": step, "total_steps": total_steps, "epochs": epochs})
+    record = {"step": step, "total_steps": total_steps, "steps_per_epoch": steps_per_epoch}
+    write_tensors(path, halves, record)
 
 
 def read_checkpoints(run: Run) -> list[Checkpoint]:
@@ -49,12 +50,19 @@ def read_checkpoints(run: Run) -> list[Checkpoint]:
 
     Raises UserError when one is damaged.
     """
-    found = [path for path in sorted(_folder(run).glob("*.safetensors")) if re.fullmatch(r"\d+", path.stem)]
-    read = [read_tensors(path) for path in found]
-    return [
-        Checkpoint(**record, weights={name: v.float() if v.is_floating_point() else v for name, v in tensors.items()})
-        for tensors, record in read
-    ]
+    return [_read(path) for path in sorted(_folder(run).glob("*.safetensors"))]
+
+
+def _read(path: Path) -> Checkpoint:
+    tensors, record = read_tensors(path)
+    weights = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    try:
+        return Checkpoint(**record, weights=weights)
+    except TypeError:
+        raise UserError(
+            f"{path} holds {record}; expected step, total_steps and steps_per_epoch: train the run again, or remove "
+            "its folder checkpoints"
+        ) from None
 
 
 def _folder(run: Run) -> Path:

@@ -46,8 +46,7 @@ def execute(
     milestones = checkpoint_steps(course.total_steps) if keeps_checkpoints else frozenset()
 
     def keep_checkpoint(step: int) -> None:
-        epochs = step / course.steps_per_epoch
-        write_checkpoint(run, net, step=step, total_steps=course.total_steps, epochs=epochs)
+        write_checkpoint(run, net, step=step, total_steps=course.total_steps, steps_per_epoch=course.steps_per_epoch)
 
     def after_step(step: Step) -> None:
         if on_step is not None:

@@ -43,7 +43,7 @@ def fit_together(
     crop = require_crop(states[0].net, data.image_shape, training.crop) if training.crop else None
     program = Program(states[0].net)
     images, labels = data.train.images.to(device), data.train.labels.to(device)
-    remeasured = loop.evenly_spaced(data.train, loop.REMEASURED)
+    remeasured = data.train.evenly_spaced(loop.REMEASURED)
     augmentation, fill = training.augmentation.model_dump(), loop.background(data)
 
     together = list(states)

@@ -93,7 +93,7 @@ def fit(
     view = quick_view(state.net)
     crop = require_crop(state.net, data.image_shape, training.crop) if training.crop else None
     images, labels = data.train.images.to(device), data.train.labels.to(device)
-    remeasured = evenly_spaced(data.train, REMEASURED)
+    remeasured = data.train.evenly_spaced(REMEASURED)
     generator = torch.Generator()
     augmentation, fill = training.augmentation.model_dump(), background(data)
 
@@ -219,14 +219,6 @@ def end_epoch(state: TrainingState, course: Course, data: ImageSet, remeasured: 
         train_time_s=position.train_time_s,
         eval_time_s=eval_time_s,
     )
-
-
-def evenly_spaced(split: Split, most: int) -> Split:
-    """At most `most` images of a split, evenly spaced, so that a sorted split is still represented."""
-    if len(split) <= most:
-        return split
-    indices = torch.arange(most) * len(split) // most
-    return Split(split.images[indices], split.labels[indices])
 
 
 def _measure(state: TrainingState, split: Split, data: ImageSet) -> tuple[float, float]:

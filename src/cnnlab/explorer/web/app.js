@@ -8,26 +8,31 @@ import { fieldsOf, unitToPlace } from "./fields.js";
 import { Moving } from "./moving.js";
 import { Net } from "./net.js";
 import { Norming } from "./norming.js";
-import { counted, fromBase64, percent, sizeOf } from "./numbers.js";
+import { counted, fromPlanes, percent, sizeOf, unpack } from "./numbers.js";
 import { Overview } from "./overview.js";
 import { Sheet } from "./sheet.js";
 import { fromFragment, State, toFragment } from "./state.js";
+import { History, Timeline } from "./timeline.js";
+import { Trail } from "./trail.js";
 import { UnitPanel } from "./unit_panel.js";
 
 /** Milliseconds between two writings-out of the open unit while a stroke is drawn. */
 const UNIT_EVERY_MS = 120;
 
 const record = JSON.parse(byId("record").textContent);
-const numbers = new Float32Array(fromBase64(byId("numbers").textContent).buffer);
-const images = fromBase64(byId("images").textContent);
+const [numberBytes, images] = await Promise.all(["numbers", "images"].map((id) => unpack(byId(id).textContent)));
+const numbers = new Float32Array(numberBytes.buffer);
 const pixels = new Uint8ClampedArray(sizeOf(record.shape));
 /** One net, or two on one input. */
 const nets = record.nets.map((planned) => new Net(record, planned, numbers, pixels));
 const pytorch = record.nets.map((planned) => references(planned, numbers));
 
-const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), record.gallery.length, nets);
-const state = new State(linked);
-const sheet = new Sheet(byId("sheet"), nets[0], stroke);
+const histories = nets.map((net, which) => new History(net, record.nets[which].history));
+const timeline = new Timeline(byId("time"), byId("forming"), histories, (at) => state.set({ time: at < timeline.last ? at : null }));
+const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), record.gallery.length, nets, timeline.last);
+const state = new State({ ...linked, time: null });
+const sheet = new Sheet(byId("sheet"), nets[0], stroke, dragged);
+const trail = new Trail(byId("trail"), nets, record.classes);
 const overviews = nets.map((net, which) => {
   const columns = make("div.columns", { tabindex: -1 });
   byId("nets").append(nets.length > 1 ? make("h3.net-name", {}, net.name) : "", columns);
@@ -37,20 +42,44 @@ const overviews = nets.map((net, which) => {
   });
 });
 const panel = new UnitPanel(byId("unit"), record.classes, (layer, unit) => open(state.choice.net, layer, unit), ofPyTorch);
-const moving = new Moving(byId("moving"), nets, record.classes, () => own(() => {}, { isMoved: true }));
-const hasDropout = nets.find((net) => net.layers.some(isDropout));
-const dropping = hasDropout ? new Dropping(byId("dropping"), hasDropout, record.classes, showMask) : null;
-const hasBatchNorm = nets.find((net) => net.layers.some((layer) => layer.operation.kind === "batch_norm"));
-const norming = hasBatchNorm ? new Norming(byId("norming"), hasBatchNorm, images, record.gallery.length) : null;
-byId("dropping").hidden = !hasDropout;
-byId("norming").hidden = !hasBatchNorm;
+const moving = new Moving(byId("moving"), nets, record.classes, () => {
+  own(() => {}, { isMoved: true });
+  trail.add();
+});
+const areTwo = nets.length > 1;
+const droppings = nets
+  .filter((net) => net.layers.some(isDropout))
+  .map((net) => new Dropping(byId("dropping"), net, record.classes, areTwo, showMask));
+const normings = nets
+  .filter((net) => net.layers.some((layer) => layer.operation.kind === "batch_norm"))
+  .map((net) => new Norming(byId("norming"), net, images, record.gallery.length, areTwo));
+byId("dropping").hidden = !droppings.length;
+byId("norming").hidden = !normings.length;
 byId("moving").addEventListener("toggle", () => moving.rebase());
 byId("dropping").addEventListener("toggle", () => {
-  dropping?.lift();
-  dropping?.draw();
+  for (const dropping of droppings) {
+    dropping.lift();
+    dropping.draw();
+  }
   update();
 });
-byId("norming").addEventListener("toggle", () => norming?.show());
+byId("norming").addEventListener("toggle", () => normings.forEach((norming) => norming.show()));
+
+/** Unpack the earlier moments, the first net's and then the second's: they can wait until the page is shown. */
+async function remember() {
+  const halves = fromPlanes(await unpack(byId("moments").textContent));
+  let from = 0;
+  for (const history of histories) {
+    history.halves = halves.subarray(from, (from += history.last * history.size));
+  }
+  timeline.open();
+  state.set({ time: linked.time });
+}
+
+function dragged(by) {
+  if (by === null) moving.beginDrag();
+  else moving.drag(by);
+}
 
 function showMask() {
   update();
@@ -61,7 +90,8 @@ function showMask() {
 /** What depends on the image, beside the net itself. */
 function tryAgain() {
   moving.rebase();
-  dropping?.draw();
+  trail.clear();
+  for (const dropping of droppings) dropping.draw();
 }
 
 /** Milliseconds that the last update took: forward pass, maps and answer. */
@@ -76,7 +106,7 @@ function open(net, layer, unit) {
 }
 
 function ofPyTorch(layer, unit) {
-  if (!state.choice.isNormalised) return null;
+  if (!state.choice.isNormalised || state.choice.time !== null) return null;
   return frameworkValue(pytorch[state.choice.net].get(layer.name), state.choice.image, unitToPlace(unit, layer.shape), layer.values.length);
 }
 
@@ -207,12 +237,14 @@ state.addEventListener("change", (event) => {
   if (changed.includes("image") && state.choice.image !== null) {
     pixels.set(images.subarray(state.choice.image * pixels.length, (state.choice.image + 1) * pixels.length));
   }
-  if (["image", "isNormalised", "scale", "view"].some((key) => changed.includes(key))) {
+  if (changed.includes("time")) timeline.show(state.choice.time ?? timeline.last);
+  if (["image", "isNormalised", "time", "scale", "view"].some((key) => changed.includes(key))) {
     update();
     nameImage();
     panel.refresh();
-    if (changed.includes("isNormalised") || state.choice.image !== null) tryAgain();
-    if (changed.includes("isNormalised")) norming?.show();
+    const isOtherNet = changed.includes("isNormalised") || changed.includes("time");
+    if (isOtherNet || (changed.includes("image") && state.choice.image !== null)) tryAgain();
+    if (isOtherNet) for (const norming of normings) norming.renew();
   }
   if (changed.includes("layer") || changed.includes("unit")) showUnit();
   keepLink();
@@ -235,10 +267,14 @@ async function take(file) {
 
 byId("clear").addEventListener("click", () => own(() => pixels.fill(0)));
 byId("centre").addEventListener("click", () => own(() => sheet.centre()));
-byId("erase").addEventListener("click", (event) => {
-  sheet.isErasing = !sheet.isErasing;
-  event.currentTarget.setAttribute("aria-pressed", String(sheet.isErasing));
-});
+const tools = /** @type {const} */ (["erase", "move", "turn"]);
+for (const tool of tools) {
+  byId(tool).addEventListener("click", () => {
+    sheet.tool = sheet.tool === tool ? "draw" : tool;
+    for (const each of tools) byId(each).setAttribute("aria-pressed", String(sheet.tool === each));
+    byId("sheet").dataset.tool = sheet.tool;
+  });
+}
 byId("file").addEventListener("change", (event) => event.target.files[0] && take(event.target.files[0]));
 byId("sheet").addEventListener("keydown", (event) => {
   const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
@@ -280,11 +316,13 @@ async function check() {
     pixels.set(images.subarray(i * pixels.length, (i + 1) * pixels.length));
     nets.forEach((net, which) => {
       net.isNormalised = true;
-      net.run();
-      for (const [name, reference] of pytorch[which]) {
-        const deviation = layerDeviation(/** @type {any} */ (net.byName.get(name)), reference, i);
-        if (!(deviation <= worst.deviation)) worst = { deviation, layer: name };
-      }
+      histories[which].finishedFor(() => {
+        net.run();
+        for (const [name, reference] of pytorch[which]) {
+          const deviation = layerDeviation(/** @type {any} */ (net.byName.get(name)), reference, i);
+          if (!(deviation <= worst.deviation)) worst = { deviation, layer: name };
+        }
+      });
     });
     pixels.set(shown);
     for (const net of nets) {
@@ -320,13 +358,15 @@ byId("normalise").checked = state.choice.isNormalised;
 
 if (drawing) pixels.set(drawing);
 state.set({ image: state.choice.image });
+timeline.show(timeline.last);
 showUnit();
 const readyMs = performance.now();
-const checked = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(check()))));
+const remembered = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(remember()))));
+const checked = remembered.then(check);
 
 /** For the browser's console: the nets, what is chosen, and what was measured. */
 const explorer = {
-  net: nets[0], nets, record, state, images, checked, check, stroke, readyMs,
+  net: nets[0], nets, histories, record, state, images, remembered, checked, check, stroke, readyMs,
   field: (/** @type {string} */ name, /** @type {[number, number, number]} */ unit) =>
     fieldsOf(nets[0], /** @type {any} */ (nets[0].byName.get(name)), unit).get("input"),
   get updateMs() {

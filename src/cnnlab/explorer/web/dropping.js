@@ -17,9 +17,10 @@ export class Dropping {
    * @param {HTMLElement} place
    * @param {import("./net.js").Net} net
    * @param {string[]} classes
+   * @param {boolean} isOneOfTwo whether its name has to be said
    * @param {() => void} onMask called when a mask was laid on the net, or taken off
    */
-  constructor(place, net, classes, onMask) {
+  constructor(place, net, classes, isOneOfTwo, onMask) {
     Object.assign(this, { place, net, classes, onMask });
     this.layers = net.layers.filter(isDropout);
     this.share = this.layers[0].operation.dropout || 0.5;
@@ -32,6 +33,7 @@ export class Dropping {
     this.figure = make("div.chart", {});
     this.says = make("p.muted.small", {});
     place.append(
+      isOneOfTwo ? make("h3.net-name", {}, net.name) : "",
       make("p.muted", {}, `In training a unit is dropped with the probability below (${net.name} was trained with ${trained}), and what is kept is scaled up, so that the mean stays. Each dot is the answer of one of ${MASKS} thinned nets; the line is the full net’s.`),
       make("div.sliders", {}, make("label", {}, make("span", {}, "Dropped"), input, this.value)),
       make("div.tools", {}, this.button, make("button", { type: "button", onclick: () => this.draw() }, "Draw new masks")),

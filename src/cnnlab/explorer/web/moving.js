@@ -56,6 +56,26 @@ export class Moving {
     this.trace();
   }
 
+  /** Move the image from where it lies by so much. @param {{right: number, down: number, turn: number}} by */
+  drag(by) {
+    const from = /** @type {any} */ (this.dragFrom);
+    for (const { key, move, input, value } of this.sliders) {
+      const whole = from[key] + by[key];
+      this.at[key] = key === "turn" ? ((((whole + 180) % 360) + 360) % 360) - 180 : whole;
+      input.value = String(this.at[key]);
+      value.textContent = `${this.at[key]} ${move.unit}`.replace("-", "−");
+    }
+    this.pixels.set(moved(this.base, this.shape, this.at));
+    if (by.right || by.down || by.turn) this.along = by.turn ? "turn" : Math.abs(by.right) >= Math.abs(by.down) ? "right" : "down";
+    this.onMove();
+    this.trace();
+  }
+
+  /** Where the next drag begins. */
+  beginDrag() {
+    this.dragFrom = { ...this.at };
+  }
+
   /** Compute the net along the way, and draw it. */
   trace() {
     if (!(/** @type {HTMLDetailsElement} */ (this.place).open)) return;
@@ -105,7 +125,7 @@ export class Moving {
     const most = this.classes.map((_, k) => Math.max(...answers.map((answer) => answer[k])));
     const classes = this.classes.map((_, k) => k).filter((k) => most[k] > SHOWN.share).sort((a, b) => most[b] - most[a]).slice(0, SHOWN.classes);
     const path = (values, k) => values.map((answer, i) => `${i ? "L" : "M"}${x(positions[i]).toFixed(1)} ${y(answer[k]).toFixed(1)}`).join("");
-    const now = this.at[this.along];
+    const now = Math.min(move.to, Math.max(move.from, this.at[this.along]));
     const ends = classes.map((k) => ({ k, y: y(answers.at(-1)[k]) })).sort((a, b) => a.y - b.y);
     ends.forEach((end, i) => {
       if (i && end.y - ends[i - 1].y < 13) end.y = ends[i - 1].y + 13;

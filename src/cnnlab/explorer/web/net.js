@@ -32,6 +32,8 @@ export class Net {
     this.isNormalised = true;
     /** @type {Layer[]} */
     this.layers = [];
+    /** All tensors of the operations, in their order: what changes while the net is trained. @type {Float32Array[]} */
+    this.tensors = [];
     /** @type {Map<string, Layer>} */
     this.byName = new Map();
     const size = sizeOf(record.shape);
@@ -59,7 +61,7 @@ export class Net {
     for (const layer of this.layers) layer.run();
   }
 
-  /** Take over weights that were changed, from the console say: convolutions keep theirs in an order of their own. */
+  /** Take over weights that were changed: convolutions keep theirs in an order of their own. */
   rebuild() {
     for (const layer of this.layers) layer.rebuild();
   }
@@ -71,7 +73,7 @@ export class Net {
 
   #add(planned, numbers) {
     const layer = { ...planned, values: new Float32Array(sizeOf(planned.shape)) };
-    layer.operation = withTensors(planned.operation, numbers);
+    layer.operation = withTensors(planned.operation, numbers, this.tensors);
     const names =
       layer.operation.kind === "combine"
         ? layer.operation.operands.flatMap((/** @type {any} */ operand) => operand.layer ?? [])
@@ -100,12 +102,16 @@ export class Net {
   }
 }
 
-/** An operation with the values of its tensors in place of where they are stored. */
-function withTensors(operation, numbers) {
+/** An operation with the values of its tensors in place of where they are stored; the tensors are added to `all`. */
+function withTensors(operation, numbers, all) {
   const filled = (value) => {
     if (Array.isArray(value)) return value.map(filled);
     if (value === null || typeof value !== "object") return value;
-    if ("at" in value) return { shape: value.shape, values: numbers.subarray(value.at, value.at + sizeOf(value.shape)) };
+    if ("at" in value) {
+      const values = numbers.subarray(value.at, value.at + sizeOf(value.shape));
+      all.push(values);
+      return { shape: value.shape, values };
+    }
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, filled(inner)]));
   };
   return filled(operation);

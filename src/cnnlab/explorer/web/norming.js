@@ -12,8 +12,9 @@ export class Norming {
    * @param {import("./net.js").Net} net
    * @param {Uint8Array} images the gallery's pixels
    * @param {number} count images in the gallery
+   * @param {boolean} isOneOfTwo whether its name has to be said
    */
-  constructor(place, net, images, count) {
+  constructor(place, net, images, count, isOneOfTwo) {
     Object.assign(this, { place, net, images, count });
     this.layers = net.layers.filter((layer) => layer.operation.kind === "batch_norm");
     this.layer = this.layers[0];
@@ -26,16 +27,23 @@ export class Norming {
     this.table = make("div", {});
     this.charts = make("div.charts", {});
     place.append(
+      isOneOfTwo ? make("h3.net-name", {}, net.name) : "",
       make("p.muted", {}, `In training batch norm takes mean and variance of the batch at hand, in use the running averages kept from training. Here, for ${net.name}, the ${count} gallery images are the batch.`),
       make("div.sliders", {}, make("label", {}, make("span", {}, "Layer"), select), make("label", {}, make("span", {}, "Channel"), this.input, this.value)),
       this.table, this.charts,
     );
   }
 
+  /** Collect anew what the net has changed, and show it. */
+  renew() {
+    this.collected = null;
+    this.show();
+  }
+
   /** Collect the layer's input over the gallery, and show the channel before and after. */
   show() {
     if (!(/** @type {HTMLDetailsElement} */ (this.place).open)) return;
-    if (this.collected !== this.layer || this.wasNormalised !== this.net.isNormalised) this.#collect();
+    if (this.collected !== this.layer) this.#collect();
     const { operation } = this.layer;
     const c = this.channel;
     const before = this.values.map((image) => image.subarray(c * this.plane, (c + 1) * this.plane));
@@ -90,7 +98,6 @@ export class Norming {
     this.plane = rows * columns;
     this.input.max = String(channels - 1);
     this.collected = this.layer;
-    this.wasNormalised = net.isNormalised;
   }
 }
 

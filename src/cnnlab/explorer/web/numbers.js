@@ -1,13 +1,29 @@
-// The numbers that the page brings along, and how numbers are written.
+// The numbers that the page brings along, deflated (RFC 1950), and how numbers are written.
 
 /** @typedef {{at: number, shape: number[]}} Stored a tensor: its place in the page's numbers, and its shape */
+
+/**
+ * The bytes of one of the page's blocks.
+ * @param {string} text deflated, in base64
+ * @returns {Promise<Uint8Array>}
+ */
+export async function unpack(text) {
+  const stream = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Numbers of two bytes, from all their lower bytes and then all their upper ones. @param {Uint8Array} planes */
+export function fromPlanes(planes) {
+  const count = planes.length / 2;
+  return Uint16Array.from({ length: count }, (_, i) => planes[i] | (planes[count + i] << 8));
+}
 
 /**
  * Bytes from base64.
  * @param {string} text
  * @returns {Uint8Array}
  */
-export function fromBase64(text) {
+function fromBase64(text) {
   const clean = text.trim();
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(clean);
   const characters = atob(clean);

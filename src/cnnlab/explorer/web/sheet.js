@@ -13,42 +13,68 @@ export class Sheet {
    * @param {HTMLCanvasElement} canvas
    * @param {import("./net.js").Net} net whose `pixels` are drawn on
    * @param {() => void} onStroke called when pixels have changed by the reader's hand
+   * @param {(drag: {right: number, down: number, turn: number} | null) => void} onDrag null when a drag begins; then how
+   *   far it has come: pixels of the image, or degrees about its centre
    */
-  constructor(canvas, net, onStroke) {
+  constructor(canvas, net, onStroke, onDrag) {
     [this.channels, this.height, this.width] = net.input.shape;
     canvas.width = this.width;
     canvas.height = this.height;
     this.net = net;
-    this.isErasing = false;
+    /** What a pointer on the sheet does. @type {"draw" | "erase" | "move" | "turn"} */
+    this.tool = "draw";
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     this.image = this.context.createImageData(this.width, this.height);
     /** @type {[number, number] | null} */
     let last = null;
-    const draw = (/** @type {PointerEvent} */ event) => {
+    const place = (/** @type {PointerEvent} */ event) => {
       const frame = canvas.getBoundingClientRect();
+      return /** @type {[number, number]} */ ([
+        ((event.clientX - frame.left) / frame.width) * this.width - 0.5, ((event.clientY - frame.top) / frame.height) * this.height - 0.5,
+      ]);
+    };
+    const drag = (/** @type {PointerEvent} */ event) => {
+      const [from, to] = [/** @type {[number, number]} */ (last), place(event)];
+      if (this.tool === "move") onDrag({ right: Math.round(to[0] - from[0]), down: Math.round(to[1] - from[1]), turn: 0 });
+      else onDrag({ right: 0, down: 0, turn: Math.round(this.#angle(to) - this.#angle(from)) });
+    };
+    const draw = (/** @type {PointerEvent} */ event) => {
       const moves = event.getCoalescedEvents?.() ?? [];
       for (const move of moves.length ? moves : [event]) {
-        const x = ((move.clientX - frame.left) / frame.width) * this.width - 0.5;
-        const y = ((move.clientY - frame.top) / frame.height) * this.height - 0.5;
-        this.#stroke(last ?? [x, y], [x, y]);
-        last = [x, y];
+        const to = place(move);
+        this.#stroke(last ?? to, to);
+        last = to;
       }
       onStroke();
     };
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
+      if (this.#isDragging) {
+        last = place(event);
+        onDrag(null);
+        return;
+      }
       last = null;
       draw(event);
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (last) draw(event);
+      if (last) (this.#isDragging ? drag : draw)(event);
     });
     for (const end of ["pointerup", "pointercancel"]) {
       canvas.addEventListener(end, () => {
         last = null;
       });
     }
+  }
+
+  get #isDragging() {
+    return this.tool === "move" || this.tool === "turn";
+  }
+
+  /** Degrees, clockwise, of a place about the image's centre. @param {[number, number]} place */
+  #angle([x, y]) {
+    return (Math.atan2(y - (this.height - 1) / 2, x - (this.width - 1) / 2) * 180) / Math.PI;
   }
 
   /** Show the pixels, or what the net sees of them. @param {"raw" | "seen"} view */
@@ -132,13 +158,13 @@ export class Sheet {
 
   /** Lay ink along a line: full within RADIUS of it, fading over EDGE. */
   #stroke([x0, y0], [x1, y1]) {
-    const size = Math.max(1, Math.min(this.width, this.height) / 28) * (this.isErasing ? 1.6 : 1);
+    const size = Math.max(1, Math.min(this.width, this.height) / 28) * (this.tool === "erase" ? 1.6 : 1);
     const length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
     this.#each((value, y, x, i) => {
       const t = length ? Math.min(1, Math.max(0, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length)) : 0;
       const distance = Math.hypot(x - x0 - t * (x1 - x0), y - y0 - t * (y1 - y0)) / size;
       const ink = 255 * Math.min(1, Math.max(0, (RADIUS + EDGE / 2 - distance) / EDGE));
-      this.net.pixels[i] = this.isErasing ? Math.min(value, 255 - ink) : Math.max(value, ink);
+      this.net.pixels[i] = this.tool === "erase" ? Math.min(value, 255 - ink) : Math.max(value, ink);
     });
   }
 

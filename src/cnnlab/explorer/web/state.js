@@ -7,6 +7,7 @@
  * @property {string | null} layer
  * @property {[number, number, number] | null} unit channel, row, column
  * @property {boolean} isNormalised
+ * @property {number | null} time the moment of training, by its place among those of the page; null for the finished nets
  * @property {"layer" | "map"} scale
  * @property {"raw" | "seen"} view
  */
@@ -42,6 +43,7 @@ export function toFragment(choice, pixels) {
   if (choice.layer) parts.set("layer", choice.layer);
   if (choice.layer && choice.unit) parts.set("unit", choice.unit.join("."));
   if (!choice.isNormalised) parts.set("normalise", "off");
+  if (choice.time !== null) parts.set("time", String(choice.time));
   if (choice.scale === "map") parts.set("scale", "map");
   if (choice.view === "seen") parts.set("view", "seen");
   return parts.toString();
@@ -51,13 +53,15 @@ export function toFragment(choice, pixels) {
  * @param {string} fragment without its #
  * @param {number} images in the gallery
  * @param {import("./net.js").Net[]} nets
+ * @param {number} last the finished nets' place in time
  * @returns {{choice: Choice, pixels: Uint8ClampedArray | null}} what a link says, as far as it fits this page
  */
-export function fromFragment(fragment, images, nets) {
+export function fromFragment(fragment, images, nets, last) {
   const parts = new URLSearchParams(fragment);
   const drawing = parts.get("drawing");
   const pixels = drawing === null ? null : unpacked(drawing, nets[0].pixels.length);
   const image = Number(parts.get("image") ?? 0);
+  const time = Number(parts.get("time") ?? last);
   const net = parts.get("net") === "1" && nets.length > 1 ? 1 : 0;
   const layer = nets[net].byName.get(parts.get("layer") ?? "");
   const unit = (parts.get("unit") ?? "").split(".").map(Number);
@@ -69,6 +73,7 @@ export function fromFragment(fragment, images, nets) {
       net,
       layer: fits ? layer.name : null,
       unit: fits ? /** @type {[number, number, number]} */ (unit) : null,
+      time: Number.isInteger(time) && time >= 0 && time < last ? time : null,
       isNormalised: parts.get("normalise") !== "off",
       scale: parts.get("scale") === "map" ? "map" : "layer",
       view: parts.get("view") === "seen" ? "seen" : "raw",
