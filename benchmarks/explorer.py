@@ -66,6 +66,7 @@ def _measure(path: Path, browser: Browser) -> dict[str, Any]:
     for _ in range(PAGES):
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(run.explorer_path.resolve().as_uri())
+        page.wait_for_selector("#check:not(:empty)")
         ready.append(page.evaluate("explorer.readyMs"))
         deviation = page.evaluate("explorer.checked.then(found => found.deviation)")
         page.evaluate(_STROKES, WARM_UP)
@@ -75,6 +76,7 @@ def _measure(path: Path, browser: Browser) -> dict[str, Any]:
     return {
         "net": name,
         "data": run.config.data.name,
+        "moments": made.moments[0],
         "page_bytes": run.explorer_path.stat().st_size,
         "stroke_ms": median(ordered),
         "stroke_ms_95": ordered[int(0.95 * len(ordered))],

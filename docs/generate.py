@@ -187,11 +187,11 @@ def batched_sentence(record: dict[str, Any]) -> str:
 def explorer_table(record: dict[str, Any]) -> str:
     """How quick the explorer's page is, how large, and how far from PyTorch."""
     lines = [
-        "| net | page | a stroke, median (95 % below) | ready after | largest deviation from PyTorch |",
+        "| net | page, with moments | a stroke, median (95 % below) | ready after | largest deviation from PyTorch |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| `{row['net']}` | {row['page_bytes'] / 1e6:.1f} MB | {row['stroke_ms']:.1f} ms ({row['stroke_ms_95']:.1f} ms) | "
+        f"| `{row['net']}` | {row['page_bytes'] / 1e6:.1f} MB, {row['moments']} | {row['stroke_ms']:.1f} ms ({row['stroke_ms_95']:.1f} ms) | "
         f"{row['ready_ms']:.0f} ms | {row['largest_deviation']:.1e} |"
         for row in record["runs"]
     ]
