@@ -185,4 +185,7 @@ def test_both_of_two_nets_can_be_thinned_and_normed(browser: Any, explored: Call
             page.wait_for_timeout(300)
             assert page.locator(f"#{panel} {marks}").count() == count
             assert page.locator(f"#{panel} h3").count() == 2
+            if panel == "dropping":
+                page.locator("#dropping input[type=range]").first.fill("0.8")
+                assert page.locator("#dropping output").all_inner_texts() == ["80.0 %", "80.0 %"], "in step"
             assert page.evaluate("explorer.nets.map(net => [...net.output.values])") == before

@@ -16,6 +16,9 @@ from cnnlab.report.svg import escaped, number
 #: Units of a drawing's side, of the margin about the points, and of a picture that appears.
 SIDE, MARGIN, PICTURE = 400, 14, 84
 
+#: A name's line and, about, one of its letters.
+LINE, LETTER = 17, 9.5
+
 #: Colours that classes take in turn.
 COLOURS = 10
 
@@ -28,9 +31,9 @@ def scatter(found: Arrangement, points: NDArray[np.float64], data: ImageSet, *, 
     for (x, y), class_, is_right in zip(places, found.labels.tolist(), right, strict=True):
         if is_right:
             body.append(f'<circle class="c{class_ % COLOURS}" cx="{number(x)}" cy="{number(y)}" r="3"/>')
-    body += _names(places, found.labels.tolist(), data.classes)
     for i in np.flatnonzero(~np.array(right)):
         body.append(_mistake(found, int(i), places[i], data))
+    body += _names(places, found.labels.tolist(), data.classes)
     return Markup(
         f'<svg class="scatter" role="group" aria-label="{escaped(label)}" viewBox="0 0 {SIDE} {SIDE}">'
         + "".join(body)
@@ -46,14 +49,20 @@ def _places(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _names(places: NDArray[np.float64], labels: Sequence[int], classes: Sequence[str]) -> list[str]:
-    """Each class's name at the median of its points."""
-    found = []
-    for class_ in dict.fromkeys(sorted(labels)):
-        x, y = np.median(places[[i for i, one in enumerate(labels) if one == class_]], axis=0)
-        x = float(np.clip(x, 30, SIDE - 30))
-        found.append(
-            f'<text class="class" x="{number(x)}" y="{number(float(y) + 5)}">{escaped(classes[class_])}</text>'
-        )
+    """Each class's name at the median of its points, or under a name that stands there already."""
+    medians = {
+        class_: np.median(places[[i for i, one in enumerate(labels) if one == class_]], axis=0)
+        for class_ in dict.fromkeys(sorted(labels))
+    }
+    found, taken = [], []
+    for class_, (x, y) in sorted(medians.items(), key=lambda each: float(each[1][1])):
+        half = LETTER * len(classes[class_]) / 2
+        x, y = float(np.clip(x, min(half, SIDE / 2), max(SIDE - half, SIDE / 2))), float(y) + 5
+        for other_x, other_y, other_half in taken:
+            if abs(x - other_x) < half + other_half and y - other_y < LINE:
+                y = other_y + LINE
+        taken.append((x, y, half))
+        found.append(f'<text class="class" x="{number(x)}" y="{number(y)}">{escaped(classes[class_])}</text>')
     return found
 
 

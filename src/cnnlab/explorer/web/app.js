@@ -49,7 +49,7 @@ const moving = new Moving(byId("moving"), nets, record.classes, () => {
 const areTwo = nets.length > 1;
 const droppings = nets
   .filter((net) => net.layers.some(isDropout))
-  .map((net) => new Dropping(byId("dropping"), net, record.classes, areTwo, showMask));
+  .map((net) => new Dropping(byId("dropping"), net, record.classes, areTwo, showMask, dropBy));
 const normings = nets
   .filter((net) => net.layers.some((layer) => layer.operation.kind === "batch_norm"))
   .map((net) => new Norming(byId("norming"), net, images, record.gallery.length, areTwo));
@@ -74,6 +74,11 @@ async function remember() {
   }
   timeline.open();
   state.set({ time: linked.time });
+}
+
+/** All nets by one probability. @param {number} share */
+function dropBy(share) {
+  for (const dropping of droppings) dropping.setShare(share);
 }
 
 function dragged(by) {

@@ -19,15 +19,16 @@ export class Dropping {
    * @param {string[]} classes
    * @param {boolean} isOneOfTwo whether its name has to be said
    * @param {() => void} onMask called when a mask was laid on the net, or taken off
+   * @param {(share: number) => void} onShare called when the reader chooses the probability
    */
-  constructor(place, net, classes, isOneOfTwo, onMask) {
+  constructor(place, net, classes, isOneOfTwo, onMask, onShare) {
     Object.assign(this, { place, net, classes, onMask });
     this.layers = net.layers.filter(isDropout);
     this.share = this.layers[0].operation.dropout || 0.5;
     const trained = this.layers.map((layer) => `${layer.name}: ${layer.operation.dropout}`).join(", ");
     this.value = make("output", {}, percent(this.share));
-    const input = /** @type {HTMLInputElement} */ (
-      make("input", { type: "range", min: 0.05, max: 0.95, step: 0.05, value: this.share, oninput: () => this.#setShare(Number(input.value)) })
+    this.input = /** @type {HTMLInputElement} */ (
+      make("input", { type: "range", min: 0.05, max: 0.95, step: 0.05, value: this.share, oninput: () => onShare(Number(this.input.value)) })
     );
     this.button = make("button", { type: "button", "aria-pressed": "false", onclick: () => this.#toggle() }, "Lay one mask on the net");
     this.figure = make("div.chart", {});
@@ -35,7 +36,7 @@ export class Dropping {
     place.append(
       isOneOfTwo ? make("h3.net-name", {}, net.name) : "",
       make("p.muted", {}, `In training a unit is dropped with the probability below (${net.name} was trained with ${trained}), and what is kept is scaled up, so that the mean stays. Each dot is the answer of one of ${MASKS} thinned nets; the line is the full net’s.`),
-      make("div.sliders", {}, make("label", {}, make("span", {}, "Dropped"), input, this.value)),
+      make("div.sliders", {}, make("label", {}, make("span", {}, "Dropped"), this.input, this.value)),
       make("div.tools", {}, this.button, make("button", { type: "button", onclick: () => this.draw() }, "Draw new masks")),
       this.figure, this.says,
     );
@@ -78,8 +79,10 @@ export class Dropping {
     this.onMask();
   }
 
-  #setShare(share) {
+  /** Drop units with another probability. @param {number} share 0–1 */
+  setShare(share) {
     this.share = share;
+    this.input.value = String(share);
     this.value.textContent = percent(share);
     this.draw();
   }
