@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lesson test test-slow test-all check bench
+.PHONY: setup lesson test test-slow test-all check check-web bench
 
 setup: .venv/.ready  ## .venv with everything that the tests need
 
@@ -28,6 +28,9 @@ check: setup  ## style and types
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ty check src
+
+check-web:  ## the types in the comments of the explorer's modules; needs Node
+	npx --yes --package typescript@5.9.3 tsc --project tsconfig.json
 
 bench: setup  ## this machine: the stock notebook pipeline against cnnlab
 	$(BIN)/cnnlab bench --target 0.99

@@ -22,7 +22,10 @@ export class Dropping {
    * @param {(share: number) => void} onShare called when the reader chooses the probability
    */
   constructor(place, net, classes, isOneOfTwo, onMask, onShare) {
-    Object.assign(this, { place, net, classes, onMask });
+    this.place = place;
+    this.net = net;
+    this.classes = classes;
+    this.onMask = onMask;
     this.layers = net.layers.filter(isDropout);
     this.share = this.layers[0].operation.dropout || 0.5;
     const trained = this.layers.map((layer) => `${layer.name}: ${layer.operation.dropout}`).join(", ");

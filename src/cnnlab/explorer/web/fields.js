@@ -69,6 +69,7 @@ function reads(net, layer, box) {
       }]];
     case "concat": {
       if (operation.axis !== 0) return inputs.map((input) => [input.name, whole(input.shape)]);
+      /** @type {[string, Box][]} */
       const parts = [];
       let before = 0;
       for (const part of operation.parts) {
@@ -94,7 +95,7 @@ function reads(net, layer, box) {
   }
 }
 
-/** One value keeps its place in the order of all; several may lie anywhere. */
+/** One value keeps its place in the order of all; several may lie anywhere. @returns {Box} */
 function reshaped(box, [, height, width], shape) {
   const isOne = [box.channels, box.rows, box.columns].every(([from, to]) => from === to);
   if (!isOne) return whole(shape);
@@ -113,7 +114,7 @@ export function unitToPlace([c, y, x], shape) {
   return (c * height + y) * width + x;
 }
 
-/** A box in an operand that is broadcast: where it has one value, that one. */
+/** A box in an operand that is broadcast: where it has one value, that one. @returns {Box} */
 function clipped(box, shape, result) {
   const side = (range, size, of) => (size === of ? range : [0, size - 1]);
   return {
@@ -123,6 +124,7 @@ function clipped(box, shape, result) {
   };
 }
 
+/** @returns {Box} */
 function whole([channels, rows, columns]) {
   return { channels: [0, channels - 1], rows: [0, rows - 1], columns: [0, columns - 1] };
 }
@@ -131,6 +133,7 @@ function within(first, last, size) {
   return pair([Math.max(first, 0), Math.min(last, size - 1)]);
 }
 
+/** @returns {Box} */
 function union(a, b) {
   const side = (p, q) => pair([Math.min(p[0], q[0]), Math.max(p[1], q[1])]);
   return { channels: side(a.channels, b.channels), rows: side(a.rows, b.rows), columns: side(a.columns, b.columns) };

@@ -21,7 +21,10 @@ export class Moving {
    * @param {() => void} onMove called when the pixels have been moved
    */
   constructor(place, nets, classes, onMove) {
-    Object.assign(this, { place, nets, classes, onMove });
+    this.place = place;
+    this.nets = nets;
+    this.classes = classes;
+    this.onMove = onMove;
     this.pixels = nets[0].pixels;
     this.shape = nets[0].input.shape;
     this.at = { right: 0, down: 0, turn: 0 };

@@ -15,7 +15,10 @@ export class Norming {
    * @param {boolean} isOneOfTwo whether its name has to be said
    */
   constructor(place, net, images, count, isOneOfTwo) {
-    Object.assign(this, { place, net, images, count });
+    this.place = place;
+    this.net = net;
+    this.images = images;
+    this.count = count;
     this.layers = net.layers.filter((layer) => layer.operation.kind === "batch_norm");
     this.layer = this.layers[0];
     this.channel = 0;

@@ -17,7 +17,10 @@ export class Sheet {
    *   far it has come: pixels of the image, or degrees about its centre
    */
   constructor(canvas, net, onStroke, onDrag) {
-    [this.channels, this.height, this.width] = net.input.shape;
+    const [channels, height, width] = net.input.shape;
+    this.channels = channels;
+    this.height = height;
+    this.width = width;
     canvas.width = this.width;
     canvas.height = this.height;
     this.net = net;
@@ -168,6 +171,7 @@ export class Sheet {
     });
   }
 
+  /** @param {(value: number, y: number, x: number, i: number) => void} visit */
   #each(visit) {
     for (let c = 0, i = 0; c < this.channels; c++) {
       for (let y = 0; y < this.height; y++) for (let x = 0; x < this.width; x++, i++) visit(this.net.pixels[i], y, x, i);
