@@ -285,6 +285,8 @@ def test_trying_things_leaves_the_net_as_it_was(browser: Any, explored: Callable
             page.locator(f"#{name} > summary").click()
         page.locator("#moving .check input").check()
         page.wait_for_selector("#moving .dashed")
+        page.locator("#dropping .dot").first.wait_for()
+        page.locator("#norming .count").first.wait_for()
         assert page.locator("#dropping .dot").count() == 5 * 200
         assert page.locator("#norming .count").count() == 3 * 40
         assert page.evaluate("[...explorer.net.output.values]") == before
@@ -298,6 +300,7 @@ def test_batch_norm_by_the_batch_is_pytorch_s(browser: Any, explored: Callable[.
     made = explored("simple-cnn")
     with opened(browser, made.page) as page:
         page.locator("#norming > summary").click()
+        page.locator("#norming tbody").wait_for()
         mean, variance = (number(cell) for cell in page.locator("#norming tbody tr:nth-child(2) td").all_inner_texts())
         shown = page.evaluate("explorer.record.gallery.map(entry => entry.index)")
         images = normalise(made.data.test.images[shown], made.data.mean, made.data.std)

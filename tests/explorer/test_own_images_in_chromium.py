@@ -182,7 +182,7 @@ def test_both_of_two_nets_can_be_thinned_and_normed(browser: Any, explored: Call
         with opened(browser, path, "image=0") as page:
             before = page.evaluate("explorer.nets.map(net => [...net.output.values])")
             page.locator(f"#{panel} > summary").click()
-            page.wait_for_timeout(300)
+            page.locator(f"#{panel} {marks}").nth(count - 1).wait_for(state="attached")
             assert page.locator(f"#{panel} {marks}").count() == count
             assert page.locator(f"#{panel} h3").count() == 2
             if panel == "dropping":
