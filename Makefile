@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lesson test test-slow test-all check bench
+.PHONY: setup lesson test test-slow test-all check docs bench
 
 setup: .venv/.ready  ## .venv with everything that the tests need
 
@@ -28,6 +28,9 @@ check: setup  ## style and types
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ty check src
+
+docs: setup  ## the documentation as a site: site/index.html
+	$(BIN)/zensical build --clean --strict
 
 bench: setup  ## this machine: the stock notebook pipeline against cnnlab
 	$(BIN)/cnnlab bench --target 0.99
