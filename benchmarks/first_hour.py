@@ -42,7 +42,7 @@ def tutorial_commands() -> list[str]:
 def run_all(commands: list[str], folder: Path) -> list[dict[str, Any]]:
     """Run `cnnlab …` lines in a folder, one after another: what each printed, both streams together, and its time.
 
-    Raises CalledProcessError for the first that fails.
+    Raises RuntimeError with what the first said that failed.
     """
     steps = []
     for command in commands:
@@ -55,8 +55,10 @@ def run_all(commands: list[str], folder: Path) -> list[dict[str, Any]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=True,
+            check=False,
         )
+        if done.returncode:
+            raise RuntimeError(f"{command}: exit code {done.returncode}\n{done.stdout}")
         steps.append({"command": command, "time_s": time.perf_counter() - started, "output": done.stdout})
         print(f"{steps[-1]['time_s']:6.1f} s  {command}", file=sys.stderr)
     return steps

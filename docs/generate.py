@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, median
+from textwrap import wrap
 from typing import Any
 
 import click
@@ -55,12 +56,17 @@ def filled(page: str, text: str) -> str:
 
 
 def outputs_filled(text: str) -> str:
-    """The tutorial with what each of its commands printed when benchmarks/first_hour.py ran them."""
+    """The tutorial with what each of its commands printed when benchmarks/first_hour.py ran them.
+
+    Lines that are too long for the page are broken, as a terminal breaks them.
+    """
     steps = json.loads((ROOT / "results" / "first-hour.json").read_text())["steps"]
     printed = {step["command"]: step["output"] for step in steps}
 
     def block(found: re.Match[str]) -> str:
-        lines = [f"$ {found[2]}", *(line.rstrip() for line in printed[found[2]].rstrip().splitlines())]
+        lines = [f"$ {found[2]}"]
+        for line in printed[found[2]].rstrip().splitlines():
+            lines += wrap(line, 110) if len(line) > 110 else [line.rstrip()]
         return found[1] + "```\n" + "\n".join(lines) + "\n```\n" + found[3]
 
     return re.sub(r"(<!-- run: (.+?) -->\n).*?(<!-- /run -->)", block, text, flags=re.DOTALL)

@@ -178,7 +178,7 @@ def _record(found: Any) -> str:
     for name, default in _fields(found).items():
         line = f"    {name}: {inspect.get_annotations(found)[name]}"
         if default is not dataclasses.MISSING and default is not PydanticUndefined:
-            line += f" = {default!r}"
+            line += f" = {_default(default)}"
         described = found.model_fields[name].description if issubclass(found, BaseModel) else None
         lines.append(f"{line}  # {described}" if described else line)
     return "```python\n" + "\n".join(lines) + "\n```\n"
@@ -213,7 +213,9 @@ def _signature(found: Any, name: str) -> str:
 
 
 def _default(value: Any) -> str:
-    return "…" if inspect.isfunction(value) else repr(value)
+    if inspect.isfunction(value):
+        return "…"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _prose(found: Any, arguments: list[str]) -> str:
