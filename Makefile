@@ -25,8 +25,8 @@ test-slow: setup  ## minutes: the wheel, the lesson, the bench, accuracy on full
 test-all: test test-slow
 
 check: setup  ## style and types
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks docs/*.py
+	$(BIN)/ruff check src tests benchmarks docs/*.py
 	$(BIN)/ty check src
 
 docs: setup  ## the documentation as a site: site/index.html

@@ -178,8 +178,8 @@ def engines_sentence(record: dict[str, Any]) -> str:
     here, process = (mean(record["seconds"][name]) for name in ("here", "process"))
     return (
         f"For {record['seeds']} seeds of SimpleCNN on `{record['data']}`, {record['epochs']:g} epochs by the recipe "
-        f"`lesson`, the pool takes {1 / record['ratio']:.2f} of the time: it is {record['ratio']:.2f} times as quick on "
-        f"{record['cores']} cores ({process:.1f} s against {here:.1f} s, {record['rounds']} rounds in turn; "
+        f"`lesson`, the pool takes {1 / record['ratio']:.2f} of the time: it is {record['ratio']:.2f} times as quick "
+        f"on {record['cores']} cores ({process:.1f} s against {here:.1f} s, {record['rounds']} rounds in turn; "
         "`python -m benchmarks.engines`).\n"
     )
 
@@ -222,16 +222,17 @@ def explorer_table(record: dict[str, Any]) -> str:
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| `{row['net']}` | {row['page_bytes'] / 1e6:.1f} MB | {row['stroke_ms']:.1f} ms ({row['stroke_ms_95']:.1f} ms) | "
-        f"{row['ready_ms']:.0f} ms | {row['largest_deviation']:.1e} |"
+        f"| `{row['net']}` | {row['page_bytes'] / 1e6:.1f} MB | {row['stroke_ms']:.1f} ms "
+        f"({row['stroke_ms_95']:.1f} ms) | {row['ready_ms']:.0f} ms | {row['largest_deviation']:.1e} |"
         for row in record["runs"]
     ]
     where = record["environment"]
     lines += [
         "",
-        f"A stroke: the whole net computed and all its maps painted; {record['strokes']} strokes. {where['device_name']}, "
-        f"{where['cores']} cores, no graphics card, Chromium {where['chromium'].split('.')[0]}. Made by "
-        f"`{record['command']}`.",
+        f"A stroke: the whole net computed and all its maps painted; {record['strokes']} strokes. "
+        f"{where['device_name']}, {where['cores']} cores, no graphics card, "
+        f"Chromium {where['chromium'].split('.')[0]}. "
+        f"Made by `{record['command']}`.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -30,8 +30,10 @@ def names_reference() -> str:
             "## Data sets\n",
             *_table(("data", "what it is"), _data_sets()),
             "Behind a name, `@1000` takes the first 1,000 training images of a fixed stratified order, and a change "
-            f"makes another set of it: {', '.join(f'`+{name}`' for name in CHANGES)}. An image file of a user's is "
-            f"prepared as the data set says: {', '.join(f'`{name}`' for name in PREPARATIONS)}.\n",
+            f"makes another set of it: {', '.join(f'`+{name}`' for name in CHANGES)}.\n",
+            "How an image file of a user's is prepared follows from the data that the net was trained on: `digit` for "
+            "MNIST and KMNIST, `garment` for Fashion-MNIST, `resize` for the user's own.\n",
+            *_table(("preparation", "what it takes"), ((f"`{name}`", says) for name, says in PREPARATIONS.items())),
             "## Recipes\n",
             "A recipe gives every value of a [Training](api.md#cnnlabtraining); flags change single ones.\n",
             *_table(("recipe", "how it trains"), ((f"`{one.name}`", one.says) for one in RECIPES.values())),
