@@ -6,6 +6,7 @@ import importlib
 import inspect
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -81,6 +82,22 @@ def test_every_command_is_in_somebody_s_own_words():
     written = (ROOT / "README.md").read_text() + "".join(p.read_text() for p in PAGES if p not in GENERATED)
     for name in COMMANDS:
         assert f"cnnlab {name}" in written, name
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_line_has_only_options_that_there_are(path):
+    text = path.read_text()
+    blocks = re.findall(r"^(?:\$ )?(cnnlab .*)$", "".join(re.findall(r"```.*?```", text, re.DOTALL)), re.MULTILINE)
+    inline = [" ".join(code.split()) for code in re.findall(r"`(cnnlab [^`]*)`", text)]
+    group = click.Context(command_line, info_name="cnnlab")
+    for line in [*blocks, *inline]:
+        name, *arguments = shlex.split(line, comments=True)[1:]
+        try:
+            command_line.get_command(group, name).make_context(name, arguments)
+        except click.MissingParameter:
+            pass  # a command that is only named
+        except click.UsageError as error:
+            pytest.fail(f"{line}: {error.format_message()}")
 
 
 @pytest.mark.parametrize("names", [NETS, RECIPES, KNOWN, VARIANTS, ENGINES, CLAIMS])
