@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lesson test test-slow test-all check check-web bench
+.PHONY: setup lesson test test-slow test-all check check-web docs bench
 
 setup: .venv/.ready  ## .venv with everything that the tests need
 
@@ -25,12 +25,15 @@ test-slow: setup  ## minutes: the wheel, the lesson, the bench, accuracy on full
 test-all: test test-slow
 
 check: setup  ## style and types
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks docs/*.py
+	$(BIN)/ruff check src tests benchmarks docs/*.py
 	$(BIN)/ty check src
 
 check-web:  ## the types in the comments of the explorer's modules; needs Node
 	npx --yes --package typescript@5.9.3 tsc --project tsconfig.json
+
+docs: setup  ## the documentation as a site: site/index.html
+	$(BIN)/zensical build --clean --strict
 
 bench: setup  ## this machine: the stock notebook pipeline against cnnlab
 	$(BIN)/cnnlab bench --target 0.99

@@ -1,5 +1,5 @@
-"""Write what would drift if people wrote it: the command reference, and the tables of README and docs from
-results/.
+"""Write what would drift if people wrote it: the references of commands, names and Python, what the tutorial's
+commands print, and the tables of README and docs from results/.
 
     .venv/bin/python docs/generate.py
 
@@ -13,13 +13,15 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, median
+from textwrap import wrap
 from typing import Any
 
 import click
+from names_reference import names_reference
+from python_reference import formulas_reference, python_reference
 
 from cnnlab.bench.table import markdown
 from cnnlab.cli import COMMANDS, cnnlab
-from cnnlab.experiments.variants import VARIANTS
 from cnnlab.report.claim_numbers import interval, number
 from cnnlab.report.claim_page import command
 
@@ -27,11 +29,12 @@ ROOT = Path(__file__).parent.parent
 
 
 def commands() -> str:
-    """docs/commands.md: every command's --help."""
+    """docs/reference/commands.md: every command's --help."""
     parts = [
         "# Commands\n",
-        "Figures go to stdout, progress to stderr. Exit codes: 0 done, 1 some of several inputs failed, 2 something "
-        "you can mend (one line says what), 70 a bug in cnnlab, 130 interrupted.\n",
+        "NET, DATA, recipes, variants and claims by their names: [names](names.md). Figures go to stdout, progress to "
+        "stderr. Exit codes: 0 done, 1 some of several inputs failed, 2 something you can mend (one line says what), "
+        "70 a bug in cnnlab, 130 interrupted.\n",
     ]
     group = click.Context(cnnlab, info_name="cnnlab", **cnnlab.context_settings)
     for name in COMMANDS:
@@ -39,16 +42,7 @@ def commands() -> str:
         assert command is not None
         context = click.Context(command, info_name=name, parent=group, max_content_width=100, terminal_width=100)
         parts.append(f"## cnnlab {name}\n\n```\n{command.get_help(context)}\n```\n")
-        if name == "compare":
-            parts.append(variants_table())
     return "\n".join(parts)
-
-
-def variants_table() -> str:
-    """The variants that `cnnlab compare` knows by name."""
-    lines = ["| variant | what one would expect | source |", "| --- | --- | --- |"]
-    lines += [f"| `{one.name}` | {one.claim} | {one.source} |" for one in VARIANTS.values()]
-    return "\n".join(lines) + "\n"
 
 
 def filled(page: str, text: str) -> str:
@@ -58,7 +52,44 @@ def filled(page: str, text: str) -> str:
         pattern = re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         text, count = pattern.subn(lambda found, block=block: found[1] + block + found[2], text)
         assert count == 1, f"{page} has no block {name}"
-    return text
+    return outputs_filled(text) if page == TUTORIAL else text
+
+
+def outputs_filled(text: str) -> str:
+    """The tutorial with what each of its commands printed when benchmarks/first_hour.py ran them.
+
+    Lines that are too long for the page are broken, as a terminal breaks them.
+    """
+    steps = json.loads((ROOT / "results" / "first-hour.json").read_text())["steps"]
+    printed = {step["command"]: step["output"] for step in steps}
+
+    def block(found: re.Match[str]) -> str:
+        lines = [f"$ {found[2]}"]
+        for line in printed[found[2]].rstrip().splitlines():
+            lines += wrap(line, 110) if len(line) > 110 else [line.rstrip()]
+        return found[1] + "```\n" + "\n".join(lines) + "\n```\n" + found[3]
+
+    return re.sub(r"(<!-- run: (.+?) -->\n).*?(<!-- /run -->)", block, text, flags=re.DOTALL)
+
+
+def first_hour_sentence(record: dict[str, Any]) -> str:
+    """On what the tutorial's outputs were made, and how long it took."""
+    where = record["environment"]
+    minutes = sum(step["time_s"] for step in record["steps"]) / 60
+    return (
+        f"What stands under the commands was printed on {where['device_name']}, {where['cores']} cores, "
+        f"{where['precision']}, by cnnlab {where['cnnlab']}, python {where['python']}, torch {where['torch']}; all of "
+        f"them together took {minutes:.0f} minutes (`{record['command']}`).\n"
+    )
+
+
+def bench_in_short(record: dict[str, Any]) -> str:
+    """The bench's table without its remarks, which stand in docs/explanation/results.md."""
+    return (
+        markdown(record).partition("\n\n")[0]
+        + f"\n\n`{record['net']}` on `{record['data']}`, {record['cpu']}, {record['threads']} threads. "
+        "[How that was measured](docs/explanation/results.md).\n"
+    )
 
 
 def accuracy_table(record: dict[str, Any]) -> str:
@@ -147,8 +178,8 @@ def engines_sentence(record: dict[str, Any]) -> str:
     here, process = (mean(record["seconds"][name]) for name in ("here", "process"))
     return (
         f"For {record['seeds']} seeds of SimpleCNN on `{record['data']}`, {record['epochs']:g} epochs by the recipe "
-        f"`lesson`, the pool takes {1 / record['ratio']:.2f} of the time: it is {record['ratio']:.2f} times as quick on "
-        f"{record['cores']} cores ({process:.1f} s against {here:.1f} s, {record['rounds']} rounds in turn; "
+        f"`lesson`, the pool takes {1 / record['ratio']:.2f} of the time: it is {record['ratio']:.2f} times as quick "
+        f"on {record['cores']} cores ({process:.1f} s against {here:.1f} s, {record['rounds']} rounds in turn; "
         "`python -m benchmarks.engines`).\n"
     )
 
@@ -191,33 +222,48 @@ def explorer_table(record: dict[str, Any]) -> str:
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| `{row['net']}` | {row['page_bytes'] / 1e6:.1f} MB, {row['moments']} | {row['stroke_ms']:.1f} ms ({row['stroke_ms_95']:.1f} ms) | "
-        f"{row['ready_ms']:.0f} ms | {row['largest_deviation']:.1e} |"
+        f"| `{row['net']}` | {row['page_bytes'] / 1e6:.1f} MB, {row['moments']} | {row['stroke_ms']:.1f} ms "
+        f"({row['stroke_ms_95']:.1f} ms) | {row['ready_ms']:.0f} ms | {row['largest_deviation']:.1e} |"
         for row in record["runs"]
     ]
     where = record["environment"]
     lines += [
         "",
-        f"A stroke: the whole net computed and all its maps painted; {record['strokes']} strokes. {where['device_name']}, "
-        f"{where['cores']} cores, no graphics card, Chromium {where['chromium'].split('.')[0]}. Made by "
-        f"`{record['command']}`.",
+        f"A stroke: the whole net computed and all its maps painted; {record['strokes']} strokes. "
+        f"{where['device_name']}, {where['cores']} cores, no graphics card, "
+        f"Chromium {where['chromium'].split('.')[0]}. "
+        f"Made by `{record['command']}`.",
     ]
     return "\n".join(lines) + "\n"
 
 
+TUTORIAL = "docs/tutorial/first-hour.md"
+
 #: Page → its blocks, each by the name of its record in results/.
 BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
-    "README.md": {"accuracy": accuracy_table, "bench": markdown},
-    "docs/anatomy.md": {"describe": describe_table},
-    "docs/experiments.md": {"engines": engines_sentence, "batched": batched_sentence, "ray": ray_sentence},
-    "docs/explorer.md": {"explorer": explorer_table},
-    "docs/claims.md": {"claims": claims_table, "claims-quick": claims_table},
+    "README.md": {"bench": bench_in_short, "accuracy": accuracy_table},
+    TUTORIAL: {"first-hour": first_hour_sentence},
+    "docs/explanation/anatomy.md": {"describe": describe_table},
+    "docs/how-to/experiments.md": {"engines": engines_sentence, "batched": batched_sentence},
+    "docs/how-to/cluster.md": {"ray": ray_sentence},
+    "docs/how-to/explorer.md": {"explorer": explorer_table},
+    "docs/explanation/claims.md": {"claims": claims_table, "claims-quick": claims_table},
+    "docs/explanation/results.md": {"accuracy": accuracy_table, "bench": markdown},
+}
+
+#: Pages that are written as a whole.
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/commands.md": commands,
+    "docs/reference/names.md": names_reference,
+    "docs/reference/api.md": python_reference,
+    "docs/reference/formulas.md": formulas_reference,
 }
 
 
 def main() -> None:
-    """Write the command reference and fill the pages."""
-    (ROOT / "docs" / "commands.md").write_text(commands())
+    """Write whole pages, and fill the others' blocks."""
+    for page, text in PAGES.items():
+        (ROOT / page).write_text(text())
     for page in BLOCKS:
         path = ROOT / page
         path.write_text(filled(page, path.read_text()))

@@ -54,8 +54,8 @@ class Mistake:
 class Evaluation:
     """All figures of one net on one split.
 
-    accuracy and its 95 % Wilson interval; loss: mean cross-entropy in nats; ece: expected calibration error;
-    confusion[i][j]: images of class i that were called j. mistakes: the most confident first.
+    accuracy: 0–1. accuracy_interval: 95 %, Wilson's. loss: mean cross-entropy in nats. ece: expected calibration error
+    (0–1). confusion: at [i][j] the images of class i that were called j. mistakes: the most confident first.
     """
 
     images: int
@@ -109,8 +109,8 @@ def logits(
 def evaluate(answers: Tensor, labels: Tensor, *, classes: Sequence[str], bins: int = 15) -> Evaluation:
     """Score logits against labels.
 
-    answers: float (N, classes), as `logits` gives them; labels: int64 (N,). bins: of equal width, for calibration
-    (Guo et al. 2017, §2).
+    answers: float (N, classes), as `logits` gives them. labels: int64 (N,). classes: their names, in the order of the
+    labels. bins: of equal width, for calibration (Guo et al. 2017, §2).
     """
     count = len(labels)
     probabilities = answers.double().softmax(dim=1)

@@ -37,11 +37,11 @@ class Layer:
     """One layer: a module of PyTorch's, or a function that the net's own code calls.
 
     name: the module's path, or the function behind the path of the module that calls it. type: `Conv2d`, or `relu` for
-    a function. inputs: names of the layers it reads, "input" for the image. Shapes are (C, H, W) or (values,), without
-    the batch. parameters: those first used here (`shared`: names of layers that brought the rest). macs: multiply-adds
-    for one image. activation_bytes: new memory for one image's output; 0 where the output is a view of the input.
-    dense_equivalent_parameters: of one dense layer, biases included, between the same two shapes.
-    size_arithmetic and field_arithmetic (rows, then columns where they differ), parameters_arithmetic,
+    a function. inputs: names of the layers it reads, "input" for the image. input_shapes, output_shape: (C, H, W) or
+    (values,), without the batch. parameters: those first used here (`shared`: names of layers that brought the rest).
+    macs: multiply-adds for one image. activation_bytes: new memory for one image's output; 0 where the output is a view
+    of the input. dense_equivalent_parameters: of one dense layer, biases included, between the same two shapes.
+    size_arithmetic, field_arithmetic: formulas filled in, rows, then columns where they differ. parameters_arithmetic,
     macs_arithmetic: formulas filled in.
     """
 
@@ -93,9 +93,9 @@ class Layer:
 class Anatomy:
     """A net taken apart.
 
-    input: (C, H, W). parameters: of the whole net, each once, trained or not. unused_parameters: names of those that no
-    layer uses on its way from the image. outputs: names of the layers whose results the net returns. notes: what could
-    not be seen and why.
+    input: (C, H, W). parameters: of the whole net, each once, trained or not. macs: multiply-adds for one image.
+    unused_parameters: names of those that no layer uses on its way from the image. outputs: names of the layers whose
+    results the net returns. notes: what could not be seen and why.
     """
 
     net: str

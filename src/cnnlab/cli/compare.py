@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 @click.option("--data", default="mnist-5k", show_default=True, metavar="DATA")
 @options.data_root
 @click.option(
-    "--variants", multiple=True, metavar="NAME…", help="Named changes, the baseline left out; see the list below."
+    "--variants",
+    multiple=True,
+    metavar="NAME…",
+    help="Named changes, such as no-dropout; an unknown name lists them all.",
 )
 @click.option(
     "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="A variant of your own: any field of a run."

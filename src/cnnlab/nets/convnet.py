@@ -17,10 +17,14 @@ Pool = Literal["max", "average", "stride", "none"]
 class ConvNet(nn.Module):
     """Blocks of convolutions that each halve the image, then a dense classifier.
 
-    widths: channels of each block. convs_per_block: convolutions before a block's pool. pool: how a block halves
-    the image: `max` or `average` pooling of 2×2, a `stride` of 2 in its last convolution, or `none`.
-    hidden: units of the hidden dense layer; 0 leaves it out. Odd kernels keep the image's size ("same" padding),
-    even ones shrink it by one pixel a convolution. The defaults are the lesson's SimpleCNN, key for key.
+    The defaults are the lesson's SimpleCNN, key for key.
+
+    in_channels, image_size, num_classes: as the data have them; image_size is a side in pixels or (height, width).
+    widths: channels of each block. kernel_size: side of the filters; odd ones keep the image's size ("same" padding),
+    even ones shrink it by one pixel a convolution. convs_per_block: convolutions before a block's pool.
+    batch_norm: after each convolution. dropout: share of units turned off before the answer (0–1).
+    hidden: units of the hidden dense layer; 0 leaves it out. pool: how a block halves the image: `max` or `average`
+    pooling of 2×2, a `stride` of 2 in its last convolution, or `none`.
     Input float (N, in_channels, H, W), output logits float (N, num_classes).
     """
 

@@ -30,7 +30,9 @@ class LeNet5(nn.Module):
     With all four, 60,000 trained parameters, the number in the paper. The loss here is cross-entropy where the paper
     has its equation 9, and pixels are normalised by mean and deviation where the paper maps them to -0.1 … 1.175.
 
-    dropout: after F5, as in the lesson's code for a classifier; the drawn net has none, so 0 is the default.
+    in_channels, image_size, num_classes: as the data have them; image_size is a side in pixels or (height, width).
+    dropout: share of units turned off (0–1), after F5, as in the lesson's code for a classifier; the drawn net has
+    none, so 0 is the default.
     Input float (N, in_channels, H, W), output logits float (N, num_classes).
     """
 

@@ -13,6 +13,9 @@ class MLP(nn.Module):
     """Dense layers with ReLU between them: every unit sees every pixel, and neighbours mean nothing.
 
     At 1×28×28, 10 classes and hidden layers of 256 and 128: 235,146 parameters.
+
+    in_channels, image_size, num_classes: as the data have them; image_size is a side in pixels or (height, width).
+    hidden: units of each hidden layer. dropout: share of units turned off after each of them (0–1).
     Input float (N, in_channels, H, W), output logits float (N, num_classes).
     """
 

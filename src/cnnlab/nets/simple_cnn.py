@@ -11,6 +11,9 @@ class SimpleCNN(nn.Module):
     """Two blocks of convolution, batch norm, ReLU and max pooling, then a dense classifier.
 
     At 1×28×28 and 10 classes: 421,834 parameters (lesson 3, "Putting It Together").
+
+    in_channels, image_size, num_classes: as the data have them; image_size is a side in pixels or (height, width).
+    dropout: share of units turned off before the answer (0–1).
     Input float (N, in_channels, H, W), output logits float (N, num_classes).
     """
 

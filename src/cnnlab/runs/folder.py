@@ -203,7 +203,10 @@ def create_run(path: Path, config: RunConfig) -> Run:
 
 
 def open_run(path: str | Path) -> Run:
-    """Open a run folder. Raises UserError when there is none, or when its config is damaged."""
+    """Open a run folder, as `cnnlab train` makes one.
+
+    Raises UserError when there is none, or when its config is damaged.
+    """
     path = Path(path)
     config_path = path / "config.json"
     if not config_path.is_file():

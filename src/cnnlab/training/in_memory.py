@@ -37,6 +37,7 @@ def train(
 
     training: by default the recipe `fast`, which has no dropout of its own: give the net `dropout=0` for it.
     seed: of the order of images, augmentation and dropout; the process's random state stays as it was.
+    on_step: called about ten times a second, between two steps.
     Raises UserError when the loss becomes NaN or infinite. The test split is not touched.
     """
     if training is None:

@@ -21,8 +21,9 @@ from cnnlab.training.state import derived_seed, start
 class LearningRates:
     """The curve of a range test, and what it suggests.
 
-    rates and losses (smoothed, nats) of every step; suggestion: a tenth of the rate at which the smoothed loss was
-    lowest, or where it fell most steeply if that is lower still.
+    rates, losses: of every step; losses smoothed, in nats.
+    suggestion: a tenth of the rate at which the smoothed loss was lowest, or where it fell most steeply if that is
+    lower still.
     """
 
     rates: tuple[float, ...]
@@ -44,6 +45,9 @@ def find_learning_rate(
 
     The learning rate range test (Smith 2017, "Cyclical learning rates", §3.3), on a geometric scale. Losses are
     smoothed by an exponential average of 0.9. Net, modes, gradients and the process's random state stay as they were.
+
+    training: batch size, optimizer and the like; by default `Training()`. seed: of the order of images and of dropout.
+    steps: from the lowest rate to the highest.
     """
     training = training or Training()
     trial = copy.deepcopy(net)

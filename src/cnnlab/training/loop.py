@@ -33,7 +33,11 @@ REMEASURED = 10_000
 
 @dataclass(frozen=True)
 class Step:
-    """Where the loop is: steps of the whole run done and to come, and the epoch's figures so far."""
+    """Where the loop is.
+
+    step, total_steps: of the whole run, done and in all. images_per_s: of this epoch so far. loss, accuracy: of the
+    epoch so far, as seen while training (nats; 0–1).
+    """
 
     step: int
     total_steps: int
@@ -47,9 +51,12 @@ class Step:
 class Epoch:
     """The figures of one epoch, or of the part of one that ends the run.
 
-    epoch counts from 1. training_*: as seen while training (weights moving, dropout and augmentation on, label
-    smoothing in the loss). remeasured_*: plain images in eval mode after the epoch, on `remeasured_images` of the
-    training split. validation_*: likewise on the validation split. Losses are mean cross-entropies in nats.
+    Losses are mean cross-entropies in nats, accuracies 0–1.
+
+    epoch: counts from 1. training_loss, training_accuracy: as seen while training (weights moving, dropout and
+    augmentation on, label smoothing in the loss). remeasured_loss, remeasured_accuracy: plain images in eval mode after
+    the epoch, on `remeasured_images` of the training split. validation_loss, validation_accuracy: likewise on the
+    validation split. is_best: so far, by validation accuracy, then by its loss.
     train_time_s: since the run began, training steps alone; eval_time_s: of this epoch's measurements.
     """
 

@@ -35,7 +35,9 @@ class Recipe:
 def recipe(name: str, net: nn.Module, data: ImageSet, *, epochs: float | None = None, **changes: Any) -> Training:
     """The training that a recipe gives a net on a data set, with `changes` on top.
 
-    epochs: the length of the run, which a schedule needs to know; by default as many as `default_epochs` says.
+    name: `fast` or `lesson`.
+    epochs: the length of the run, which a schedule needs to know; by default enough for about 165,000 images, between
+    3 and 20.
     changes: any field of `Training`. Raises UserError for an unknown recipe and for a change out of range.
     """
     length = epochs if epochs is not None else default_epochs(len(data.train))
