@@ -76,10 +76,11 @@ def first_hour_sentence(record: dict[str, Any]) -> str:
     """On what the tutorial's outputs were made, and how long it took."""
     where = record["environment"]
     minutes = sum(step["time_s"] for step in record["steps"]) / 60
+    note = f" Note: {record['note']}." if "note" in record else ""
     return (
         f"What stands under the commands was printed on {where['device_name']}, {where['cores']} cores, "
         f"{where['precision']}, by cnnlab {where['cnnlab']}, python {where['python']}, torch {where['torch']}; all of "
-        f"them together took {minutes:.0f} minutes (`{record['command']}`).\n"
+        f"them together took {minutes:.0f} minutes (`{record['command']}`).{note}\n"
     )
 
 
