@@ -44,7 +44,7 @@ def _screenshot(path: Path) -> bytes:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 1440, "height": 1180}, color_scheme="light")
         page.goto(f"{path.as_uri()}#{STATE}")
-        page.evaluate("explorer.checked.then(() => null)")
+        page.wait_for_selector("#check b")  # compared with PyTorch
         taken = page.screenshot()
         chromium.close()
     return taken
