@@ -12,6 +12,7 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.data.plausible import implausible
 from cnnlab.evaluation import Evaluation, evaluate, logits
 from cnnlab.nets import parameter_count
+from cnnlab.runs.board import Board
 from cnnlab.runs.folder import Run
 from cnnlab.runs.keeping import Keeper
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
@@ -26,17 +27,22 @@ def execute(
     on_step: Callable[[Step], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    tensorboard: bool = False,
 ) -> dict[str, Any] | None:
     """Train `net` as the run's config says, from where the run stands, and evaluate it at the end.
 
     Returns the finished run's figures (`Run.result`), or None when `should_stop` ended it before: then the folder
-    holds where the training stands. A finished run is not trained again; `net` gets its weights. Raises UserError when
-    the training diverges; the folder keeps the last good state and the best weights so far.
+    holds where the training stands. A finished run is not trained again; `net` gets its weights. tensorboard: keep the
+    figures as TensorBoard's event files, too. Raises UserError when the training diverges; the folder keeps the last
+    good state and the best weights so far.
     """
     if run.is_finished:
         net.load_state_dict(run.weights())
+        if tensorboard:
+            Board(run)
         return run.result()
     keeper = Keeper(run, net)
+    board = Board(run) if tensorboard else None
 
     def after_step(step: Step) -> None:
         if on_step is not None:
@@ -46,6 +52,8 @@ def execute(
     try:
         for record in fit(keeper.state, data, run.config.training, on_step=after_step, should_stop=should_stop):
             keeper.after_epoch(record)
+            if board is not None:
+                board.epoch(record)
             if on_epoch is not None:
                 on_epoch(record)
     except Diverged:
@@ -53,7 +61,10 @@ def execute(
     if should_stop() and not keeper.is_complete(data):
         keeper.keep_state()
         return None
-    return finish(keeper, data)
+    result = finish(keeper, data)
+    if board is not None:
+        board.finish(result)
+    return result
 
 
 def finish(keeper: Keeper, data: ImageSet) -> dict[str, Any]:
