@@ -10,9 +10,6 @@ from cnnlab.homework.verdict import Verdict, blank, is_blank, off, right
 #: Standard errors of a difference within which two accuracies are not told apart (95 %).
 _Z = 1.96
 
-#: Training accuracy minus validation accuracy (0–1) from which a net is said to overfit.
-OVERFIT = 0.02
-
 
 def check_comparison(yours: Any, *, needs: Sequence[str], images: int) -> Verdict:
     """Check the curves of several nets, and say how far their differences are more than chance.
@@ -31,11 +28,12 @@ def check_comparison(yours: Any, *, needs: Sequence[str], images: int) -> Verdic
     best = {name: max(yours[name]["validation"]) for name in needs}
     lines = [
         f"{name}: best validation {best[name]:.1%}, at the end training {yours[name]['training'][-1]:.1%}, validation "
-        f"{yours[name]['validation'][-1]:.1%}{_overfits(yours[name])}"
+        f"{yours[name]['validation'][-1]:.1%}{_gap(yours[name], images)}"
         for name in needs
     ]
     first, *others = needs
-    return right(*lines, *(_told_apart(first, other, best, images) for other in others))
+    apart = [_told_apart(first, other, best, images) for other in others]
+    return right(*lines, *apart, "all of this is one seed each; cnnlab compare trains five")
 
 
 def _unusable(curves: Mapping[str, Any], needs: Sequence[str]) -> list[str]:
@@ -76,9 +74,11 @@ def _unusable(curves: Mapping[str, Any], needs: Sequence[str]) -> list[str]:
     return []
 
 
-def _overfits(curves: Mapping[str, Sequence[float]]) -> str:
-    gap = curves["training"][-1] - curves["validation"][-1]
-    return f": a gap of {100 * gap:.1f} points, overfitting" if gap > OVERFIT else ""
+def _gap(curves: Mapping[str, Sequence[float]], images: int) -> str:
+    training, validation = curves["training"][-1], curves["validation"][-1]
+    half = _Z * (validation * (1 - validation) / images) ** 0.5
+    gap = training - validation
+    return f"; a gap of {100 * gap:.1f} points, more than the images' ±{100 * half:.1f}" if gap > half else ""
 
 
 def _told_apart(first: str, other: str, best: Mapping[str, float], images: int) -> str:
@@ -91,5 +91,5 @@ def _told_apart(first: str, other: str, best: Mapping[str, float], images: int) 
     says = "more than" if abs(a - b) > half else "within"
     return (
         f"{other} against {first}: {100 * (b - a):+.1f} points, {says} the ±{100 * half:.1f} that {images:,} images "
-        "leave open; and this is one seed each (cnnlab compare trains five)"
+        "leave open"
     )

@@ -25,19 +25,25 @@ def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 
             f"you have {yours}: a map has whole rows; a window that does not fit any more is left out: round down"
         )
     places = size + 2 * padding - kernel_size
-    mistakes = [
-        (output_size(size, kernel_size, stride=stride), "that is without padding"),
-        (output_size(size, kernel_size, padding=padding), "that is with stride 1: the window moves by more"),
-        (output_size(size, kernel_size), "that is without padding and with stride 1"),
+    mistakes: list[tuple[float, str]] = [
         (places // stride, "the + 1 is missing: the window's first place counts, too"),
-        ((places - padding) // stride + 1, "the padding stands on both sides: it counts twice"),
         (-(-places // stride) + 1, "round down: a window that does not fit any more is left out"),
         (size, "that is the size of what comes in"),
-        (size - kernel_size, "the + 1 is missing: the window's first place counts, too (and stride or padding)"),
-        (size // stride, "that is the size divided by the stride; the kernel takes its margin, too"),
         (kernel_size, "that is the kernel's size"),
         (expected**2, "that is how many values a map has: asked for is one side"),
     ]
+    if padding:
+        mistakes += [
+            (output_size(size, kernel_size, stride=stride), "that is without padding"),
+            ((places - padding) // stride + 1, "the padding stands on both sides: it counts twice"),
+        ]
+    if stride > 1:
+        mistakes += [
+            (output_size(size, kernel_size, padding=padding), "that is with stride 1: the window moves by more"),
+            (size // stride, "that is the size divided by the stride; the kernel takes its margin, too"),
+        ]
+    if padding and stride > 1:
+        mistakes += [(output_size(size, kernel_size), "that is without padding and with stride 1")]
     found = explained(yours, mistakes)
     return off(
         f"you have {yours}: "
