@@ -225,3 +225,31 @@ def test_the_programs_in_the_docs_run_and_give_the_class_that_predict_gives(
     exec(compile(with_torch, "docs/exchange.md", "exec"), names)
     x = torch.randn(2, 1, 28, 28)
     assert torch.equal(names["net"](x), run.load_net()(x))
+
+
+@pytest.mark.parametrize("net", ["simple-cnn", "lenet5-1998"])
+def test_batch_norm_and_the_net_of_1998_become_onnx(net, cnnlab, tmp_path):
+    assert cnnlab("train", net, "--data", "mnist-5k@100", "--epochs", 1, "--out", tmp_path / "run").code == 0
+    outcome = cnnlab("export", tmp_path / "run", "--to", "onnx", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["largest_difference"] < 1e-5 * max(1, outcome.json["largest_logit"])
+
+
+def test_colour_images_become_the_input_by_each_channel_s_own_statistics(cnnlab, tmp_path):
+    generator = np.random.default_rng(0)
+    pixels = {split: generator.integers(0, 256, (40, 12, 10, 3), dtype=np.uint8) for split in ("train", "val", "test")}
+    pixels = {split: (images * (0.3, 0.6, 1.0)).astype(np.uint8) for split, images in pixels.items()}
+    labels = {f"y_{split}": np.arange(40) % 4 for split in pixels}
+    np.savez(tmp_path / "colour.npz", **{f"x_{split}": images for split, images in pixels.items()}, **labels)
+    data = f"npz:{tmp_path / 'colour.npz'}"
+    trained = cnnlab("train", "conv-net", "--data", data, "--epochs", 1, "--out", tmp_path / "run")
+    assert trained.code == 0, trained.err
+    assert cnnlab("export", tmp_path / "run", "--to", "onnx", "--out", tmp_path / "net.onnx").code == 0
+    answer, about = reader(tmp_path / "net.onnx", "onnx")
+    assert json.loads(about["input_shape"]) == ["batch", 3, 12, 10]
+    mean, std = (np.array(json.loads(about[name])) for name in ("mean", "std"))
+    x = ((pixels["test"] / 255 - mean) / std).transpose(0, 3, 1, 2).astype(np.float32)
+    Image.fromarray(pixels["test"][7]).save(tmp_path / "colour.png")
+    predicted = cnnlab("predict", tmp_path / "run", tmp_path / "colour.png", "--no-prepare", "--json").json[0]
+    shares = np.exp(answer(x[7:8])[0].astype(np.float64))
+    np.testing.assert_allclose(list(predicted["probabilities"].values()), shares / shares.sum(), atol=1e-4)
