@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lesson test test-slow test-all check check-web docs bench
+.PHONY: setup lesson notebook test test-slow test-all check check-web docs bench
 
 setup: .venv/.ready  ## .venv with everything that the tests need
 
@@ -16,10 +16,13 @@ setup: .venv/.ready  ## .venv with everything that the tests need
 lesson: setup  ## the main job on the embedded data set: lesson/index.html
 	$(BIN)/cnnlab lesson
 
+notebook: setup  ## the student's and the teacher's notebook from their one source, run
+	$(BIN)/python notebooks/build.py
+
 test: setup  ## the quick tests
 	$(BIN)/python -m pytest
 
-test-slow: setup  ## minutes: the wheel, the lesson, the bench, accuracy on full sets, the pages in Chromium
+test-slow: setup  ## minutes: the wheel, the lesson, the notebooks, the bench, accuracy on full sets, the pages in Chromium
 	$(BIN)/python -m pytest -m 'slow or browser'
 
 test-all: test test-slow

@@ -35,6 +35,9 @@ PAGES = sorted(DOCS.rglob("*.md"))
 GENERATED = {DOCS / "reference" / f"{name}.md" for name in ("commands", "names", "api", "formulas")}
 README_COMMANDS = re.findall(r"^cnnlab .+$", (ROOT / "README.md").read_text(), re.MULTILINE)
 TUTORIAL = DOCS / "tutorial" / "first-hour.md"
+#: Their examples need files that come before them: the tutorial's run in the slow tests, those on exporting in
+#: tests/cli/test_export.py and tests/data/test_samples.py.
+RUN_ELSEWHERE = (TUTORIAL, DOCS / "how-to" / "exchange.md")
 
 #: What a public function's own words need not say: the net, the data and the path are what they are.
 PLAIN = {"net", "data", "path"}
@@ -165,7 +168,7 @@ def examples(path: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in [ROOT / "README.md", *PAGES] if p not in GENERATED and p != TUTORIAL and examples(p)],
+    [p for p in [ROOT / "README.md", *PAGES] if p not in GENERATED and p not in RUN_ELSEWHERE and examples(p)],
     ids=lambda path: path.stem,
 )
 def test_python_examples_run(path, tmp_path, monkeypatch):

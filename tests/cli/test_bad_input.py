@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -204,6 +205,13 @@ def test_every_command_has_help(cnnlab):
         outcome = cnnlab(command, "--help")
         assert outcome.code == 0
         assert "Usage" in outcome.out
+
+
+def test_a_missing_extra_is_said_before_anything_is_made(cnnlab, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.chdir(tmp_path)
+    assert_one_line(cnnlab("train", "mlp", "--tensorboard"), "pip install 'cnnlab[tensorboard]'")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_test_on_images_that_the_run_has_seen(cnnlab, tmp_path, full_sets):

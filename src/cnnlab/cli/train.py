@@ -33,10 +33,13 @@ if TYPE_CHECKING:
 @click.option("--recipe", default=None, help="How to train: fast or lesson. [default: fast]")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NET-DATA-N]")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped.")
+@click.option("--tensorboard", is_flag=True, help="Keep the figures for TensorBoard, too: RUN/tensorboard.")
 @options.training_options
 @options.net_options
 @options.as_json
-def command(net: str, data: str | None, resume: bool, out: Path | None, as_json: bool, **values: Any) -> None:
+def command(
+    net: str, data: str | None, resume: bool, out: Path | None, tensorboard: bool, as_json: bool, **values: Any
+) -> None:
     """Train NET, evaluate it, report: one run folder.
 
     NET is lenet5, lenet5-1998, simple-cnn, mlp, conv-net, or your own path/to/file.py:ClassName. Whatever a flag does
@@ -51,6 +54,10 @@ def command(net: str, data: str | None, resume: bool, out: Path | None, as_json:
     from cnnlab.training.recipes import find_recipe
 
     keep_freed_memory()
+    if tensorboard:
+        from cnnlab.runs.board import require_tensorboard
+
+        require_tensorboard()
     if resume and out is None:
         raise UserError("--resume: got no folder; expected the run to go on with: name it with --out")
     if resume and out is not None and (out / "config.json").exists():
@@ -78,9 +85,10 @@ def command(net: str, data: str | None, resume: bool, out: Path | None, as_json:
         )
     _introduce(run, module)
 
-    result = train_and_show(run, module, images)
+    result = train_and_show(run, module, images, tensorboard=tensorboard)
     if result is None:
         again = f"cnnlab train {shlex.quote(net)} --out {shlex.quote(str(run.path))} --resume"
+        again += " --tensorboard" if tensorboard else ""
         notice(f"stopped; {run.path} keeps the run. Go on with: {again}")
         raise click.exceptions.Exit(130)
     write_report(run, images, module)
@@ -90,7 +98,9 @@ def command(net: str, data: str | None, resume: bool, out: Path | None, as_json:
         click.echo(summary(result))
 
 
-def train_and_show(run: Run, module: nn.Module, images: ImageSet) -> dict[str, Any] | None:
+def train_and_show(
+    run: Run, module: nn.Module, images: ImageSet, *, tensorboard: bool = False
+) -> dict[str, Any] | None:
     """Train a run with its figures on stderr; None when the user stopped it with Ctrl-C."""
     from cnnlab.runs import execute
 
@@ -105,6 +115,7 @@ def train_and_show(run: Run, module: nn.Module, images: ImageSet) -> dict[str, A
                 on_epoch=view.epoch,
                 should_stop=lambda: bool(requests),
                 keeps_checkpoints=True,
+                tensorboard=tensorboard,
             )
         finally:
             view.close()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.data.overlap import repeated
+from cnnlab.data.samples import Samples
 from cnnlab.errors import UserError
 
 #: Share of the test images (0–1) that may stand among the training images; more, and it is no test any more.
@@ -73,6 +74,14 @@ class ImageSet:
     def split(self, name: str) -> Split:
         """The split called `train`, `validation` or `test`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    def as_dataset(self, name: str) -> Samples:
+        """The split called `train`, `validation` or `test` as a plain `torch.utils.data.Dataset`.
+
+        For DataLoader, Lightning, skorch or a loop of one's own: normalised images float32 (C, H, W) with their labels.
+        """
+        split = self.split(name)
+        return Samples(split.images, split.labels, self.classes, self.mean, self.std)
 
 
 def image_set(

@@ -11,7 +11,7 @@ from torch import Tensor
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """(pixel / 255 - mean) / std, computed as one multiply-add a pixel.
 
-    images: uint8 (N, C, H, W), 0–255. mean, std: one a channel, on a scale of 0–1.
+    images: uint8 (…, C, H, W), 0–255. mean, std: one a channel, on a scale of 0–1.
     Returns float32 of the same shape, on the images' device.
     """
     scale = [1 / (255 * s) for s in std]

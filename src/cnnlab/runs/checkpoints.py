@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.errors import UserError
 from cnnlab.runs.folder import Run, read_tensors, write_tensors
+from cnnlab.training.course import Course
 
 #: Shares of a run's steps after which the net is kept: six moments with the finished net. What forms, forms early.
 SHARES = (0.0, 0.01, 0.04, 0.15, 0.5)
@@ -33,16 +34,26 @@ def checkpoint_steps(total_steps: int) -> frozenset[int]:
     return frozenset(round(share * total_steps) for share in SHARES)
 
 
-def write_checkpoint(run: Run, net: nn.Module, *, step: int, total_steps: int, steps_per_epoch: int) -> None:
-    """Keep the net as it is after `step` steps. What half precision cannot hold keeps its own.
+class Checkpoints:
+    """Keeps a run's net after the steps that `checkpoint_steps` names."""
 
-    Raises UserError when the disk refuses.
-    """
-    halves = {name: _half(value.detach().cpu()).contiguous() for name, value in net.state_dict().items()}
-    path = _folder(run) / f"{step:07}.safetensors"
-    path.parent.mkdir(exist_ok=True)
-    record = {"step": step, "total_steps": total_steps, "steps_per_epoch": steps_per_epoch}
-    write_tensors(path, halves, record)
+    def __init__(self, run: Run, net: nn.Module, course: Course) -> None:
+        self.run, self.net, self.course = run, net, course
+        self.steps = checkpoint_steps(course.total_steps)
+
+    def after(self, step: int) -> None:
+        """Keep the net as it is after `step` steps, if that is one to keep.
+
+        What half precision cannot hold is kept whole. Raises UserError when the disk refuses.
+        """
+        if step not in self.steps:
+            return
+        halves = {name: _half(value.detach().cpu()).contiguous() for name, value in self.net.state_dict().items()}
+        path = _folder(self.run) / f"{step:07}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        course = self.course
+        record = {"step": step, "total_steps": course.total_steps, "steps_per_epoch": course.steps_per_epoch}
+        write_tensors(path, halves, record)
 
 
 def read_checkpoints(run: Run) -> list[Checkpoint]:

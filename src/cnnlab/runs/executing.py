@@ -12,7 +12,8 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.data.plausible import implausible
 from cnnlab.evaluation import Evaluation, evaluate, logits
 from cnnlab.nets import parameter_count
-from cnnlab.runs.checkpoints import checkpoint_steps, write_checkpoint
+from cnnlab.runs.board import Board
+from cnnlab.runs.checkpoints import Checkpoints
 from cnnlab.runs.folder import Run
 from cnnlab.runs.keeping import Keeper
 from cnnlab.training.course import Course
@@ -29,6 +30,7 @@ def execute(
     on_epoch: Callable[[Epoch], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     keeps_checkpoints: bool = False,
+    tensorboard: bool = False,
 ) -> dict[str, Any] | None:
     """Train `net` as the run's config says, from where the run stands, and evaluate it at the end.
 
@@ -36,37 +38,39 @@ def execute(
     holds where the training stands. A finished run is not trained again; `net` gets its weights. Raises UserError when
     the training diverges; the folder keeps the last good state and the best weights so far.
 
-    keeps_checkpoints: whether the folder also keeps the net at a few moments on the way (`runs/checkpoints.py`).
+    keeps_checkpoints: keep the net at a few moments on the way, too (`runs/checkpoints.py`). tensorboard: keep the
+    figures as TensorBoard's event files, too.
     """
     if run.is_finished:
         net.load_state_dict(run.weights())
+        if tensorboard:
+            Board(run)
         return run.result()
     keeper = Keeper(run, net)
-    course = Course.of(run.config.training, data)
-    milestones = checkpoint_steps(course.total_steps) if keeps_checkpoints else frozenset()
-
-    def keep_checkpoint(step: int) -> None:
-        write_checkpoint(run, net, step=step, total_steps=course.total_steps, steps_per_epoch=course.steps_per_epoch)
+    checkpoints = Checkpoints(run, net, Course.of(run.config.training, data)) if keeps_checkpoints else None
+    board = Board(run) if tensorboard else None
 
     def after_step(step: Step) -> None:
         if on_step is not None:
             on_step(step)
-        if step.step in milestones:
-            keep_checkpoint(step.step)
+        if checkpoints is not None:
+            checkpoints.after(step.step)
         keeper.after_step()
 
-    if 0 in milestones and keeper.is_at_start:
-        keep_checkpoint(0)
+    if checkpoints is not None and keeper.is_at_start:
+        checkpoints.after(0)
     try:
         for record in fit(
             keeper.state,
             data,
             run.config.training,
             on_step=after_step,
-            milestones=milestones,
+            milestones=checkpoints.steps if checkpoints is not None else (),
             should_stop=should_stop,
         ):
             keeper.after_epoch(record)
+            if board is not None:
+                board.epoch(record)
             if on_epoch is not None:
                 on_epoch(record)
     except Diverged:
@@ -74,7 +78,10 @@ def execute(
     if should_stop() and not keeper.is_complete(data):
         keeper.keep_state()
         return None
-    return finish(keeper, data)
+    result = finish(keeper, data)
+    if board is not None:
+        board.finish(result)
+    return result
 
 
 def finish(keeper: Keeper, data: ImageSet) -> dict[str, Any]:

@@ -11,6 +11,8 @@
     test-openings.jsonl  a line for every time that the test split was measured
     report.html          the page
     explorer.html        the net's explorer, when `cnnlab explore` has made it
+    tensorboard/         the same figures once more, where `cnnlab train --tensorboard` asked for them
+    net.onnx, net.pt2, net.safetensors    the trained net, when `cnnlab export` has written it
 
 Every file appears whole or not at all, in this order within an epoch: metrics, weights, resume state. A kill between
 two of them repeats that epoch, with the same figures.

@@ -1,0 +1,88 @@
+"""What is off with a net of one's own, before an hour of training says it less clearly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnlab.anatomy import describe
+from cnnlab.anatomy.describe import field_text
+from cnnlab.errors import UserError
+from cnnlab.evaluation import eval_mode
+from cnnlab.homework.softmax import is_softmax
+from cnnlab.homework.verdict import Verdict, blank, is_blank, off, right
+from cnnlab.nets import SimpleCNN, parameter_count
+
+_NONLINEAR = ("relu", "tanh", "sigmoid", "elu", "gelu", "silu", "selu", "hardtanh", "softplus", "mish", "hardswish")
+
+
+def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Verdict:
+    """Check that a net turns images (N, C, H, W) into logits (N, classes), can learn and is a convolutional one.
+
+    yours: the net, not its class. It stays as it is.
+    """
+    if is_blank(yours):
+        return blank()
+    if isinstance(yours, type):
+        return off(f"you have the class {yours.__name__}: make a net of it, {yours.__name__}()")
+    if not isinstance(yours, nn.Module):
+        return off(f"you have {type(yours).__name__}: expected a torch.nn.Module")
+    if any(value is ... for module in yours.modules() for value in vars(module).values()):
+        return blank()
+    hidden = _unregistered(yours)
+    if hidden:
+        return off(
+            f"{hidden} is a plain list of layers: PyTorch does not see their parameters; make it an nn.ModuleList or "
+            "an nn.Sequential"
+        )
+    try:
+        anatomy = describe(yours, image_shape)
+        with eval_mode(yours), torch.random.fork_rng(devices=[]):
+            images = torch.randn(5, *image_shape, generator=torch.Generator().manual_seed(0))
+            answers, again, one = yours(images), yours(images), yours(images[:1])
+            of_simple_cnn = parameter_count(SimpleCNN(image_shape[0], image_shape[1:], classes))
+    except UserError as error:
+        return off(str(error))
+    except Exception as error:  # a student's own code may raise anything
+        return off(f"it runs on two images, but not on five and on one: {str(error).splitlines()[0]}")
+    if tuple(answers.shape) != (5, classes):
+        return off(
+            f"for 5 images it answers {tuple(answers.shape)}: expected (5, {classes}), a logit a class; end it with a "
+            f"dense layer of {classes} outputs"
+        )
+    if is_softmax(answers):
+        return off("it ends with a softmax: leave it out, F.cross_entropy takes logits and applies it itself")
+    if not torch.equal(answers, again):
+        return off(
+            "in eval mode it answers the same images twice differently: is dropout on there? (training=self.training)"
+        )
+    if not torch.allclose(answers[:1], one, atol=1e-4):
+        return off("an image's answer depends on the images beside it, in eval mode, too: does forward mix the batch?")
+    kinds = [layer.type.lower() for layer in anatomy.layers]
+    convolutions = [layer for layer in anatomy.layers if "conv" in layer.type.lower()]
+    if not convolutions:
+        return off("it has no convolution: a dense net, which sees no neighbourhoods")
+    if not any(word in kind for kind in kinds for word in _NONLINEAR):
+        return off("nothing in it is nonlinear: without an nn.ReLU between them, layers together are one linear layer")
+    if anatomy.unused_parameters:
+        return off(f"forward does not use {', '.join(anatomy.unused_parameters[:3])}: it would never learn")
+    parameters, last = parameter_count(yours), convolutions[-1]
+    return right(
+        f"it runs: {parameters:,} parameters, {parameters / of_simple_cnn:.2g} × those of SimpleCNN; "
+        f"{anatomy.macs:,} multiply-adds an image",
+        f"{len(convolutions)} convolutions; a unit of the last, {last.name}, sees {field_text(last.receptive_field)} "
+        "pixels",
+    )
+
+
+def _unregistered(net: nn.Module) -> str | None:
+    """The name of an attribute that is a list or dict of layers that PyTorch does not know of."""
+    known = set(net.modules())
+    for module in known:
+        for name, value in vars(module).items():
+            parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+            if not name.startswith("_") and any(isinstance(part, nn.Module) and part not in known for part in parts):
+                return f"self.{name}"
+    return None

@@ -1,0 +1,55 @@
+"""The size of a feature map: ⌊(H + 2p − K) / s⌋ + 1, and how it goes wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnnlab.formulas import output_size
+from cnnlab.homework.verdict import Verdict, blank, explained, is_blank, off, right
+
+
+def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> Verdict:
+    """Check one side of the map that a convolution or pool makes of an image with sides of `size` pixels.
+
+    yours: a whole number; rows and columns are alike.
+    """
+    if is_blank(yours):
+        return blank()
+    if isinstance(yours, bool) or not isinstance(yours, int | float):
+        return off(f"you have {yours!r}: expected one number, the rows (the columns are as many)")
+    expected = output_size(size, kernel_size, stride=stride, padding=padding)
+    if yours == expected:
+        return right(f"right: ⌊({size} + 2·{padding} − {kernel_size}) / {stride}⌋ + 1 = {expected}")
+    if yours != int(yours):
+        return off(
+            f"you have {yours}: a map has whole rows; a window that does not fit any more is left out: round down"
+        )
+    places = size + 2 * padding - kernel_size
+    mistakes: list[tuple[float, str]] = [
+        (places // stride, "the + 1 is missing: the window's first place counts, too"),
+        (-(-places // stride) + 1, "round down: a window that does not fit any more is left out"),
+        (size, "that is the size of what comes in"),
+        (kernel_size, "that is the kernel's size"),
+        (expected**2, "that is how many values a map has: asked for is one side"),
+    ]
+    if padding:
+        mistakes += [
+            (output_size(size, kernel_size, stride=stride), "that is without padding"),
+            ((places - padding) // stride + 1, "the padding stands on both sides: it counts twice"),
+        ]
+    if stride > 1:
+        mistakes += [
+            (output_size(size, kernel_size, padding=padding), "that is with stride 1: the window moves by more"),
+            (size // stride, "that is the size divided by the stride; the kernel takes its margin, too"),
+        ]
+    if padding and stride > 1:
+        mistakes += [(output_size(size, kernel_size), "that is without padding and with stride 1")]
+    found = explained(yours, mistakes)
+    return off(
+        f"you have {yours}: "
+        + (
+            "; or: ".join(found)
+            if found
+            else "⌊(H + 2p − K) / s⌋ + 1 gives another number: put yours in, one after another"
+        )
+    )
