@@ -73,7 +73,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
                     lesson.claims()
                 with record.part("pages"):
                     facts = LessonFacts(record.made, again, SEED, record.parts, record.environment)
-                    lesson.pages(comparisons, facts)
+                    lesson.pages(lesson.evidence(comparisons), facts)
         except Stopped:
             pass
         finally:

@@ -174,11 +174,10 @@ class Lesson:
         """The claims' entries so far."""
         return self._round().entries
 
-    def pages(self, comparisons: dict[str, Comparison], facts: LessonFacts) -> None:
-        """The lesson's own pages, the contents last: where they stand, all is there."""
-        self.view.begin("pages")
+    def evidence(self, comparisons: dict[str, Comparison]) -> Evidence:
+        """What the chapters draw on, once all but the pages is done."""
         lenet, cnn = self._trained()
-        evidence = Evidence(
+        return Evidence(
             folder=self.out,
             sizes=self.sizes,
             data=self.images,
@@ -187,7 +186,11 @@ class Lesson:
             entries=self.entries(),
             **comparisons,
         )
-        anatomies = {one.name: one.anatomy for one in (lenet, cnn)}
+
+    def pages(self, evidence: Evidence, facts: LessonFacts) -> None:
+        """The lesson's own pages, the contents last: where they stand, all is there."""
+        self.view.begin("pages")
+        anatomies = {one.name: one.anatomy for one in (evidence.lenet, evidence.simple_cnn)}
         html = anatomy_page(anatomies, image=evidence.digit, image_name=self.images.name, back="index.html")
         written = {"anatomy.html": html} | lesson_pages(evidence, facts)
         contents = written.pop("index.html")

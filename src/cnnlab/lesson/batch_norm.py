@@ -89,7 +89,7 @@ def section(evidence: Evidence) -> BatchNorm:
         spreads=_spreads(np.sqrt(sigma2), np.sqrt(Y.var(axis=(0, 2, 3)))),
         effect=design.effects[1],
         images=evidence.regularisers.baseline.runs[0].config.data.images["train"],
-        questions=(_normalised(mu[channel], sigma2[channel]), _parameters(len(gamma)), _alone()),
+        questions=(_normalised(mu, np.sqrt(sigma2)), _parameters(len(gamma)), _alone()),
         see=(
             cnn.explorer(layer.name, "A unit behind batch norm, with its four numbers filled in"),
             Link("comparison", "The four ways of homework 2", "regularisers.html"),
@@ -113,8 +113,10 @@ def _spreads(before: NDArray[np.floating], after: NDArray[np.floating]) -> Lines
     )
 
 
-def _normalised(mu: float, variance: float) -> Question:
-    mu, sigma = round(float(mu), 1), max(0.1, round(float(variance) ** 0.5, 1))
+def _normalised(means: NDArray[np.floating], deviations: NDArray[np.floating]) -> Question:
+    """Of the first channel whose mean and deviation, rounded, keep wrong ways apart from the right one."""
+    rounded = ((round(float(mean), 1), round(float(one), 1)) for mean, one in zip(means, deviations, strict=True))
+    mu, sigma = next((pair for pair in rounded if pair[0] and pair[1] not in (0, 1)), (0.5, 2.0))
     x = round(mu + 2 * sigma, 1)
     answer = (x - mu) / sigma
     return number(
