@@ -116,7 +116,7 @@ def one_thread() -> Iterator[None]:
 def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An .npz of 16×16 images in four classes: an upright bar, a level one, both, neither."""
     random = np.random.default_rng(0)
-    labels = np.tile(np.arange(4), 80)
+    labels = np.tile(np.arange(4), 83)
     images = random.integers(0, 60, (len(labels), 16, 16))
     for image, label, place in zip(images, labels, random.integers(3, 12, (len(labels), 2)), strict=True):
         if label in (0, 2):

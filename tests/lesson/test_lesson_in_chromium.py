@@ -116,7 +116,16 @@ def test_no_answer_and_no_number_are_asked_for_again(browser: Any, evidence: Evi
 
 @pytest.mark.parametrize(
     ("typed", "value"),
-    [("1,028", 1028), ("1 028", 1028), ("1028", 1028), ("0,5", 0.5), ("0.5", 0.5), ("−3", -3), ("2,302585", 2.302585), ("1,028,000", 1028000)],
+    [
+        ("1,028", 1028),
+        ("1 028", 1028),
+        ("1028", 1028),
+        ("0,5", 0.5),
+        ("0.5", 0.5),
+        ("−3", -3),
+        ("2,302585", 2.302585),
+        ("1,028,000", 1028000),
+    ],
 )
 def test_numbers_may_be_written_in_several_ways(browser: Any, evidence: Evidence, typed: str, value: float) -> None:
     source = (Path(__file__).parents[2] / "src/cnnlab/report/lesson_web/judging.js").read_text()

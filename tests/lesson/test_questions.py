@@ -166,7 +166,7 @@ ORACLES: dict[str, Callable[[Evidence, Question], Any]] = {
     "flattened": lambda e, q: cnn(e).features(torch.zeros(1, 1, 16, 16)).numel(),
     "dense-of-simple-cnn": lambda e, q: count(cnn(e).classifier[1]),
     "loss-of-guessing": lambda e, q: float(F.cross_entropy(torch.zeros(1, 4), torch.tensor([0]))),
-    "steps-an-epoch": lambda e, q: len(DataLoader(TensorDataset(e.data.train.labels), batch_size=64)),
+    "steps-an-epoch": lambda e, q: len(DataLoader(TensorDataset(e.data.train.labels), batch_size=64, drop_last=True)),
     "which-of-three": lambda e, q: "A is “as seen while training”",
     "fewest-parameters": lambda e, q: min(parameters(e), key=lambda name: parameters(e)[name]),
     "narrowest-gap": lambda e, q: narrowest(e),

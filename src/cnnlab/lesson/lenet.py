@@ -18,12 +18,13 @@ _LETTERS = {"conv2d": "C", "max_pool2d": "S", "linear": "F"}
 
 @dataclass(frozen=True)
 class LeNet:
-    """layers: the lesson's name → layer. parameters: where they lie."""
+    """layers: the lesson's name → layer. parameters: where they lie. Shares are 0–1."""
 
     anatomy: Anatomy
     layers: dict[str, Layer]
     parameters: Bars
     dense_share: float
+    convolution_macs_share: float
     test: Evaluation
     train_images: int
     epochs: int
@@ -49,6 +50,7 @@ def section(evidence: Evidence) -> LeNet:
             (tuple(float(layer.parameters) for layer in with_parameters.values()),),
         ),
         dense_share=dense / lenet.anatomy.parameters,
+        convolution_macs_share=sum(layer.macs for layer in lenet.layers("conv2d")) / lenet.anatomy.macs,
         test=lenet.run.evaluations()["test"],
         train_images=lenet.run.config.data.images["train"],
         epochs=result["epochs_run"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cnnlab.anatomy import Layer
 from cnnlab.formulas import output_size
 from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.lenet import lesson_names
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice, number
 
@@ -19,10 +20,11 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Shapes:
-    """nets: name → its layers."""
+    """nets: name → its layers. names: of LeNet's layers, as the lesson has them."""
 
     image: tuple[int, ...]
     nets: dict[str, tuple[Layer, ...]]
+    names: dict[str, str]
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
 
@@ -34,6 +36,7 @@ def section(evidence: Evidence) -> Shapes:
     return Shapes(
         image=shape,
         nets={one.name: one.anatomy.layers for one in (lenet, cnn)},
+        names={layer.name: name for name, layer in lesson_names(lenet).items()},
         questions=(_size(shape[1]), _block(lenet.anatomy.layers[:3], shape), _same(5)),
         see=(
             Link("page", "Every shape of both nets, drawn", "anatomy.html"),

@@ -53,11 +53,12 @@ def section(evidence: Evidence) -> Training:
     cnn, data = evidence.simple_cnn, evidence.data
     config, epochs = cnn.run.config, tuple(cnn.run.epochs())
     classes, images = len(data.classes), config.data.images["train"]
+    batch_size = min(config.training.batch_size, images)
     untrained = build_net(config.net, image_shape=data.image_shape, num_classes=classes, seed=config.seed)
     answers = logits(untrained, data.validation.images, mean=data.mean, std=data.std).double().numpy()
     return Training(
         images=images,
-        batch_size=config.training.batch_size,
+        batch_size=batch_size,
         steps=epochs[0].steps,
         learning_rate=config.training.learning_rate,
         optimizer=config.training.optimizer,
@@ -69,7 +70,7 @@ def section(evidence: Evidence) -> Training:
         test=cnn.run.evaluations()["test"],
         unlabelled=_curves(epochs, ("A", "B", "C")),
         labelled=_curves(epochs, tuple(CURVES.values())),
-        questions=(_loss(classes), _steps(images, config.training.batch_size, epochs[0].steps), _which(epochs)),
+        questions=(_loss(classes), _steps(images, batch_size, epochs[0].steps), _which(epochs)),
         see=(
             cnn.report("This run: loss, confusion, calibration, mistakes"),
             cnn.explorer(cnn.layers("linear")[-1].name, "How the trained net comes to its answer"),
@@ -111,16 +112,19 @@ def _loss(classes: int) -> Question:
 
 
 def _steps(images: int, batch: int, steps: int) -> Question:
+    left = images - steps * batch
+    rest = f"; the {left} images left over wait for the next epoch, whose order is another" if left else ""
     return number(
         "steps-an-epoch",
-        f"{images:,} training images in batches of {batch}: how many steps is one epoch?",
+        f"{images:,} training images in batches of {batch}; what does not fill a batch is left out, and the next epoch "
+        "has another order. How many steps is one epoch?",
         steps,
-        worked=f"⌈{images:,}/{batch}⌉ = {steps:,}"
-        + (f"; the last batch holds what is left, {images % batch} images." if images % batch else "."),
+        worked=f"⌊{images:,}/{batch}⌋ = {steps:,}{rest}.",
         slips=[
-            (images // batch, "A last, smaller batch holds what is left over."),
+            (-(-images // batch), f"That counts a last batch of {left} images, which is left out here."),
             (images, "Every step takes a whole batch."),
             (batch, "That is how many images a step takes."),
+            (images * batch, "Images are shared out among the steps: divide."),
         ],
         unit="steps",
     )
