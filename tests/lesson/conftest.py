@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,17 @@ class Counting(InProcess):
     def train(self, jobs: Any, **options: Any) -> Any:
         self.trained += jobs
         return super().train(jobs, **options)
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Beside a busy neighbour two threads take five times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @dataclass
@@ -95,6 +107,7 @@ class Small:
         facts = LessonFacts(self.record.made, "cnnlab lesson", SEED, dict(self.record.parts), self.record.environment)
         with self.record.part("pages"):
             self.lesson.pages(evidence, facts)
+            self.lesson.tidy()
         return evidence
 
     def _spare_reports(self) -> None:
@@ -103,13 +116,11 @@ class Small:
             (run / "report.html").write_text("a report")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Beside a busy neighbour two threads take five times as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    """For every test of the lesson, and for no other."""
+    with single_threaded():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +148,8 @@ def small(tmp_path_factory: pytest.TempPathFactory, bars: Path) -> Small:
 @pytest.fixture(scope="session")
 def evidence(small: Small) -> Evidence:
     """What the lesson came to; its pages lie in `small.out`."""
-    return small.run()
+    with single_threaded():
+        return small.run()
 
 
 @pytest.fixture(scope="session")

@@ -161,6 +161,13 @@ def test_again_trains_nothing_and_keeps_what_the_parts_took(small: Small, eviden
     assert {path: path.stat().st_mtime_ns for path in small.out.rglob("explorer.html")} == written
 
 
+def test_finished_runs_keep_their_weights_and_not_where_they_stood(small: Small, evidence: Evidence) -> None:
+    runs = [path.parent for path in small.out.rglob("result.json")]
+    assert len(runs) > 20
+    assert all((run / "weights.safetensors").exists() for run in runs)
+    assert not list(small.out.rglob("resume.safetensors"))
+
+
 def test_a_stop_keeps_what_is_done_and_the_lesson_goes_on_from_there(tmp_path: Path, bars: Path) -> None:
     stopped = Small(tmp_path / "lesson", bars, seeds=1)
     finished = lambda: [path.parent.name for path in stopped.out.rglob("result.json")]  # noqa: E731

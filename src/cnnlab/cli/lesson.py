@@ -74,6 +74,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
                 with record.part("pages"):
                     facts = LessonFacts(record.made, again, SEED, record.parts, record.environment)
                     lesson.pages(lesson.evidence(comparisons), facts)
+                    lesson.tidy()
         except Stopped:
             pass
         finally:

@@ -199,6 +199,11 @@ class Lesson:
         write_whole(self.out / "index.html", contents.encode())
         self.view.progress("pages", 1.0)
 
+    def tidy(self) -> None:
+        """Make the folder small enough to hand on: finished runs keep their weights, and not where they stood."""
+        for config in [*self.out.glob("*/config.json"), *self.laboratory.folder.glob("*/config.json")]:
+            open_run(config.parent).forget_state()
+
     def results(self) -> list[dict[str, Any]]:
         """Both runs in a few figures."""
         return [one.run.result() for one in self._trained()]

@@ -11,8 +11,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from cnnlab.cli.terminal import SPEED_PERIOD_S, notice, stderr
 from cnnlab.report.numbers import duration
 
-#: Seconds between two lines where there is no terminal.
-LINE_EVERY_S = 15.0
+#: Seconds between two lines where there is no terminal, and the share of the work (0–1) from which on a guess at the
+#: time left is worth its line.
+LINE_EVERY_S, WORTH_A_GUESS = 15.0, 0.02
 
 
 class LessonView:
@@ -65,7 +66,7 @@ class LessonView:
             self.task = self.bar.add_task(self.part, total=total)
         self.bar.update(self.task, completed=completed, total=total, description=f"lesson: {self.part}")
         now = time.monotonic()
-        if not stderr.is_terminal and completed and now - self.said >= LINE_EVERY_S:
+        if not stderr.is_terminal and completed >= WORTH_A_GUESS * total and now - self.said >= LINE_EVERY_S:
             self.said = now
             left = (now - self.started) * (total - completed) / completed
             notice(f"lesson: {self.part}, {completed / total:.0%} of all, about {duration(left)} left")

@@ -48,7 +48,7 @@ def section(evidence: Evidence) -> SimpleCNN:
             ("parameters",),
             (tuple(float(layer.parameters) for layer in rows),),
         ),
-        questions=(_flattened(cnn, dense), _dense_parameters(dense)),
+        questions=(_flattened(cnn, dense), _dense_parameters(cnn, dense)),
         see=(
             cnn.explorer(dense.name, "SimpleCNN, computed in the page: what one dense unit adds up"),
             cnn.report("Its run: curves, confusion, mistakes"),
@@ -82,15 +82,15 @@ def _flattened(cnn: Trained, dense: Layer) -> Question:
     )
 
 
-def _dense_parameters(dense: Layer) -> Question:
+def _dense_parameters(cnn: Trained, dense: Layer) -> Question:
+    convolutions = sum(layer.parameters for layer in cnn.layers("conv2d"))
     units, inputs = dense.call.arguments["weight"]
     return number(
         "dense-of-simple-cnn",
         f"The first dense layer of SimpleCNN reads {inputs:,} values and has {units} units, each with a bias. How many "
         "parameters is that?",
         dense.parameters,
-        worked=f"{dense.parameters_arithmetic}. Convolutions look at the whole image with a few thousand; the dense "
-        "layer is where the numbers are.",
+        worked=f"{dense.parameters_arithmetic}. Both convolutions together have {convolutions:,}.",
         slips=[
             (units * inputs, f"You left out the biases: {units} more."),
             (units + inputs, "Every unit has a weight for every value, so they multiply."),
