@@ -98,6 +98,30 @@ def normalised(question: Question) -> float:
     return float(layer.eval()(torch.tensor([[x]], dtype=torch.float64)).detach())
 
 
+def alone() -> str:
+    """What one image alone is normalised by in eval mode, of all that it could be."""
+    layer = nn.BatchNorm2d(2)
+    batches = [torch.randn(8, 2, 4, 4) * scale + scale for scale in (1, 2, 3)]
+    for batch in batches:
+        layer(batch)
+    image = torch.randn(1, 2, 4, 4)
+    candidates = {
+        "By running averages from training": (layer.running_mean, layer.running_var),
+        "By the image’s own": (image.mean(dim=(0, 2, 3)), image.var(dim=(0, 2, 3))),
+        "By those of the last training batch": (batches[-1].mean(dim=(0, 2, 3)), batches[-1].var(dim=(0, 2, 3))),
+        "It is not normalised": (torch.zeros(2), torch.ones(2)),
+    }
+    answer = layer.eval()(image)
+    (found,) = [
+        name
+        for name, (mean, variance) in candidates.items()
+        if torch.allclose(
+            answer, (image - mean[:, None, None]) / (variance[:, None, None] + layer.eps).sqrt(), atol=1e-4
+        )
+    ]
+    return found
+
+
 def narrowest(evidence: Evidence) -> str:
     ends = {}
     for one in evidence.regularisers.variants:
@@ -162,7 +186,7 @@ ORACLES: dict[str, Callable[[Evidence, Question], Any]] = {
     ),
     "normalised-value": lambda e, q: normalised(q),
     "batch-norm-parameters": lambda e, q: count(cnn(e).features[1]),
-    "one-image-alone": lambda e, q: "By running averages from training",
+    "one-image-alone": lambda e, q: alone(),
     "flattened": lambda e, q: cnn(e).features(torch.zeros(1, 1, 16, 16)).numel(),
     "dense-of-simple-cnn": lambda e, q: count(cnn(e).classifier[1]),
     "loss-of-guessing": lambda e, q: float(F.cross_entropy(torch.zeros(1, 4), torch.tensor([0]))),

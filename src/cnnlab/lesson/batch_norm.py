@@ -162,8 +162,12 @@ def _alone() -> Question:
         "By running averages from training",
         worked="By running averages: so the answer to an image does not depend on what it is asked about with.",
         others=[
-            ("By the image’s own", "Then an image’s answer would depend on what it is asked about with."),
-            ("By those of its class", "Nobody knows its class yet."),
+            (
+                "By the image’s own",
+                "The layers behind it learnt to work with values normalised by a whole batch; one image’s own mean "
+                "and variance can lie far from a batch’s.",
+            ),
+            ("By those of the last training batch", "One batch is a poor sample; averages over many are kept."),
             ("It is not normalised", "The layers behind it learnt to work with normalised values."),
         ],
         place=2,

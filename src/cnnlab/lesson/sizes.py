@@ -21,7 +21,6 @@ QUICK_CLAIMS = (
     "lenet-digits",
     "memorise",
     "small-data-overfits",
-    "dropout-ensemble",
     "batchnorm-regularises",
     "cnn-beats-dense",
 )
