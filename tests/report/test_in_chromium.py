@@ -10,25 +10,21 @@ import pytest
 from cnnlab.anatomy import describe
 from cnnlab.nets import ConvNet, LeNet5
 from cnnlab.report.anatomy_page import anatomy_page
-from cnnlab.report.lesson_page import LessonEntry, lesson_page
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 375, 1280])
-@pytest.mark.parametrize("name", ["digits", "many", "hostile", "lesson", "anatomy"])
+@pytest.mark.parametrize("name", ["digits", "many", "hostile", "anatomy"])
 def test_opens_quietly_and_fits(
-    browser: Any, written: dict[str, Path], digits: Any, many: Any, name: str, width: int, scheme: str
+    browser: Any, written: dict[str, Path], digits: Any, name: str, width: int, scheme: str
 ) -> None:
-    if name == "lesson":
-        path = written["digits"].parent / "lesson.html"
-        path.write_text(lesson_page([LessonEntry(digits.run, "digits.html"), LessonEntry(many.run, "many.html")]))
-    elif name == "anatomy":
+    if name == "anatomy":
         path = written["digits"].parent / "anatomy.html"
         image = digits.data.validation.images[0, 0].numpy() / 255
         anatomies = {"lenet5": describe(LeNet5()), "conv-net": describe(ConvNet(3, 32), (3, 32, 32))}
-        path.write_text(anatomy_page(anatomies, image=image, image_name="mnist-5k", back="lesson.html"))
+        path.write_text(anatomy_page(anatomies, image=image, image_name="mnist-5k", back="index.html"))
     else:
         path = written[name]
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
@@ -44,7 +40,7 @@ def test_opens_quietly_and_fits(
     assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
     assert sum(url.startswith("file:") for url in asked) == 1
     assert said == []
-    if name not in ("lesson", "anatomy"):
+    if name != "anatomy":
         assert page.evaluate("[...document.images].every(each => each.complete && each.naturalWidth > 0)")
     light = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(252, 252, 251)"
     assert light == (scheme == "light")

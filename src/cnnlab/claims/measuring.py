@@ -81,7 +81,7 @@ def still_to_train(claims: Iterable[Claim], laboratory: Laboratory) -> dict[Job,
             except Stopped:
                 jobs |= {job: None for job, is_finished in rehearsal.asked().items() if not is_finished}
     costs: dict[str, int] = {}
-    return {job: _work(open_run(job.path).config, costs) for job in jobs}
+    return {job: work_of(open_run(job.path).config, costs) for job in jobs}
 
 
 class _NoTraining:
@@ -92,8 +92,11 @@ class _NoTraining:
         return ()
 
 
-def _work(config: RunConfig, costs: dict[str, int]) -> float:
-    """A step costs three forward passes of its batch; each epoch measures training images again, and validation."""
+def work_of(config: RunConfig, costs: dict[str, int]) -> float:
+    """What a training costs, in multiply-adds, roughly. costs: of nets that were asked about before, filled here.
+
+    A step costs three forward passes of its batch; each epoch measures training images again, and validation.
+    """
     net = config.net.model_dump_json()
     if net not in costs:
         shape = config.data.image_shape

@@ -3,63 +3,136 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import Work, notice
-
-#: The nets of the lesson, in its order.
-LESSON_NETS = ("lenet5", "simple-cnn")
+from cnnlab.cli.terminal import Work, notice, stop_requests
+from cnnlab.errors import UserError
 
 
 @click.command("lesson")
-@click.option("--data", default="mnist-5k", show_default=True, metavar="DATA")
+@click.option("--data", metavar="DATA", help="Images of the lesson. [default: mnist-5k; mnist with --full]")
 @options.data_root
 @click.option("--out", type=click.Path(path_type=Path), default=Path("lesson"), show_default=True)
+@click.option("--full", is_flag=True, help="All images, five seeds, every claim, Fashion-MNIST: hours, not minutes.")
 @options.as_json
-def command(data: str, data_root: Path | None, out: Path, as_json: bool) -> None:
-    """Run the lesson: train LeNet-5 and SimpleCNN, take them apart, one folder of linked pages.
+def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_json: bool) -> None:
+    """Run the lesson end to end: train, look, experiment, test its claims; one folder of linked pages.
 
-    A folder that holds some of it already is gone on with; what is finished is not done again.
+    The pages ask for predictions, and every number on them was computed in this run. A folder that holds some of it
+    already is gone on with; what is finished is not done again. Without --full nothing is fetched.
     """
-    from cnnlab.anatomy import describe
-    from cnnlab.cli.train import summary, train_and_show, write_report
-    from cnnlab.data import load
-    from cnnlab.report.anatomy_page import anatomy_page
-    from cnnlab.report.lesson_page import LessonEntry, lesson_page
-    from cnnlab.runs import open_run
-    from cnnlab.runs.make import make_run, reopen_run
+    from cnnlab.claims.laboratory import Laboratory
+    from cnnlab.cli.lesson_parts import SEED, Lesson
+    from cnnlab.cli.lesson_view import LessonView
+    from cnnlab.experiments.engines.choice import choose_engine
+    from cnnlab.experiments.trainer import Stopped
+    from cnnlab.lesson import sizes
+    from cnnlab.lesson.record import LessonRecord
+    from cnnlab.report.lesson_pages import LessonFacts
     from cnnlab.training.machine import keep_freed_memory
-    from cnnlab.whole_files import write_whole
 
     keep_freed_memory()
-    images = load(data, root=data_root, progress=Work())
-    results, runs = [], []
-    for net in LESSON_NETS:
-        path = out / net
-        if (path / "config.json").exists():
-            run, module = reopen_run(path, images)
-        else:
-            run, module = make_run(path, images, net=net)
-        notice(f"{net} on {data}")
-        result = train_and_show(run, module, images)
-        if result is None:
-            notice(f"stopped; {out} keeps what is done. Go on with: cnnlab lesson --out {out}")
-            raise click.exceptions.Exit(130)
-        write_report(run, images, module)
-        results.append(result)
-        runs.append((run, module))
-        if not as_json:
-            click.echo(f"{net}\n{summary(result)}\n")
-    anatomies = {run.config.net.name: describe(module, images.image_shape) for run, module in runs}
-    digit = images.validation.images[0, 0].numpy() / 255
-    write_whole(
-        out / "anatomy.html",
-        anatomy_page(anatomies, image=digit, image_name=data, back="index.html").encode(),
-    )
-    entries = [LessonEntry(open_run(out / net), f"{net}/report.html") for net in LESSON_NETS]
+    digits = data or ("mnist" if full else "mnist-5k")
+    size = (sizes.full if full else sizes.quick)(digits, _fashion(digits, data_root, may_fetch=full))
+    images = _load(digits, data_root, may_fetch=full)
+    record = LessonRecord(out / "lesson.json", size, images, seed=SEED)
+    again = _again(data, data_root, out, full)
+    view = LessonView()
+    with stop_requests() as requests:
+        laboratory = Laboratory(
+            data=digits,
+            fashion=size.fashion if full else digits,
+            seeds=tuple(range(size.seeds)),
+            train_size=size.laboratory.images,
+            epochs=size.laboratory.epochs,
+            folder=out / "claims" / "runs",
+            engine=choose_engine("auto", say=notice),
+            data_root=None if data_root is None else str(data_root),
+            on_progress=view.progress,
+            should_stop=lambda: bool(requests),
+        )
+        lesson = Lesson(out, size, images, laboratory, view, lambda: bool(requests))
+        if record.outcome.get("claims") != {name: entry["verdict"] for name, entry in lesson.entries().items()}:
+            record.reopen("pages")  # a claim was put to the test since
+        try:
+            if "pages" not in record.finished:
+                with record.part("trainings"):
+                    lesson.train()
+                with record.part("homework"):
+                    comparisons = lesson.compare()
+                with record.part("explorers"):
+                    lesson.explorers()
+                with record.part("insides"):
+                    lesson.insides()
+                with record.part("claims"):
+                    lesson.claims()
+                with record.part("pages"):
+                    facts = LessonFacts(record.made, again, SEED, record.parts, record.environment)
+                    lesson.pages(lesson.evidence(comparisons), facts)
+                    lesson.tidy()
+        except Stopped:
+            pass
+        finally:
+            view.close()
+    if requests:
+        notice(f"stopped; {out} keeps what is done. Go on with: {again}")
+        raise click.exceptions.Exit(130)
+    record.outcome = {
+        "runs": lesson.results(),
+        "claims": {name: entry["verdict"] for name, entry in lesson.entries().items()},
+    }
+    record.write()
     page = out / "index.html"
-    write_whole(page, lesson_page(entries, anatomy="anatomy.html").encode())
-    click.echo(json.dumps({"page": str(page), "runs": results}) if as_json else f"the lesson     {page}")
+    if as_json:
+        click.echo(json.dumps({"page": str(page)} | record.outcome | record.to_json()))
+    else:
+        _print(record.to_json(), page)
+
+
+def _load(name: str, data_root: Path | None, *, may_fetch: bool) -> Any:
+    from cnnlab.data import load
+    from cnnlab.data.views import split_name
+
+    base, _, _ = split_name(name)
+    if base != name:
+        raise UserError(f"--data {name}: expected a whole set, of which the lesson takes parts itself: --data {base}")
+    return load(name, root=data_root, fetch=may_fetch, progress=Work())
+
+
+def _fashion(digits: str, data_root: Path | None, *, may_fetch: bool) -> str:
+    """The images of homework 4: Fashion-MNIST, or the lesson's own where that is not on this machine."""
+    from cnnlab.data.known import FASHION_MNIST
+    from cnnlab.data.places import search
+
+    is_there = may_fetch or search(FASHION_MNIST, root=data_root).found is not None
+    return FASHION_MNIST.name if is_there else digits
+
+
+def _again(data: str | None, data_root: Path | None, out: Path, full: bool) -> str:
+    """The command that runs this lesson, or goes on with it."""
+    words = ["cnnlab", "lesson", *(["--data", data] if data else []), *(["--full"] if full else [])]
+    words += ["--data-root", str(data_root)] if data_root else []
+    return shlex.join([*words, *([] if out == Path("lesson") else ["--out", str(out)])])
+
+
+def _print(record: dict[str, Any], page: Path) -> None:
+    from cnnlab.report.numbers import duration
+
+    for result in record["outcome"]["runs"]:
+        test = result["test"]
+        low, high = test["accuracy_interval"]
+        click.echo(
+            f"{Path(result['run']).name:11s} {test['accuracy']:.2%}  [{low:.2%}, {high:.2%}]  test accuracy, 95 % "
+            f"interval, {test['images']:,} images"
+        )
+    verdicts = list(record["outcome"]["claims"].values())
+    counts = ((word, verdicts.count(word)) for word in ("supported", "not supported", "undecided"))
+    click.echo(f"claims      {', '.join(f'{count} {word}' for word, count in counts if count)}")
+    took = ", ".join(f"{part['name']} {duration(part['time_s'])}" for part in record["parts"])
+    click.echo(f"time        {duration(record['time_s'])}: {took}")
+    click.echo(f"the lesson  {page}")

@@ -152,6 +152,11 @@ class Run:
         path = self.path / "resume.safetensors"
         return read_tensors(path) if path.exists() else None
 
+    def forget_state(self) -> None:
+        """Take away where the training stood, which a finished run needs no more and which is most of its size."""
+        if self.is_finished:
+            (self.path / "resume.safetensors").unlink(missing_ok=True)
+
     def write_evaluations(self, evaluations: dict[str, Evaluation]) -> None:
         """Keep all figures of the finished run."""
         write_json(self.path / "evaluation.json", {name: asdict(value) for name, value in evaluations.items()})

@@ -1,0 +1,217 @@
+"""The lesson's parts: each does what is not done yet, and leaves its pages in the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnlab.claims.laboratory import Laboratory
+from cnnlab.claims.measuring import measure, still_to_train, work_of
+from cnnlab.claims.registry import find_claim
+from cnnlab.claims.rounds import RoundRecord, round_of
+from cnnlab.cli.claim_pages import ClaimPages
+from cnnlab.cli.reports import write_reports
+from cnnlab.cli.terminal import notice
+from cnnlab.errors import UserError
+from cnnlab.experiments.compare import Comparison, as_two_by_two, train
+from cnnlab.experiments.job import Job
+from cnnlab.experiments.trainer import Stopped
+from cnnlab.explorer import Shown, explorer_page
+from cnnlab.features.choosing import a_handful
+from cnnlab.features.looking import look
+from cnnlab.lesson.chapters import CHAPTERS
+from cnnlab.lesson.evidence import Evidence, Trained
+from cnnlab.lesson.experiments import architectures, best_cnn, jobs_of, regularisers
+from cnnlab.lesson.sizes import Sizes
+from cnnlab.report.anatomy_page import anatomy_page
+from cnnlab.report.comparison_page import comparison_page
+from cnnlab.report.lesson_pages import LessonFacts, lesson_pages
+from cnnlab.report.look_page import look_page
+from cnnlab.report.run_page import run_page
+from cnnlab.runs import open_run
+from cnnlab.runs.make import make_run, reopen_run
+from cnnlab.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from cnnlab.cli.lesson_view import LessonView
+    from cnnlab.data.imageset import ImageSet
+
+#: The nets of the lesson, in its order; their runs' folders have these names.
+NETS = ("lenet5", "simple-cnn")
+
+#: The seed of both.
+SEED = 0
+
+#: What a second of this process is counted as beside trainings, in multiply-adds.
+A_SECOND = 140e9
+
+#: Seconds that parts take, roughly, for the progress display.
+EXPLORER_S, LOOK_S, CLAIM_S, REPORT_S, PAGES_S = 3.0, 10.0, 1.0, 0.25, 8.0
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson's folder while it is filled. is_stopped: whether the user has asked to stop."""
+
+    out: Path
+    sizes: Sizes
+    images: ImageSet
+    laboratory: Laboratory
+    view: LessonView
+    is_stopped: Callable[[], bool]
+
+    def train(self) -> None:
+        """Train both nets, and whatever experiments and claims are known to need.
+
+        Raises Stopped when the user asked for it, and UserError where a training fails.
+        """
+        experiments = jobs_of([architectures(self.sizes), regularisers(self.sizes)], self.laboratory)
+        claims = [find_claim(name) for name in self.sizes.claims]
+        work = still_to_train(claims, self.laboratory)
+        nets = [self._net_job(name) for name in NETS]
+        costs: dict[str, int] = {}
+        for job in [*nets, *experiments]:
+            if not job.is_finished:
+                work[job] = work_of(open_run(job.path).config, costs)
+        self.view.expect(work | self._other_work())
+        self.view.begin(f"{len(work)} trainings")
+        queue = sorted(work, key=lambda job: (job not in nets, -work[job]))
+        errors = train(queue, self.laboratory.engine, on_progress=self.view.progress, should_stop=self.is_stopped)
+        self._go_on_or_stop()
+        left = [error for error in errors if "NaN or infinite" not in error]  # a claim may try rates that are too high
+        if left:
+            raise UserError("; ".join(dict.fromkeys(left)))
+
+    def _net_job(self, name: str) -> Job:
+        path, epochs = self.out / name, float(self.sizes.nets.epochs)
+        if (path / "config.json").exists():
+            reopen_run(path, self.images, said={"net": name, "recipe": "lesson", "epochs": epochs, "seed": SEED})
+        else:
+            make_run(path, self.images, net=name, recipe_name="lesson", epochs=epochs, seed=SEED)
+        return Job(path, self.laboratory.data_root)
+
+    def _other_work(self) -> dict[Any, float]:
+        done = self._round().entries
+        seconds: dict[Any, float] = {"pages": PAGES_S, "reports": 40 * REPORT_S}
+        seconds |= {f"explorer {name}": EXPLORER_S for name in NETS if not (self.out / name / "explorer.html").exists()}
+        seconds |= {} if self._look_page.exists() else {"look": LOOK_S}
+        seconds |= {f"claim {name}": CLAIM_S for name in self.sizes.claims if name not in done}
+        return {piece: A_SECOND * time_s for piece, time_s in seconds.items()}
+
+    def compare(self) -> dict[str, Comparison]:
+        """The homework's comparisons by name, each with its page. Raises as `train`."""
+        self.view.begin("homework")
+        first = architectures(self.sizes).compare(self.laboratory)
+        found = {
+            "architectures": first,
+            "regularisers": as_two_by_two(regularisers(self.sizes).compare(self.laboratory)),
+            "best_cnn": best_cnn(self.sizes, first).compare(self.laboratory),
+        }
+        back = {chapter.name: chapter.file for chapter in CHAPTERS}
+        for name, comparison in found.items():
+            page = self.out / f"{name.replace('_', '-')}.html"
+            links = {one.variant.name: self._reports(one.runs) for one in comparison.variants}
+            write_whole(page, comparison_page(comparison, links=links, back=back[name]).encode())
+        self.view.progress("reports", 1.0)
+        return found
+
+    def _reports(self, runs: Iterable[Any]) -> list[str]:
+        self._go_on_or_stop()
+        return write_reports(runs, self.out, self.laboratory.load)
+
+    def explorers(self) -> None:
+        """An explorer for each net, and its report, which leads there. Raises Stopped."""
+        self.view.begin("explorers")
+        for one in self._trained():
+            self._go_on_or_stop()
+            run = one.run
+            if not run.explorer_path.exists():
+                page = explorer_page([Shown(run, one.net)], self.images, report="report.html")
+                write_whole(run.explorer_path, page.html.encode())
+            run.write_report(run_page(run, self.images, one.net))
+            self.view.progress(f"explorer {one.name}", 1.0)
+
+    @property
+    def _look_page(self) -> Path:
+        return self.out / NETS[1] / "look" / "index.html"
+
+    def insides(self) -> None:
+        """A look at SimpleCNN. Raises Stopped."""
+        self.view.begin("inside SimpleCNN")
+        self._go_on_or_stop()
+        if self._look_page.exists():
+            return
+        _, cnn = self._trained()
+        mistakes = cnn.run.evaluations()["test"].mistakes
+        chosen = a_handful(self.images.test, mistakes, classes=len(self.images.classes))
+        cnn.run.note_test_opening("cnnlab lesson")
+        page = look_page(look(cnn.net, self.images, chosen, mistakes), cnn.run, report="../report.html")
+        write_whole(self._look_page, page.encode())
+        self.view.progress("look", 1.0)
+
+    def claims(self) -> None:
+        """Put the claims to the test that have no entry and page yet. Raises as `train`."""
+        self.view.begin("claims")
+        folder, record = self.out / "claims", self._round()
+        if record.put_aside is not None:
+            notice(f"{folder} held another round; its figures are kept in {record.put_aside}")
+        pages = ClaimPages(folder, record, self.laboratory.load)
+        for name in self.sizes.claims:
+            self._go_on_or_stop()
+            if name not in record.entries or not (folder / f"{name}.html").exists():
+                measured = measure(find_claim(name), self.laboratory)
+                record.add(measured.to_json(folder))
+                pages.add(measured)
+            self.view.progress(f"claim {name}", 1.0)
+
+    def _round(self) -> RoundRecord:
+        this_round = round_of(self.laboratory, quick=not self.sizes.is_full, engine="auto")
+        return RoundRecord(self.out / "claims" / "claims.json", this_round)
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """The claims' entries so far."""
+        return self._round().entries
+
+    def evidence(self, comparisons: dict[str, Comparison]) -> Evidence:
+        """What the chapters draw on, once all but the pages is done."""
+        lenet, cnn = self._trained()
+        return Evidence(
+            folder=self.out,
+            sizes=self.sizes,
+            data=self.images,
+            lenet=lenet,
+            simple_cnn=cnn,
+            entries=self.entries(),
+            **comparisons,
+        )
+
+    def pages(self, evidence: Evidence, facts: LessonFacts) -> None:
+        """The lesson's own pages, the contents last: where they stand, all is there."""
+        self.view.begin("pages")
+        anatomies = {one.name: one.anatomy for one in (evidence.lenet, evidence.simple_cnn)}
+        html = anatomy_page(anatomies, image=evidence.digit, image_name=self.images.name, back="index.html")
+        written = {"anatomy.html": html} | lesson_pages(evidence, facts)
+        contents = written.pop("index.html")
+        for name, page in written.items():
+            write_whole(self.out / name, page.encode())
+        write_whole(self.out / "index.html", contents.encode())
+        self.view.progress("pages", 1.0)
+
+    def tidy(self) -> None:
+        """Make the folder small enough to hand on: finished runs keep their weights, and not where they stood."""
+        for config in [*self.out.glob("*/config.json"), *self.laboratory.folder.glob("*/config.json")]:
+            open_run(config.parent).forget_state()
+
+    def results(self) -> list[dict[str, Any]]:
+        """Both runs in a few figures."""
+        return [one.run.result() for one in self._trained()]
+
+    def _trained(self) -> list[Trained]:
+        runs = [open_run(self.out / name) for name in NETS]
+        return [Trained(name, name, run, run.load_net(), self.images) for name, run in zip(NETS, runs, strict=True)]
+
+    def _go_on_or_stop(self) -> None:
+        if self.is_stopped():
+            raise Stopped

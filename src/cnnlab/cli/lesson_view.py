@@ -1,0 +1,72 @@
+"""The lesson's progress: one bar over all its parts with the time left; in a pipe a line now and then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from cnnlab.cli.terminal import SPEED_PERIOD_S, notice, stderr
+from cnnlab.report.numbers import duration
+
+#: Seconds between two lines where there is no terminal, and the share of the work (0–1) from which on a guess at the
+#: time left is worth its line.
+LINE_EVERY_S, WORTH_A_GUESS = 15.0, 0.02
+
+
+class LessonView:
+    """Counts pieces of work, trainings among them, in any one unit."""
+
+    def __init__(self) -> None:
+        self.work: dict[Any, float] = {}
+        self.done: dict[Any, float] = {}
+        self.part = ""
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(),
+            console=stderr,
+            transient=True,
+            disable=not stderr.is_terminal,
+            speed_estimate_period=SPEED_PERIOD_S,
+        )
+        self.task: TaskID | None = None
+        self.started = self.said = time.monotonic()
+
+    def expect(self, work: Mapping[Any, float]) -> None:
+        """Count more pieces of work."""
+        self.work |= work
+
+    def begin(self, part: str) -> None:
+        """Say which part of the lesson begins."""
+        self.part = part
+        if not stderr.is_terminal:
+            notice(f"lesson: {part}")
+            self.said = time.monotonic()
+        self._show()
+
+    def progress(self, piece: Any, share: float) -> None:
+        """Say that a share (0–1) of a piece of work is done; one that nobody expected is not counted."""
+        if piece in self.work:
+            self.done[piece] = share
+        self._show()
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        self.bar.stop()
+
+    def _show(self) -> None:
+        total = sum(self.work.values())
+        completed = sum(share * self.work[piece] for piece, share in self.done.items())
+        if self.task is None:
+            self.bar.start()
+            self.task = self.bar.add_task(self.part, total=total)
+        self.bar.update(self.task, completed=completed, total=total, description=f"lesson: {self.part}")
+        now = time.monotonic()
+        if not stderr.is_terminal and completed >= WORTH_A_GUESS * total and now - self.said >= LINE_EVERY_S:
+            self.said = now
+            left = (now - self.started) * (total - completed) / completed
+            notice(f"lesson: {self.part}, {completed / total:.0%} of all, about {duration(left)} left")

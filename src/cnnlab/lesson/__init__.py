@@ -1,0 +1,5 @@
+"""The lesson, run: what it trains, and a file a chapter that says what its page shows, all of it computed.
+
+A chapter's `section` takes the evidence, which is what this lesson trained and measured, and returns a plain record:
+numbers, figures, questions, links. `report/` writes the page.
+"""

@@ -1,0 +1,174 @@
+"""Batch norm: one channel of SimpleCNN worked through, by the batch and by running averages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from cnnlab.claims.figures import Lines, Series
+from cnnlab.experiments.two_by_two import Effect
+from cnnlab.formulas import batch_norm_inference, batch_norm_training
+from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.links import Link
+from cnnlab.lesson.question import Question, choice, number
+
+#: Images of the batch in the example, and the values of a channel that are shown.
+BATCH, SHOWN = 64, 5
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """A channel's values over a batch of m: before, normalised by the batch, and what leaves.
+
+    running_mean, running_variance: what inference takes instead; inference: what leaves then; furthest: how far that is
+    from y, at most, over the batch. spreads: of every channel, before and behind the layer.
+    """
+
+    layer: str
+    channel: int
+    channels: int
+    m: int
+    x: NDArray[np.floating]
+    mu: float
+    variance: float
+    x_hat: NDArray[np.floating]
+    gamma: float
+    beta: float
+    y: NDArray[np.floating]
+    eps: float
+    running_mean: float
+    running_variance: float
+    inference: NDArray[np.floating]
+    furthest: float
+    spreads: Lines
+    effect: Effect
+    images: int
+    questions: tuple[Question, ...]
+    see: tuple[Link, ...]
+
+
+def section(evidence: Evidence) -> BatchNorm:
+    """Normalise a batch of validation images."""
+    cnn = evidence.simple_cnn
+    layer = cnn.layers("batch_norm")[0]
+    module = cnn.net.get_submodule(layer.name)
+    assert isinstance(module, nn.BatchNorm2d)
+    X = cnn.maps(evidence.data.validation.images[:BATCH])[layer.inputs[0]].double().numpy()
+    gamma, beta, mean, variance = (
+        one.detach().double().numpy()
+        for one in (module.weight, module.bias, module.running_mean, module.running_var)
+        if one is not None
+    )
+    Y, mu, sigma2 = batch_norm_training(X, gamma, beta, eps=module.eps)
+    at_inference = batch_norm_inference(X, gamma, beta, mean, variance, eps=module.eps)
+    channel = int(np.argmax(sigma2))
+    at = (slice(0, SHOWN), channel, X.shape[2] // 2, X.shape[3] // 2)
+    x_hat = (X[at] - mu[channel]) / np.sqrt(sigma2[channel] + module.eps)
+    design = evidence.regularisers.two_by_two
+    assert design is not None
+    return BatchNorm(
+        layer=layer.name,
+        channel=channel,
+        channels=len(gamma),
+        m=X.shape[0] * X.shape[2] * X.shape[3],
+        x=X[at],
+        mu=float(mu[channel]),
+        variance=float(sigma2[channel]),
+        x_hat=x_hat,
+        gamma=float(gamma[channel]),
+        beta=float(beta[channel]),
+        y=Y[at],
+        eps=module.eps,
+        running_mean=float(mean[channel]),
+        running_variance=float(variance[channel]),
+        inference=at_inference[at],
+        furthest=float(np.abs(at_inference - Y)[:, channel].max()),
+        spreads=_spreads(np.sqrt(sigma2), np.sqrt(Y.var(axis=(0, 2, 3)))),
+        effect=design.effects[1],
+        images=evidence.regularisers.baseline.runs[0].config.data.images["train"],
+        questions=(_normalised(mu, np.sqrt(sigma2)), _parameters(len(gamma)), _alone()),
+        see=(
+            cnn.explorer(layer.name, "A unit behind batch norm, with its four numbers filled in"),
+            Link("comparison", "The four ways of homework 2", "regularisers.html"),
+            cnn.report("The run of SimpleCNN"),
+        ),
+    )
+
+
+def _spreads(before: NDArray[np.floating], after: NDArray[np.floating]) -> Lines:
+    """Standard deviation of every channel, in the order of what enters."""
+    order = np.argsort(before)
+    return Lines(
+        "Spread of each channel over the batch",
+        tuple(float(i) for i in range(1, len(order) + 1)),
+        "channel, by its spread before",
+        "standard deviation",
+        (
+            Series("before batch norm", (tuple(before[order].tolist()),), shape="dots"),
+            Series("behind it", (tuple(after[order].tolist()),), shape="dots"),
+        ),
+    )
+
+
+def _normalised(means: NDArray[np.floating], deviations: NDArray[np.floating]) -> Question:
+    """Of the first channel whose mean and deviation, rounded, keep wrong ways apart from the right one."""
+    rounded = ((round(float(mean), 1), round(float(one), 1)) for mean, one in zip(means, deviations, strict=True))
+    mu, sigma = next((pair for pair in rounded if pair[0] and pair[1] not in (0, 1)), (0.5, 2.0))
+    x = round(mu + 2 * sigma, 1)
+    answer = (x - mu) / sigma
+    return number(
+        "normalised-value",
+        f"In a batch a channel has mean {_minus(mu)} and standard deviation {_minus(sigma)}. What is the value "
+        f"{_minus(x)} once it is normalised, before γ and β?",
+        round(answer, 3),
+        worked=f"({_minus(x)} − {'(' + _minus(mu) + ')' if mu < 0 else _minus(mu)})/{_minus(sigma)} = "
+        f"{_minus(answer)}: so many standard deviations above the mean (ε is too small to matter).",
+        slips=[
+            (round((x - mu) / sigma**2, 3), "Divide by the standard deviation, not by the variance."),
+            (round(x - mu, 3), "You took off the mean; then divide by the standard deviation."),
+            (round(x / sigma, 3), "First take off the mean."),
+        ],
+        tolerance=0.02,
+    )
+
+
+def _minus(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _parameters(channels: int) -> Question:
+    return number(
+        "batch-norm-parameters",
+        f"How many parameters does batch norm learn for {channels} channels?",
+        2 * channels,
+        worked=f"2·{channels} = {2 * channels}: γ and β for each channel. Running mean and variance are kept, too, but "
+        "measured and not learnt.",
+        slips=[
+            (channels, "There are two for each channel: γ and β."),
+            (4 * channels, "Running mean and variance are measured, not learnt."),
+            (2, "Every channel has its own γ and β."),
+        ],
+        unit="parameters",
+    )
+
+
+def _alone() -> Question:
+    return choice(
+        "one-image-alone",
+        "The trained net, in eval mode, answers to one image alone. By which mean and variance is it normalised?",
+        "By running averages from training",
+        worked="By running averages: so the answer to an image does not depend on what it is asked about with.",
+        others=[
+            (
+                "By the image’s own",
+                "The layers behind it learnt to work with values normalised by a whole batch; one image’s own mean "
+                "and variance can lie far from a batch’s.",
+            ),
+            ("By those of the last training batch", "One batch is a poor sample; averages over many are kept."),
+            ("It is not normalised", "The layers behind it learnt to work with normalised values."),
+        ],
+        place=2,
+    )

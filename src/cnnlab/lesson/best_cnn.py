@@ -1,0 +1,60 @@
+"""Homework 4: the best CNN against the fully connected net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnlab.claims.figures import Lines, from_case_to_case
+from cnnlab.experiments.compare import Comparison, VariantFigures
+from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.links import Link
+from cnnlab.lesson.question import Question, choice
+
+
+@dataclass(frozen=True)
+class BestCNN:
+    """has_fashion: whether it was Fashion-MNIST; else the lesson's own images, and the page says so."""
+
+    comparison: Comparison
+    dense: VariantFigures
+    cnn: VariantFigures
+    has_fashion: bool
+    accuracy: Lines
+    questions: tuple[Question, ...]
+    see: tuple[Link, ...]
+
+
+def section(evidence: Evidence) -> BestCNN:
+    """Both nets, every seed."""
+    found = evidence.best_cnn
+    dense, cnn = found.variants
+    return BestCNN(
+        comparison=found,
+        dense=dense,
+        cnn=cnn,
+        has_fashion=evidence.sizes.has_fashion,
+        accuracy=Lines(
+            "Test accuracy of every seed",
+            ("fully connected", "CNN"),
+            "",
+            "test accuracy",
+            (from_case_to_case("each seed", dense.test, cnn.test),),
+            is_share=True,
+        ),
+        questions=(_more(dense, cnn),),
+        see=(Link("comparison", "The comparison: difference, curves, every run", "best-cnn.html"),),
+    )
+
+
+def _more(dense: VariantFigures, cnn: VariantFigures) -> Question:
+    is_cnn = cnn.parameters > dense.parameters
+    answer, other = ("The CNN", "The fully connected net") if is_cnn else ("The fully connected net", "The CNN")
+    return choice(
+        "who-has-more",
+        "Which of the two nets has more parameters?",
+        answer,
+        worked=f"The CNN has {cnn.parameters:,}, the fully connected net {dense.parameters:,}. So more parameters are "
+        "no answer to why one of them does better; the claim below puts a dense net of equal size beside the CNN, too.",
+        others=[(other, "Count its dense layers: that is where parameters lie.")],
+        place=0 if is_cnn else 1,
+    )

@@ -1,0 +1,172 @@
+"""Dropout: real activations with a mask, their mean over many masks, and what it did to the gap in this lesson."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from cnnlab.claims.figures import Lines, over_seeds
+from cnnlab.experiments.compare import VariantFigures
+from cnnlab.experiments.two_by_two import Effect
+from cnnlab.formulas import dropout
+from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.links import Link
+from cnnlab.lesson.question import Question, choice, number
+
+#: Units in the worked example, and masks that their mean is taken over.
+UNITS, MASKS = 6, 10_000
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """layer: SimpleCNN's, with its p. before, kept, after: some of its inputs for one image, a mask, what leaves.
+
+    means: of what leaves, over MASKS masks. effect: of dropout in the 2×2 design of homework 2.
+    """
+
+    layer: str
+    p: float
+    units: int
+    before: NDArray[np.float64]
+    kept: NDArray[np.bool_]
+    after: NDArray[np.float64]
+    means: NDArray[np.float64]
+    masks: int
+    effect: Effect
+    images: int
+    unlabelled: Lines
+    labelled: Lines
+    questions: tuple[Question, ...]
+    see: tuple[Link, ...]
+
+
+def section(evidence: Evidence) -> Dropout:
+    """Mask, average, compare."""
+    cnn = evidence.simple_cnn
+    (layer,) = cnn.layers("dropout")
+    module = cnn.net.get_submodule(layer.name)
+    assert isinstance(module, nn.Dropout)
+    p = module.p
+    units = _activations(evidence, layer.inputs[0])
+    random = np.random.default_rng(0)
+    kept = random.random((MASKS, UNITS)) >= p
+    kept[0, :2] = True, False  # the mask that is shown has one of each
+    after = dropout(np.broadcast_to(units, kept.shape), p, kept)
+    design = evidence.regularisers.two_by_two
+    assert design is not None
+    neither, with_dropout, *_ = evidence.regularisers.variants
+    return Dropout(
+        layer=layer.name,
+        p=p,
+        units=layer.output_shape[0],
+        before=units,
+        kept=kept[0],
+        after=after[0],
+        means=after.mean(axis=0),
+        masks=MASKS,
+        effect=design.effects[0],
+        images=neither.runs[0].config.data.images["train"],
+        unlabelled=_gaps(neither, with_dropout, ("A", "B")),
+        labelled=_gaps(neither, with_dropout, ("with dropout", "without")),
+        questions=(_scaled(float(units[0])), _inference(layer.output_shape[0]), _which(neither, with_dropout)),
+        see=(
+            cnn.explorer(layer.name, "“Dropout: thin the net out” in the explorer: 200 masks on one image"),
+            Link("comparison", "The four ways of homework 2", "regularisers.html"),
+            cnn.report("The run of SimpleCNN, trained with dropout"),
+        ),
+    )
+
+
+def _activations(evidence: Evidence, layer: str) -> NDArray[np.float64]:
+    """The largest answers of a layer to one validation image, rounded to two decimals."""
+    answers = evidence.simple_cnn.maps(evidence.data.validation.images[:1])[layer][0].double()
+    found = answers.topk(min(UNITS, len(answers))).values
+    return np.round(torch.nn.functional.pad(found, (0, UNITS - len(found))).numpy(), 2)
+
+
+def _gaps(without: VariantFigures, with_dropout: VariantFigures, names: tuple[str, str]) -> Lines:
+    """The gap by epoch of every seed; names: with dropout, without."""
+    epochs = range(1, 1 + min(len(run) for one in (without, with_dropout) for run in one.curves))
+    return Lines(
+        "Gap between training and validation accuracy",
+        tuple(map(float, epochs)),
+        "epoch",
+        "gap",
+        tuple(
+            over_seeds(
+                name,
+                (
+                    [epoch.remeasured_accuracy - epoch.validation_accuracy for epoch in run[: len(epochs)]]
+                    for run in one.curves
+                ),
+            )
+            for name, one in zip(names, (with_dropout, without), strict=True)
+        ),
+        levels=((0.0, ""),),
+        is_share=True,
+    )
+
+
+def _scaled(h: float) -> Question:
+    p = 0.2
+    answer = round(h / (1 - p), 4)
+    return number(
+        "kept-unit",
+        f"A unit’s activation is {h:g}, dropout has p = {p:g}, and this time the unit is kept. What is handed on while "
+        "training?",
+        answer,
+        worked=f"{h:g}/(1−{p:g}) = {answer:g}: kept units are scaled up, so that the mean over masks stays {h:g}.",
+        slips=[
+            (h, "Kept, but scaled up by 1/(1−p), for those that are turned off."),
+            (round(h * (1 - p), 4), "Divide by 1−p: kept units have to stand in for the others."),
+            (round(h / p, 4), "p is the share that is turned off; 1−p is kept."),
+            (0.0, "Zero is what a unit hands on that is turned off."),
+        ],
+        tolerance=0.011 * max(abs(answer), 0.1),
+    )
+
+
+def _inference(units: int) -> Question:
+    return number(
+        "off-at-inference",
+        f"The trained net is asked for an answer, in eval mode. How many of the {units} units does dropout turn off?",
+        0,
+        worked="None: at inference dropout hands on what it gets. The scaling while training has seen to it that the "
+        "next layer finds values of the size it knows.",
+        slips=[
+            (units // 2, "That is while training; at inference all units are used."),
+            (units, "Then nothing would be left to answer with."),
+        ],
+        unit="units",
+    )
+
+
+def _which(without: VariantFigures, with_dropout: VariantFigures) -> Question:
+    on, off = (100 * sum(one.gap) / len(one.gap) for one in (with_dropout, without))
+    is_narrower = on < off
+    return choice(
+        "which-gap",
+        "Two curves of the gap between training and validation accuracy: one of nets with dropout, one without. Which "
+        "is which?",
+        "A is with dropout, B without",
+        worked=f"After the last epoch the gap is {on:.2f} points with dropout (A) and {off:.2f} without (B), mean over "
+        f"{len(with_dropout.gap)} seeds. "
+        + (
+            "Dropout narrowed it here; whether by more than seeds differ, the interval on this page says."
+            if is_narrower
+            else "Dropout did not narrow it here, whatever one expects: few images and few seeds may turn it round."
+        ),
+        others=[
+            (
+                "A is without dropout, B with it",
+                "Dropout is meant to narrow the gap, and it did."
+                if is_narrower
+                else "That is what one would expect; in this lesson it came out the other way.",
+            ),
+        ],
+        place=0,
+    )

@@ -1,0 +1,87 @@
+"""LeNet-5: its layers by the lesson's names, where its parameters lie, and what it reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnlab.anatomy import Anatomy, Layer
+from cnnlab.claims.figures import Bars
+from cnnlab.evaluation import Evaluation
+from cnnlab.lesson.evidence import Evidence, Trained
+from cnnlab.lesson.links import Link
+from cnnlab.lesson.question import Question, choice
+from cnnlab.lesson.why_convolution import filters
+
+#: A layer's letter by what it calls: convolution, subsampling, fully connected.
+_LETTERS = {"conv2d": "C", "max_pool2d": "S", "linear": "F"}
+
+
+@dataclass(frozen=True)
+class LeNet:
+    """layers: the lesson's name → layer. parameters: where they lie. Shares are 0–1."""
+
+    anatomy: Anatomy
+    layers: dict[str, Layer]
+    parameters: Bars
+    dense_share: float
+    convolution_macs_share: float
+    test: Evaluation
+    train_images: int
+    epochs: int
+    train_time_s: float
+    questions: tuple[Question, ...]
+    see: tuple[Link, ...]
+
+
+def section(evidence: Evidence) -> LeNet:
+    """Name, count, measure."""
+    lenet = evidence.lenet
+    named = lesson_names(lenet)
+    with_parameters = {name: layer for name, layer in named.items() if layer.parameters}
+    dense = sum(layer.parameters for layer in with_parameters.values() if layer.call.function == "linear")
+    result = lenet.run.result()
+    return LeNet(
+        anatomy=lenet.anatomy,
+        layers=named,
+        parameters=Bars(
+            "Parameters of each layer",
+            tuple(with_parameters),
+            ("parameters",),
+            (tuple(float(layer.parameters) for layer in with_parameters.values()),),
+        ),
+        dense_share=dense / lenet.anatomy.parameters,
+        convolution_macs_share=sum(layer.macs for layer in lenet.layers("conv2d")) / lenet.anatomy.macs,
+        test=lenet.run.evaluations()["test"],
+        train_images=lenet.run.config.data.images["train"],
+        epochs=result["epochs_run"],
+        train_time_s=result["train_time_s"],
+        questions=(filters("c3-parameters", "C3 of LeNet-5", named["C3"]), _where(with_parameters, lenet)),
+        see=(
+            lenet.explorer(named["C3"].name, "LeNet-5, computed in the page: draw a digit and watch C3"),
+            lenet.report("Its run: curves, confusion, mistakes"),
+            Link("page", "All its arithmetic", "anatomy.html#net-0"),
+        ),
+    )
+
+
+def lesson_names(lenet: Trained) -> dict[str, Layer]:
+    """C1, S2, C3, S4, F5, F6 and the output."""
+    found = [layer for layer in lenet.anatomy.layers if layer.call.function in _LETTERS]
+    names = [f"{_LETTERS[layer.call.function]}{i}" for i, layer in enumerate(found, start=1)]
+    return dict(zip([*names[:-1], "output"], found, strict=True))
+
+
+def _where(layers: dict[str, Layer], lenet: Trained) -> Question:
+    order = sorted(layers, key=lambda name: -layers[name].parameters)
+    most, others = order[0], [name for name in layers if name != order[0]]
+    share = layers[most].parameters / lenet.anatomy.parameters
+    return choice(
+        "where-parameters-lie",
+        "In which layer of LeNet-5 do most of its parameters lie?",
+        most,
+        worked=f"{most}: {layers[most].parameters_arithmetic}, {share:.0%} of all {lenet.anatomy.parameters:,}.",
+        others=[
+            (name, f"{name} has {layers[name].parameters:,}: {layers[name].parameters_arithmetic}.") for name in others
+        ],
+        place=list(layers).index(most),
+    )

@@ -1,0 +1,32 @@
+"""Where a page leads: to a run's report, to a state of its explorer, to a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlencode
+
+Kind = Literal["run", "explorer", "comparison", "page"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """href: from the lesson's folder, quoted."""
+
+    kind: Kind
+    says: str
+    href: str
+
+
+def explorer(folder: str, says: str, *, image: int, layer: str, unit: tuple[int, ...]) -> Link:
+    """A unit of a net, opened. folder: of its run. image: its place in the explorer's gallery. unit: as the layer's
+    shape has it.
+    """
+    padded = (*unit, 0, 0)[:3]
+    state = urlencode({"image": image, "layer": layer, "unit": ".".join(map(str, padded))})
+    return Link("explorer", says, f"{folder}/explorer.html#{state}")
+
+
+def report(folder: str, says: str) -> Link:
+    """A run's report."""
+    return Link("run", says, f"{folder}/report.html")

@@ -1,0 +1,139 @@
+"""Pooling: a window of a real map, what a shifted image changes before and behind a pool, and what pooling saves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnlab.anatomy import Anatomy, Layer, describe
+from cnnlab.claims.figures import Map, Maps
+from cnnlab.config import NetSpec
+from cnnlab.experiments.statistics import Difference, paired_difference
+from cnnlab.formulas import max_pool2d
+from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.links import Link
+from cnnlab.lesson.question import Question, number
+from cnnlab.nets import build_net
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """Relative change of a layer's answer when the image moves a pixel to the right: mean over images (0–1).
+
+    saved: change before the pool less change behind it, paired by image.
+    """
+
+    before: float
+    after: float
+    saved: Difference
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """before, behind: a piece of a map of LeNet's, and what the pool makes of it. unpooled: SimpleCNN without pools."""
+
+    pool: Layer
+    before: Maps
+    behind: Maps
+    shifted: Shifted
+    cnn: Anatomy
+    unpooled: Anatomy
+    questions: tuple[Question, ...]
+    see: tuple[Link, ...]
+
+
+def section(evidence: Evidence) -> Pooling:
+    """Pool, shift, count."""
+    lenet, cnn, data = evidence.lenet, evidence.simple_cnn, evidence.data
+    pool = lenet.layers("max_pool2d")[0]
+    (entering,) = pool.inputs
+    maps = lenet.maps(evidence.some_images)
+    spec = NetSpec(name="conv-net", options={"pool": "none"})
+    unpooled = build_net(spec, image_shape=data.image_shape, num_classes=len(data.classes), seed=0)
+    piece = _piece(maps[entering][0])
+    return Pooling(
+        pool=pool,
+        before=_drawn("A piece of a feature map of LeNet-5", piece, piece),
+        behind=_drawn("Behind the pool", max_pool2d(piece[None, None], 2)[0, 0], piece),
+        shifted=_shifted(maps, lenet.maps(_moved(evidence.some_images)), entering, pool.name),
+        cnn=cnn.anatomy,
+        unpooled=describe(unpooled, data.image_shape),
+        questions=(_values(pool), _window_max(piece)),
+        see=(
+            lenet.explorer(pool.name, "A unit of the pool S2, and which of its four inputs won"),
+            lenet.report("The run of LeNet-5"),
+        ),
+    )
+
+
+def _drawn(title: str, values: np.ndarray, piece: np.ndarray) -> Maps:
+    return Maps(title, (Map(f"{len(values)}×{len(values)}", values, scale=float(piece.max()), has_numbers=True),))
+
+
+def _piece(maps: Tensor) -> np.ndarray:
+    """The 4×4 piece with the largest spread among those that a pool's windows make, to one decimal."""
+    best, found = -1.0, np.zeros((4, 4))
+    for channel in maps.double().numpy():
+        for row in range(0, channel.shape[0] - 3, 2):
+            for column in range(0, channel.shape[1] - 3, 2):
+                piece = np.round(channel[row : row + 4, column : column + 4], 1)
+                if piece.std() > best and len(np.unique(piece[:2, :2])) == 4:
+                    best, found = piece.std(), piece
+    return found + 0.0
+
+
+def _moved(images: Tensor) -> Tensor:
+    """A pixel to the right; the left column is repeated."""
+    return torch.cat([images[..., :1], images[..., :-1]], dim=-1)
+
+
+def _shifted(maps: dict[str, Tensor], moved: dict[str, Tensor], before: str, after: str) -> Shifted:
+    changes = {}
+    for name in (before, after):
+        here, there = maps[name].flatten(1).double(), moved[name].flatten(1).double()
+        changes[name] = ((here - there).norm(dim=1) / here.norm(dim=1).clamp(min=1e-12)).tolist()
+    return Shifted(
+        before=float(np.mean(changes[before])),
+        after=float(np.mean(changes[after])),
+        saved=paired_difference(changes[before], changes[after]),
+    )
+
+
+def _values(pool: Layer) -> Question:
+    C, H, W = pool.input_shapes[0]
+    answer = prod(pool.output_shape)
+    return number(
+        "values-behind-the-pool",
+        f"{C} maps of {H}×{W} go into a 2×2 pool with stride 2. How many values leave it, in all maps together?",
+        answer,
+        worked=f"{C}·{'·'.join(map(str, pool.output_shape[1:]))} = {answer:,}: height and width are halved, so a "
+        "quarter is left; the maps stay as many.",
+        slips=[
+            (C * H * W // 2, "Height and width are both halved: that makes a quarter, not a half."),
+            (C * H * W, "So many go in."),
+            (answer // C, f"That is one map; there are {C}."),
+        ],
+        unit="values",
+    )
+
+
+def _window_max(piece: np.ndarray) -> Question:
+    values = piece[:2, :2]
+    answer = float(values.max())
+    listing = ", ".join(f"{one:g}" for one in values.flat)
+    return number(
+        "max-of-a-window",
+        f"The top left window of the piece above holds {listing}. What does max pooling make of it?",
+        answer,
+        worked=f"max({listing}) = {answer:g}. The others are forgotten, and where in the window the largest stood.",
+        slips=[
+            (float(values.mean()), "That is average pooling."),
+            (float(values.sum()), "Pooling does not add up."),
+            (float(values.min()), "That is the smallest."),
+        ],
+        tolerance=0.001,
+    )

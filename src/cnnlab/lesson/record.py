@@ -1,0 +1,101 @@
+"""lesson.json: what a lesson is, what each part of it took, and what it came to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import UserError
+from cnnlab.lesson.sizes import Sizes
+from cnnlab.runs.environment import environment
+from cnnlab.runs.folder import read_json, write_json
+from cnnlab.training.machine import resolve_device, resolve_precision
+
+#: The lesson's parts, in their order.
+PARTS = ("trainings", "homework", "explorers", "insides", "claims", "pages")
+
+
+class LessonRecord:
+    """A lesson's record, written anew as each part ends; a lesson that was stopped goes on with its own."""
+
+    def __init__(self, path: Path, sizes: Sizes, data: ImageSet, *, seed: int) -> None:
+        """Begin, or go on. Raises UserError where the folder holds another lesson."""
+        device = resolve_device("auto")
+        self.path = path
+        self.lesson = {
+            "full": sizes.is_full,
+            "data": data.name,
+            "data_sha256": data.sha256,
+            "fashion": sizes.fashion,
+            "seed": seed,
+            "seeds": sizes.seeds,
+        }
+        self.parts: dict[str, float] = {}
+        self.finished: set[str] = set()
+        self.outcome: dict[str, Any] = {}
+        self.environment = environment(device, resolve_precision("auto", device))
+        if path.exists():
+            self._go_on(read_json(path))
+
+    def _go_on(self, before: dict[str, Any]) -> None:
+        for name, value in self.lesson.items():
+            if before.get("lesson", {}).get(name) != value:
+                raise UserError(
+                    f"{self.path.parent} holds a lesson with {name.replace('_', ' ')} "
+                    f"{before.get('lesson', {}).get(name)}; this one has {value}: choose another --out"
+                )
+        self.parts = {part["name"]: part["time_s"] for part in before["parts"]}
+        self.finished = {part["name"] for part in before["parts"] if part["is_finished"]}
+        self.outcome = before["outcome"]
+        if before["environment"]["cnnlab"] != self.environment["cnnlab"]:
+            self.finished.clear()
+
+    @property
+    def made(self) -> str:
+        """What tells this lesson from another: twelve hex digits."""
+        return hashlib.sha256(json.dumps(self.lesson, sort_keys=True).encode()).hexdigest()[:12]
+
+    @contextmanager
+    def part(self, name: str) -> Generator[None]:
+        """Time a part of the lesson; it is finished when nothing is raised in it.
+
+        What a part took before it was stopped counts; looking at one that was finished before does not.
+        """
+        is_again, started = name in self.finished, perf_counter()
+        try:
+            yield
+            self.finished.add(name)
+        finally:
+            if not is_again:
+                self.parts[name] = round(self.parts.get(name, 0.0) + perf_counter() - started, 2)
+            self.write()
+
+    def reopen(self, name: str) -> None:
+        """Say that a part has to be done again, and what it took is to be measured anew."""
+        self.finished.discard(name)
+        self.parts.pop(name, None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as it is written."""
+        parts = [
+            {"name": name, "time_s": self.parts[name], "is_finished": name in self.finished}
+            for name in PARTS
+            if name in self.parts
+        ]
+        return {
+            "lesson": self.lesson,
+            "environment": self.environment,
+            "parts": parts,
+            "time_s": round(sum(self.parts.values()), 2),
+            "outcome": self.outcome,
+        }
+
+    def write(self) -> None:
+        """Keep it."""
+        write_json(self.path, self.to_json())

@@ -1,0 +1,49 @@
+"""Homework 2: dropout and batch norm, each alone, both, and neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnlab.experiments.compare import Comparison
+from cnnlab.experiments.two_by_two import TwoByTwo
+from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.links import Link
+from cnnlab.lesson.question import Question, choice
+
+
+@dataclass(frozen=True)
+class Regularisers:
+    """The comparison and the design that its four variants make."""
+
+    comparison: Comparison
+    design: TwoByTwo
+    questions: tuple[Question, ...]
+    see: tuple[Link, ...]
+
+
+def section(evidence: Evidence) -> Regularisers:
+    """Curves of all four, and the effects."""
+    found = evidence.regularisers
+    assert found.two_by_two is not None
+    return Regularisers(
+        comparison=found,
+        design=found.two_by_two,
+        questions=(_narrowest(found),),
+        see=(Link("comparison", "The comparison: effects, overfitting, every run", "regularisers.html"),),
+    )
+
+
+def _narrowest(found: Comparison) -> Question:
+    names = {"baseline": "neither", "dropout + batch norm": "both"}
+    gaps = {names.get(one.variant.name, one.variant.name): 100 * sum(one.gap) / len(one.gap) for one in found.variants}
+    narrowest = min(gaps, key=lambda name: gaps[name])
+    return choice(
+        "narrowest-gap",
+        "Which of the four ended with the narrowest gap between training and validation accuracy? Predict it before "
+        "you look at the curves.",
+        narrowest,
+        worked="; ".join(f"{name}: {gap:.2f} points" for name, gap in gaps.items())
+        + f", means over {len(found.seeds)} seeds. Whether that is more than chance, the intervals below say.",
+        others=[(name, f"There the gap was {gap:.2f} points.") for name, gap in gaps.items() if name != narrowest],
+        place=list(gaps).index(narrowest),
+    )

@@ -1,0 +1,99 @@
+"""SimpleCNN: the parts of the lesson in one net, beside LeNet-5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnlab.anatomy import Anatomy, Layer
+from cnnlab.claims.figures import Bars
+from cnnlab.evaluation import Evaluation
+from cnnlab.lesson.evidence import Evidence, Trained
+from cnnlab.lesson.links import Link
+from cnnlab.lesson.question import Question, number
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A net in a few numbers."""
+
+    name: str
+    anatomy: Anatomy
+    test: Evaluation
+    train_time_s: float
+    report: str
+
+
+@dataclass(frozen=True)
+class SimpleCNN:
+    """nets: LeNet-5 and SimpleCNN."""
+
+    anatomy: Anatomy
+    nets: tuple[Beside, ...]
+    parameters: Bars
+    questions: tuple[Question, ...]
+    see: tuple[Link, ...]
+
+
+def section(evidence: Evidence) -> SimpleCNN:
+    """Put the two nets beside each other."""
+    cnn = evidence.simple_cnn
+    dense = cnn.layers("linear")[0]
+    rows = [layer for layer in cnn.anatomy.layers if layer.parameters]
+    return SimpleCNN(
+        anatomy=cnn.anatomy,
+        nets=tuple(_beside(one) for one in (evidence.lenet, cnn)),
+        parameters=Bars(
+            "Parameters of each layer",
+            tuple(f"{layer.name} {layer.type}" for layer in rows),
+            ("parameters",),
+            (tuple(float(layer.parameters) for layer in rows),),
+        ),
+        questions=(_flattened(cnn, dense), _dense_parameters(cnn, dense)),
+        see=(
+            cnn.explorer(dense.name, "SimpleCNN, computed in the page: what one dense unit adds up"),
+            cnn.report("Its run: curves, confusion, mistakes"),
+            Link("page", "All its arithmetic", "anatomy.html#net-1"),
+        ),
+    )
+
+
+def _beside(one: Trained) -> Beside:
+    test, result = one.run.evaluations()["test"], one.run.result()
+    return Beside(one.name, one.anatomy, test, result["train_time_s"], f"{one.folder}/report.html")
+
+
+def _flattened(cnn: Trained, dense: Layer) -> Question:
+    C, H, W = cnn.layers("max_pool2d")[-1].output_shape
+    answer = dense.call.arguments["weight"][1]
+    image = cnn.anatomy.input[1]
+    return number(
+        "flattened",
+        f"An image of {image}×{image} has gone through SimpleCNN’s two blocks, each with a 2×2 pool; the last has "
+        f"{C} filters. How many values does the dense layer read?",
+        answer,
+        worked=f"{C}·{H}·{W} = {answer:,}: {image} → {image // 2} → {H}, and every filter has such a map.",
+        slips=[
+            (C * (image // 2) ** 2, "That is after one pool; there are two."),
+            (C * image * image, "The pools are missing: each halves height and width."),
+            (H * W, f"That is one map; there are {C}."),
+            (C * H, "A map has height and width."),
+        ],
+        unit="values",
+    )
+
+
+def _dense_parameters(cnn: Trained, dense: Layer) -> Question:
+    convolutions = sum(layer.parameters for layer in cnn.layers("conv2d"))
+    units, inputs = dense.call.arguments["weight"]
+    return number(
+        "dense-of-simple-cnn",
+        f"The first dense layer of SimpleCNN reads {inputs:,} values and has {units} units, each with a bias. How many "
+        "parameters is that?",
+        dense.parameters,
+        worked=f"{dense.parameters_arithmetic}. Both convolutions together have {convolutions:,}.",
+        slips=[
+            (units * inputs, f"You left out the biases: {units} more."),
+            (units + inputs, "Every unit has a weight for every value, so they multiply."),
+        ],
+        unit="parameters",
+    )

@@ -1,0 +1,96 @@
+"""How much a lesson trains: in minutes on few images, or in full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnlab.claims.registry import CLAIMS
+
+#: Claims of a lesson that is not run in full: the exact ones, and those statistical ones that the time is enough for.
+QUICK_CLAIMS = (
+    "output-size",
+    "conv-formula",
+    "weight-sharing",
+    "fewer-params",
+    "receptive-field",
+    "dropout-mean",
+    "batchnorm-equations",
+    "locality-matters",
+    "pooling-cost",
+    "early-edges",
+    "lenet-digits",
+    "memorise",
+    "small-data-overfits",
+    "batchnorm-regularises",
+    "cnn-beats-dense",
+)
+
+
+@dataclass(frozen=True)
+class Training:
+    """images: training images, None for all. epochs: passes over them."""
+
+    images: int | None
+    epochs: float
+
+    def of(self, data: str) -> str:
+        """The data set's name with as many training images."""
+        return data if self.images is None else f"{data}@{self.images}"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a lesson trains, and how much.
+
+    data, fashion: names of the sets; fashion is the lesson's own data where Fashion-MNIST is not on this machine.
+    nets: the two nets of the lesson, on all images. architectures, regularisers, best_cnn: the homework's experiments,
+    on `seeds` seeds each. laboratory: what claims train that say nothing else. claims: ids, in their order.
+    """
+
+    is_full: bool
+    data: str
+    fashion: str
+    seeds: int
+    nets: Training
+    architectures: Training
+    regularisers: Training
+    best_cnn: Training
+    laboratory: Training
+    claims: tuple[str, ...]
+
+    @property
+    def has_fashion(self) -> bool:
+        """Whether the fourth experiment sees Fashion-MNIST, as the homework asks."""
+        return self.fashion.startswith("fashion-mnist")
+
+
+def quick(data: str, fashion: str) -> Sizes:
+    """A lesson of a few minutes. What claims are put to the test, is as in `cnnlab claims --quick`."""
+    return Sizes(
+        is_full=False,
+        data=data,
+        fashion=fashion,
+        seeds=3,
+        nets=Training(None, 12),
+        architectures=Training(1000, 6),
+        regularisers=Training(500, 16),
+        best_cnn=Training(2000, 5),
+        laboratory=Training(2000, 5),
+        claims=QUICK_CLAIMS,
+    )
+
+
+def full(data: str, fashion: str) -> Sizes:
+    """All images, five seeds, every claim: as `cnnlab claims`."""
+    return Sizes(
+        is_full=True,
+        data=data,
+        fashion=fashion,
+        seeds=5,
+        nets=Training(None, 3),
+        architectures=Training(10_000, 3),
+        regularisers=Training(500, 16),
+        best_cnn=Training(None, 3),
+        laboratory=Training(None, 3),
+        claims=CLAIMS,
+    )

@@ -1,0 +1,157 @@
+"""Training: the loss, steps and epochs, and three curves of one run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import mean
+
+import numpy as np
+
+from cnnlab.claims.figures import Lines, Series
+from cnnlab.evaluation import Evaluation, logits
+from cnnlab.formulas import cross_entropy
+from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.links import Link
+from cnnlab.lesson.question import Question, choice, number
+from cnnlab.nets import build_net
+from cnnlab.training.loop import Epoch
+
+#: What each curve is, by the field of an epoch that it draws.
+CURVES = {
+    "training_accuracy": "as seen while training",
+    "remeasured_accuracy": "training images, measured again",
+    "validation_accuracy": "validation images",
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """loss_untrained: of the net with its first weights on validation images, in nats; loss_of_guessing: ln of the
+    classes. first, last: the run's first and last epoch.
+    """
+
+    images: int
+    batch_size: int
+    steps: int
+    learning_rate: float
+    optimizer: str
+    loss_untrained: float
+    loss_of_guessing: float
+    classes: int
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+    test: Evaluation
+    unlabelled: Lines
+    labelled: Lines
+    questions: tuple[Question, ...]
+    see: tuple[Link, ...]
+
+
+def section(evidence: Evidence) -> Training:
+    """Follow SimpleCNN's run."""
+    cnn, data = evidence.simple_cnn, evidence.data
+    config, epochs = cnn.run.config, tuple(cnn.run.epochs())
+    classes, images = len(data.classes), config.data.images["train"]
+    batch_size = min(config.training.batch_size, images)
+    untrained = build_net(config.net, image_shape=data.image_shape, num_classes=classes, seed=config.seed)
+    answers = logits(untrained, data.validation.images, mean=data.mean, std=data.std).double().numpy()
+    return Training(
+        images=images,
+        batch_size=batch_size,
+        steps=epochs[0].steps,
+        learning_rate=config.training.learning_rate,
+        optimizer=config.training.optimizer,
+        loss_untrained=cross_entropy(np.asarray(answers), data.validation.labels.numpy()),
+        loss_of_guessing=math.log(classes),
+        classes=classes,
+        epochs=epochs,
+        best_epoch=cnn.run.result()["best_epoch"],
+        test=cnn.run.evaluations()["test"],
+        unlabelled=_curves(epochs, ("A", "B", "C")),
+        labelled=_curves(epochs, tuple(CURVES.values())),
+        questions=(_loss(classes), _steps(images, batch_size, epochs[0].steps), _which(epochs)),
+        see=(
+            cnn.report("This run: loss, confusion, calibration, mistakes"),
+            cnn.explorer(cnn.layers("linear")[-1].name, "How the trained net comes to its answer"),
+        ),
+    )
+
+
+def _curves(epochs: tuple[Epoch, ...], names: tuple[str, ...]) -> Lines:
+    return Lines(
+        "Accuracy by epoch",
+        tuple(float(epoch.epoch) for epoch in epochs),
+        "epoch",
+        "accuracy",
+        tuple(
+            Series(name, (tuple(getattr(epoch, measure) for epoch in epochs),))
+            for name, measure in zip(names, CURVES, strict=True)
+        ),
+        is_share=True,
+    )
+
+
+def _loss(classes: int) -> Question:
+    answer = math.log(classes)
+    return number(
+        "loss-of-guessing",
+        f"A net that has learnt nothing gives each of {classes} classes the same probability. What is its "
+        "cross-entropy, in nats, to two decimals?",
+        round(answer, 4),
+        worked=f"−ln(1/{classes}) = ln {classes} = {answer:.3f}. A loss well above that, at the start, says that "
+        "something is wrong.",
+        slips=[
+            (1 / classes, "That is the probability; the loss is −ln of it."),
+            (round(-answer, 4), "The minus before the logarithm makes it positive."),
+            (round(math.log10(classes), 4), "Nats are counted with the natural logarithm."),
+            (round(math.log2(classes), 4), "Those are bits; nats are counted with the natural logarithm."),
+        ],
+        tolerance=0.006,
+    )
+
+
+def _steps(images: int, batch: int, steps: int) -> Question:
+    left = images - steps * batch
+    rest = f"; the {left} images left over wait for the next epoch, whose order is another" if left else ""
+    return number(
+        "steps-an-epoch",
+        f"{images:,} training images in batches of {batch}; what does not fill a batch is left out, and the next epoch "
+        "has another order. How many steps is one epoch?",
+        steps,
+        worked=f"⌊{images:,}/{batch}⌋ = {steps:,}{rest}.",
+        slips=[
+            (-(-images // batch), f"That counts a last batch of {left} images, which is left out here."),
+            (images, "Every step takes a whole batch."),
+            (batch, "That is how many images a step takes."),
+            (images * batch, "Images are shared out among the steps: divide."),
+        ],
+        unit="steps",
+    )
+
+
+def _which(epochs: tuple[Epoch, ...]) -> Question:
+    seen, again, new = (
+        mean(getattr(epoch, measure) for epoch in epochs)
+        for measure in ("training_accuracy", "remeasured_accuracy", "validation_accuracy")
+    )
+    says = ["A is “as seen while training”", "B is “as seen while training”", "C is “as seen while training”"]
+    below = (
+        "It lies below the same images measured again"
+        if seen < again
+        else "It does not lie below the same images measured again, as it mostly does"
+    )
+    return choice(
+        "which-of-three",
+        "One run, three curves: accuracy as seen while training (dropout on, weights still moving), on the same images "
+        "measured again after each epoch, and on validation images. Which one is “as seen while training”?",
+        says[0],
+        worked=f"Mean over epochs: A {seen:.1%}, B {again:.1%} (measured again), C {new:.1%} (validation). {below}: "
+        "it is an average over the whole epoch, and dropout turns units off in it. So training below validation is no "
+        "sign of anything wrong.",
+        others=[
+            (says[1], "B is the training images measured again, in eval mode: dropout is off, the epoch is over."),
+            (says[2], "C is validation: images that no step was made with."),
+        ],
+        place=0,
+    )
