@@ -72,7 +72,8 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
                 with record.part("claims"):
                     lesson.claims()
                 with record.part("pages"):
-                    facts = LessonFacts(record.made, again, SEED, record.parts, record.environment)
+                    shown = _again(data, None, Path(out.name), full)  # a page names no folders of this machine
+                    facts = LessonFacts(record.made, shown, SEED, record.parts, record.environment)
                     lesson.pages(lesson.evidence(comparisons), facts)
                     lesson.tidy()
         except Stopped:

@@ -78,10 +78,10 @@ class Evidence:
     entries: Mapping[str, Mapping[str, Any]]
 
     def claim_command(self, name: str) -> str:
-        """The command that puts a claim to the test beside those of this lesson."""
+        """The command that puts a claim to the test beside those of this lesson, typed where its folder lies."""
         quick = [] if self.sizes.is_full else ["--quick"]
         data = [] if self.sizes.data in ("mnist", "mnist-5k") else ["--data", self.sizes.data]
-        return shlex.join(["cnnlab", "claims", name, *quick, *data, "--out", str(self.folder / "claims")])
+        return shlex.join(["cnnlab", "claims", name, *quick, *data, "--out", f"{self.folder.name}/claims"])
 
     @cached_property
     def digit(self) -> NDArray[np.float64]:
