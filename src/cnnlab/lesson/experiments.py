@@ -8,7 +8,7 @@ from statistics import mean
 
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.config import NetSpec
-from cnnlab.experiments.compare import Comparison, contestants, prepare
+from cnnlab.experiments.compare import Comparison, VariantFigures, contestants, prepare
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, Variant
@@ -81,7 +81,7 @@ def best_cnn(sizes: Sizes, tried: Comparison) -> Experiment:
     return Experiment(base, (_with(name, "the CNN beats the fully connected net", winner.plan.net),))
 
 
-def best(tried: Comparison):
+def best(tried: Comparison) -> VariantFigures:
     """The variant with the highest mean validation accuracy."""
     return max(tried.variants, key=lambda one: mean(one.validation))
 
