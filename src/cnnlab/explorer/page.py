@@ -8,7 +8,6 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -21,9 +20,11 @@ from cnnlab.explorer.gallery import Gallery, gallery
 from cnnlab.explorer.moments import History, history
 from cnnlab.explorer.plan import Plan, plan
 from cnnlab.explorer.reference import activations, probabilities, reference
+from cnnlab.one_script import one_script, policy_hash, read
 from cnnlab.runs.folder import Run
 
-#: The page's way in; what it imports is laid before it.
+#: The page as it ships, and its way in; what that imports is laid before it.
+WEB = files("cnnlab.explorer").joinpath("web")
 ENTRY = "app.js"
 
 
@@ -122,11 +123,11 @@ def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) 
     numbers: list[np.ndarray] = []
     plain = _stored(record, numbers)
     block = np.concatenate([part.ravel() for part in numbers]).astype("<f4").tobytes()
-    script, style = modules(ENTRY), web("style.css")
+    script, style = one_script(WEB, ENTRY), web("style.css")
     parts = {
         "title": _escaped(title),
-        "script_hash": _hash(script),
-        "style_hash": _hash(style),
+        "script_hash": policy_hash(script),
+        "style_hash": policy_hash(style),
         "style": style,
         "record": json.dumps(plain, separators=(",", ":")).replace("<", "\\u003c"),
         "numbers": _packed(block),
@@ -137,43 +138,9 @@ def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) 
     return re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], web("page.html"))
 
 
-def modules(entry: str) -> str:
-    """A module and all that it imports as one script: each a function that gives back its exports, called once.
-
-    They may await, as modules may at their top.
-
-    Scripts in a page cannot import one another, so `import { a } from "./b.js"` becomes `const { a } = b_js`.
-    """
-    order: list[str] = []
-
-    def add(name: str) -> None:
-        for needed in re.findall(_IMPORT, web(name), re.MULTILINE):
-            if needed[1] not in order:
-                add(needed[1])
-        if name not in order:
-            order.append(name)
-
-    add(entry)
-    return "".join(_scoped(name) for name in order)
-
-
-_IMPORT = r'^import (\{[^}]*\}) from "\./([\w.]+)";$'
-
-
-def _scoped(name: str) -> str:
-    text = re.sub(_IMPORT, lambda found: f"const {found[1]} = {_variable(found[2])};", web(name), flags=re.MULTILINE)
-    exports = re.findall(r"^export (?:const|class|(?:async )?function) (\w+)", text, re.MULTILINE)
-    text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
-    return f"\nconst {_variable(name)} = await (async () => {{\n{text}\nreturn {{ {', '.join(exports)} }};\n}})();\n"
-
-
-def _variable(name: str) -> str:
-    return name.replace(".", "_")
-
-
 def web(name: str) -> str:
     """A file of `web/`."""
-    return files("cnnlab.explorer").joinpath("web", name).read_text(encoding="utf-8")
+    return read(WEB, name)
 
 
 def _net(label: str, run: Run, planned: Plan) -> dict[str, Any]:
@@ -221,10 +188,6 @@ def _packed(content: bytes) -> str:
 def _planes(halves: bytes) -> bytes:
     """All lower bytes, then all upper ones: signs and exponents side by side are a sixth smaller when deflated."""
     return halves[::2] + halves[1::2]
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(sha256(text.encode()).digest()).decode()
 
 
 def _escaped(text: str) -> str:

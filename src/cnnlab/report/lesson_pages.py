@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from importlib.resources import files
 from typing import Any
 
 from markupsafe import Markup
@@ -12,16 +14,19 @@ from cnnlab.claims.figures import Bars, Lines, Maps
 from cnnlab.claims.registry import find_claim
 from cnnlab.lesson.chapters import CHAPTERS, Chapter
 from cnnlab.lesson.evidence import Evidence
+from cnnlab.one_script import one_script, policy_hash
 from cnnlab.report import claim_numbers
 from cnnlab.report.claim_figures import DrawnFigure, draw_figures
 from cnnlab.report.claim_maps import draw_maps
 from cnnlab.report.comparison_curves import comparison_curves
 from cnnlab.report.comparison_numbers import difference_text
 from cnnlab.report.comparison_overfitting import overfitting
-from cnnlab.report.inlined import as_json, hash_of, script
 from cnnlab.report.net_diagram import net_diagram
 from cnnlab.report.pages import render
 from cnnlab.report.sliding_filter import sliding_filter
+
+#: The pages' script, as modules.
+WEB = files("cnnlab.report").joinpath("lesson_web")
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,9 @@ def lesson_pages(evidence: Evidence, facts: LessonFacts) -> dict[str, str]:
         "sizes": evidence.sizes,
         "data": evidence.data,
         "environment": facts.environment,
-        "script": script("lesson.js"),
+        "script": Markup(one_script(WEB, "lesson.js")),
     }
-    common["script_hash"] = hash_of(common["script"])
+    common["script_hash"] = policy_hash(common["script"])
     pages = {chapter.file: _chapter(chapter, section, evidence, common, asked) for chapter, section in sections.items()}
     return {"index.html": _contents(evidence, common, asked)} | pages
 
@@ -112,7 +117,7 @@ def _record(
     """What the page's script is told."""
     versions = {name: facts.environment[name] for name in ("cnnlab", "torch", "python")}
     lesson = {"made": facts.made, "data": evidence.data.name, "data_sha256": evidence.data.sha256, "seed": facts.seed}
-    return as_json(
+    return _as_json(
         {
             "lesson": lesson | {"full": evidence.sizes.is_full} | versions,
             "page": page,
@@ -144,3 +149,8 @@ def _points(difference: Any, sign: int = 1) -> str:
 
 def _signed(value: float, decimals: int = 2) -> str:
     return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def _as_json(record: Any) -> Markup:
+    """A record for a `<script type="application/json">`: nothing in it can end the script."""
+    return Markup(json.dumps(record, ensure_ascii=False).replace("<", "\\u003c"))
