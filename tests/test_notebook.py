@@ -116,7 +116,7 @@ def test_a_notebook_runs_from_top_to_bottom(name):
 
 
 def test_what_the_docs_say_of_the_checks_is_what_they_say(capsys):
-    text = (FOLDER.parent / "docs" / "notebook.md").read_text()
+    text = (FOLDER.parent / "docs" / "how-to" / "notebook.md").read_text()
     program, said = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.DOTALL).groups()
     exec(compile(program, "docs/notebook.md", "exec"), {})
     assert capsys.readouterr().out == said

@@ -30,6 +30,7 @@ def small_set(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"npz:{path}"
 
 
+@pytest.mark.slow
 def test_a_small_benchmark_has_all_its_figures(small_set: str) -> None:
     told: list[tuple[str, int, int]] = []
     result = bench(small_set, target=0.05, rounds=1, seconds=0.05, seeds=1, progress=lambda *news: told.append(news))

@@ -144,11 +144,11 @@ def test_folder_that_does_not_fit(cnnlab, tmp_path):
 def test_a_folder_that_already_holds_a_run(cnnlab, tmp_path):
     train = ("train", "mlp", "--epochs", 0.2, "--out", tmp_path / "run")
     assert cnnlab(*train).code == 0
-    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert_one_line(cnnlab(*train), "already holds a run", "--resume")
     assert_one_line(cnnlab("train", "mlp", "--out", tmp_path / "run", "--resume", "--seed", 5), "--seed is 5")
     assert_one_line(cnnlab("train", "lenet5", "--out", tmp_path / "run", "--resume"), "--net is lenet5")
-    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
 def test_data_that_does_not_fit_the_run(cnnlab, tmp_path):

@@ -195,6 +195,7 @@ def test_a_missing_extra_is_one_line_that_says_what_to_install(run, cnnlab, tmp_
     assert len(outcome.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_names_of_the_graph_are_those_of_the_docs(run, cnnlab, tmp_path):
     assert cnnlab("export", run.path, "--to", "onnx", "--out", tmp_path / "net.onnx").code == 0
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
@@ -227,6 +228,7 @@ def test_the_programs_in_the_docs_run_and_give_the_class_that_predict_gives(
     assert torch.equal(names["net"](x), run.load_net()(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["simple-cnn", "lenet5-1998"])
 def test_batch_norm_and_the_net_of_1998_become_onnx(net, cnnlab, tmp_path):
     assert cnnlab("train", net, "--data", "mnist-5k@100", "--epochs", 1, "--out", tmp_path / "run").code == 0

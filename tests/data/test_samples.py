@@ -67,6 +67,7 @@ def test_pickled_and_back_it_is_the_same(data):
     assert again.classes == data.classes
 
 
+@pytest.mark.slow
 def test_loops_in_the_docs_learn_digits(data):
     text = (Path(__file__).parents[2] / "docs" / "how-to" / "exchange.md").read_text()
     loop, with_skorch = (

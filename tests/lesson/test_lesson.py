@@ -150,6 +150,7 @@ def test_two_by_two_design_holds_all_four_ways(evidence: Evidence) -> None:
     assert [*norm.values()] == [False, False, True, True]
 
 
+@pytest.mark.slow
 def test_again_trains_nothing_and_keeps_what_the_parts_took(small: Small, evidence: Evidence) -> None:
     again = Small(small.out, small.images)
     took = dict(again.record.parts)
@@ -167,6 +168,7 @@ def test_finished_runs_keep_their_weights_and_not_where_they_stood(small: Small,
     assert not list(small.out.rglob("resume.safetensors"))
 
 
+@pytest.mark.slow
 def test_a_stop_keeps_what_is_done_and_the_lesson_goes_on_from_there(tmp_path: Path, bars: Path) -> None:
     stopped = Small(tmp_path / "lesson", bars, seeds=1)
     finished = lambda: [path.parent.name for path in stopped.out.rglob("result.json")]  # noqa: E731
