@@ -80,27 +80,20 @@ def test_the_programs_that_write_pages_are_not_in_the_site(site):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [375, 1440])
-def test_start_page_opens_quietly_from_a_file_and_search_finds(site, width):
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs Debian's chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        said, asked = [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((site / "index.html").as_uri())
-        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.keyboard.press("/")
-        page.keyboard.type("pareto front")
-        page.get_by_text(re.compile(r"^\d+ results?$")).wait_for()
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/how-to/sweep.html*")
-        browser.close()
+def test_start_page_opens_quietly_from_a_file_and_search_finds(browser, site, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((site / "index.html").as_uri())
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.keyboard.press("/")
+    page.keyboard.type("pareto front")
+    page.get_by_text(re.compile(r"^\d+ results?$")).wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/how-to/sweep.html*")
+    page.close()
     assert said == []
     assert [address for address in asked if not address.startswith(("data:", f"{site.as_uri()}/"))] == []

@@ -1,8 +1,7 @@
-"""A lesson on small images made here, run once for all tests; and a browser."""
+"""A lesson on small images made here, run once for all tests."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -150,16 +149,3 @@ def evidence(small: Small) -> Evidence:
     """What the lesson came to; its pages lie in `small.out`."""
     with single_threaded():
         return small.run()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("needs Debian's chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
