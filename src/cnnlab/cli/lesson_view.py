@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import TaskID
 
-from cnnlab.cli.terminal import SPEED_PERIOD_S, notice, stderr
+from cnnlab.cli.terminal import long_bar, notice, stderr
 from cnnlab.report.numbers import duration
 
 #: Seconds between two lines where there is no terminal, and the share of the work (0–1) from which on a guess at the
@@ -23,16 +23,7 @@ class LessonView:
         self.work: dict[Any, float] = {}
         self.done: dict[Any, float] = {}
         self.part = ""
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeRemainingColumn(),
-            console=stderr,
-            transient=True,
-            disable=not stderr.is_terminal,
-            speed_estimate_period=SPEED_PERIOD_S,
-        )
+        self.bar = long_bar()
         self.task: TaskID | None = None
         self.started = self.said = time.monotonic()
 

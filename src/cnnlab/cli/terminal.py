@@ -121,6 +121,20 @@ def stop_requests() -> Generator[list[bool]]:
             signal.signal(number, handler)
 
 
+def long_bar() -> Progress:
+    """A bar on stderr with its share and the time left; nothing where that is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
+        disable=not stderr.is_terminal,
+        speed_estimate_period=SPEED_PERIOD_S,
+    )
+
+
 class ExperimentView:
     """A bar over all runs of an experiment, with the time left; it comes with the first progress."""
 
@@ -130,16 +144,7 @@ class ExperimentView:
         self.work: dict[Any, float] = {}
         self.shares: dict[Any, float] = {}
         self.what = ""
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeRemainingColumn(),
-            console=stderr,
-            transient=True,
-            disable=not stderr.is_terminal,
-            speed_estimate_period=SPEED_PERIOD_S,
-        )
+        self.bar = long_bar()
         self.task: TaskID | None = None
 
     def expect(self, work: Mapping[Any, float]) -> None:
