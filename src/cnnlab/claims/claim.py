@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from cnnlab.claims.judging import Control, Judged, Smallest, VerdictWord, Where, controlled, seeds_to_settle
+
 if TYPE_CHECKING:
     from cnnlab.claims.figures import Figure
     from cnnlab.claims.laboratory import Laboratory
 
 Kind = Literal["exact", "statistical"]
-VerdictWord = Literal["supported", "not supported", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,10 @@ class Finding:
     and rows. figures: what convinces.
 
     by_seed: the effect of every seed, in `unit`. boundary: effects at which the verdict turns. is_ratio: whether the
-    effect is a factor. seeds_to_settle: about how many seeds would tell the measured effect from the boundary; None
-    where that is no question.
+    effect is a factor. controls: the same rule on what the statement is false of. where: the effect over a factor.
+    judged: the difference over seeds that the effect is, where it is one. seeds_to_settle: the range of seeds that
+    would tell the measured effect from the boundary (its upper end None: more than anybody trains); None where that is
+    no question.
     """
 
     effect: float
@@ -39,7 +42,47 @@ class Finding:
     by_seed: tuple[float, ...] = ()
     boundary: tuple[float, ...] = (0.0,)
     is_ratio: bool = False
-    seeds_to_settle: int | None = None
+    controls: tuple[Control, ...] = ()
+    where: Where | None = None
+    judged: Judged | None = None
+    seeds_to_settle: tuple[int, int | None] | None = None
+
+
+def found_over_seeds(
+    judged: Judged,
+    *,
+    unit: str,
+    says: str,
+    controls: tuple[Control, ...],
+    verdict: VerdictWord | None = None,
+    where: Where | None = None,
+    table: tuple[tuple[str, ...], ...] = (),
+    figures: tuple[Figure, ...] = (),
+    is_ratio: bool = False,
+) -> Finding:
+    """The finding of a claim that is a difference over seeds.
+
+    verdict: where more is asked than the difference alone decides. A control that passes the rule, too, leaves it
+    undecided.
+    """
+    return Finding(
+        effect=judged.effect,
+        unit=unit,
+        interval=judged.interval,
+        n=judged.n,
+        of="seeds",
+        verdict=controlled(verdict or judged.verdict, *controls),
+        says=says if where is None else f"{says} {where.words}",
+        table=table,
+        figures=figures,
+        by_seed=judged.by_seed,
+        boundary=(1.0,) if is_ratio else (0.0,),
+        is_ratio=is_ratio,
+        controls=controls,
+        where=where,
+        judged=judged,
+        seeds_to_settle=seeds_to_settle(judged),
+    )
 
 
 @dataclass(frozen=True)
@@ -47,7 +90,8 @@ class Claim:
     """A statement of the lesson and the experiment that puts it to the test.
 
     kind: exact claims hold for every input and are checked numerically; statistical ones compare measurements.
-    section: of the lesson. decides: in words, when the verdict is which.
+    section: of the lesson. decides: in words, when the verdict is which. smallest: the effect that matters at least;
+    every statistical claim has one.
     """
 
     id: str
@@ -56,9 +100,11 @@ class Claim:
     kind: Kind
     decides: str
     measure: Callable[[Laboratory], Finding]
+    smallest: Smallest | None = None
 
     def to_json(self, finding: Finding, time_s: float) -> dict[str, Any]:
         """One entry of `cnnlab claims --json`."""
+        smallest, judged = self.smallest, finding.judged
         return {
             "id": self.id,
             "statement": self.statement,
@@ -73,9 +119,13 @@ class Claim:
             "time_s": round(time_s, 3),
             "says": finding.says,
             "decides": self.decides,
+            "smallest": None if smallest is None else {"effect": smallest.value, "reason": smallest.reason},
+            "controls": [control.to_json() for control in finding.controls],
+            "where": None if finding.where is None else finding.where.to_json(),
             "table": [list(row) for row in finding.table],
             "by_seed": list(finding.by_seed),
             "boundary": list(finding.boundary),
             "is_ratio": finding.is_ratio,
-            "seeds_to_settle": finding.seeds_to_settle,
+            "p": None if judged is None else judged.difference.p,
+            "seeds_to_settle": None if finding.seeds_to_settle is None else list(finding.seeds_to_settle),
         }

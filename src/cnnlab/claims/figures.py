@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from cnnlab.claims.judging import Smallest, Where
 
 
 @dataclass(frozen=True)
@@ -89,3 +92,27 @@ def over_seeds(name: str, values: Iterable[Sequence[float]]) -> Series:
 def from_case_to_case(name: str, *cases: Sequence[float]) -> Series:
     """A series over named cases; cases: for each, one value a seed."""
     return over_seeds(name, zip(*cases, strict=True))
+
+
+def where_it_holds(title: str, where: Where, unit: str, smallest: Smallest, *, log_x: bool = True) -> Lines:
+    """The effect over the factor with its interval, and the smallest effect that matters; every seed a thin line."""
+    judged = [one for _, one in where.places]
+    ends = [one.interval or (one.effect, one.effect) for one in judged]
+    none = 1.0 if smallest.is_ratio else 0.0
+    return Lines(
+        title,
+        tuple(float(at) for at, _ in where.places),
+        where.factor,
+        unit,
+        (
+            Series(
+                "effect",
+                tuple(zip(*(one.by_seed for one in judged), strict=True)),
+                low=tuple(low for low, _ in ends),
+                high=tuple(high for _, high in ends),
+            ),
+        ),
+        levels=((none, "no effect"), (smallest.value, f"{smallest.value:g}: the smallest that matters")),
+        log_x=log_x,
+        log_y=smallest.is_ratio,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnnlab.config import NetSpec
@@ -18,6 +18,9 @@ from cnnlab.experiments.trainer import Stopped
 from cnnlab.experiments.variants import Variant
 from cnnlab.runs import Run, open_run
 
+#: How far the seeds of controls lie from those of the claim.
+OTHER_SEEDS = 1000
+
 _UNCHANGED = Variant("baseline", "", "", lambda plan: plan)
 
 
@@ -27,7 +30,7 @@ class Laboratory:
 
     data: name of the set that claims about digits use; fashion: of that for claims about Fashion-MNIST. train_size:
     most training images of a training that says nothing else, None for all. epochs: of such a training. folder: of
-    runs; what is finished there is not trained again.
+    runs; what is finished there is not trained again. is_quick: whether claims may leave out places of a factor.
     """
 
     data: str
@@ -37,6 +40,7 @@ class Laboratory:
     folder: Path
     engine: Engine
     train_size: int | None = None
+    is_quick: bool = False
     data_root: str | None = None
     on_progress: Callable[[Job, float], None] = lambda _job, _share: None
     should_stop: Callable[[], bool] = lambda: False
@@ -79,6 +83,13 @@ class Laboratory:
         if others:
             raise UserError("; ".join(dict.fromkeys(others)))
         return [[open_run(job.path) if job.is_finished else None for job in of_plan] for of_plan in jobs]
+
+    def on_other_seeds(self) -> Laboratory:
+        """The same laboratory on as many seeds that are used for nothing else: for controls in which nothing differs.
+
+        What is asked for there is asked for here.
+        """
+        return replace(self, seeds=tuple(seed + OTHER_SEEDS for seed in self.seeds))
 
     def asked(self) -> dict[Job, bool]:
         """The jobs asked for since this was last called, each with whether its run was there already."""

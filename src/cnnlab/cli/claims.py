@@ -70,6 +70,7 @@ def command(
             fashion=digits if quick else "fashion-mnist",
             seeds=tuple(range(seeds or (3 if quick else 5))),
             train_size=2000 if quick else None,
+            is_quick=quick,
             epochs=5 if quick else 3,
             folder=out / "runs",
             engine=choose_engine(engine, ray_address=ray_address, say=notice),
