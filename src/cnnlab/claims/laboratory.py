@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnlab.config import NetSpec
@@ -74,22 +74,21 @@ class Laboratory:
         """A plan's finished runs, one a seed. Raises as `compare` does."""
         return self.compare(plan, []).baseline.runs
 
-    def train_all(self, plans: Sequence[Plan]) -> list[list[Run | None]]:
-        """Every plan's runs, one a seed, all at once; None where the training diverged. Raises as `compare` does."""
-        found = [contestants(plan, [_UNCHANGED], self.seeds, self.load)[0] for plan in plans]
+    def train_all(self, plans: Sequence[Plan], *, on_other_seeds: Sequence[Plan] = ()) -> list[list[Run | None]]:
+        """Every plan's runs, one a seed, all at once; None where the training diverged. Raises as `compare` does.
+
+        on_other_seeds: plans whose runs follow, on as many seeds that are used for nothing else: for controls in which
+        nothing but the seeds differs.
+        """
+        others = tuple(seed + OTHER_SEEDS for seed in self.seeds)
+        asked = [(plan, self.seeds) for plan in plans] + [(plan, others) for plan in on_other_seeds]
+        found = [contestants(plan, [_UNCHANGED], seeds, self.load)[0] for plan, seeds in asked]
         jobs = [prepare([one], self.folder, data_root=self.data_root)[_UNCHANGED.name] for one in found]
         errors = self._train([job for of_plan in jobs for job in of_plan])
-        others = [error for error in errors if "NaN or infinite" not in error]
-        if others:
-            raise UserError("; ".join(dict.fromkeys(others)))
+        others_failed = [error for error in errors if "NaN or infinite" not in error]
+        if others_failed:
+            raise UserError("; ".join(dict.fromkeys(others_failed)))
         return [[open_run(job.path) if job.is_finished else None for job in of_plan] for of_plan in jobs]
-
-    def on_other_seeds(self) -> Laboratory:
-        """The same laboratory on as many seeds that are used for nothing else: for controls in which nothing differs.
-
-        What is asked for there is asked for here.
-        """
-        return replace(self, seeds=tuple(seed + OTHER_SEEDS for seed in self.seeds))
 
     def asked(self) -> dict[Job, bool]:
         """The jobs asked for since this was last called, each with whether its run was there already."""
