@@ -165,7 +165,7 @@ def claims_table(record: dict[str, Any]) -> str:
         "",
         f"`{command(None, record)}`: on {data}, {record['seeds']} seeds, {len(runs)} runs{took}. {on['device_name']}, "
         f"{on['cores']} cores, {on['precision']}; cnnlab {on['cnnlab']}, python {on['python']}, torch {on['torch']}. "
-        "An undecided claim needs more seeds or more images than that; its page says about how many.",
+        "An undecided claim needs more seeds or more images than that; its page says from how many to how many.",
     ]
     open_ones = [entry for entry in entries if entry["verdict"] != "supported"]
     if open_ones:

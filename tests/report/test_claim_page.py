@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from scipy import stats
 
-from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.claim import Claim, Finding, found_over_seeds
 from cnnlab.claims.figures import Bars, Lines, Map, Maps, Series, over_seeds
+from cnnlab.claims.judging import Control, Smallest, judge
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.measuring import Measured, measure
 from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
-from cnnlab.claims.words import by_seed, decided, seeds_to_settle
 from cnnlab.cli.claim_pages import ClaimPages
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import paired_difference
@@ -71,27 +70,25 @@ CASES = Lines(
 BARS = Bars("Parameters", ("a", "b"), ("pooled", "plain"), ((1.0, 20.0), (3.0, 4_000_000.0)))
 
 
-def finding(values: tuple[float, ...] = (0.02, 0.03, 0.04), **changes: Any) -> Finding:
-    effect = paired_difference(values, [0.0] * len(values))
-    interval = None if effect.low is None or effect.high is None else (100 * effect.low, 100 * effect.high)
-    made = Finding(
-        effect=100 * effect.mean,
+SMALLEST = Smallest(1.0, "a point is what matters")
+
+
+def finding(values: tuple[float, ...] = (0.02, 0.023, 0.026), **changes: Any) -> Finding:
+    made = found_over_seeds(
+        judge(paired_difference(values, [0.0] * len(values)), SMALLEST, scale=100),
         unit="points better",
-        interval=interval,
-        n=len(values),
-        of="seeds",
-        verdict=decided(effect, expected="positive"),
         says="It came to -0.5 and 2e-15.",
+        controls=(Control("the same on other seeds", 0.1, (-0.5, 0.7), 3, "not supported"),),
         table=(("net", "accuracy"), ("mlp", "-1.0")),
         figures=(LINES, CASES, BARS),
-        by_seed=by_seed(effect),
-        seeds_to_settle=seeds_to_settle(effect),
     )
     return replace(made, **changes)
 
 
 def claim(**changes: Any) -> Claim:
-    made = Claim("memorise", "It is so.", "Dropout", "statistical", "supported when it is above 0", lambda _: finding())
+    made = Claim(
+        "memorise", "It is so.", "Dropout", "statistical", "supported when it is above 0", lambda _: finding(), SMALLEST
+    )
     return replace(made, **changes)
 
 
@@ -154,17 +151,25 @@ def test_undecided_says_what_the_seeds_say_and_how_many_would_settle_it() -> Non
     assert found.verdict == "undecided"
     said = " ".join(why(entry_of(found)))
     assert "Of 4 seeds 3 lie above 0" in said
-    # scipy's noncentral t: with so many seeds the chance to notice is 4 in 5, with one fewer it is not.
-    deviation, effect = np.std(values, ddof=1), np.mean(values)
+    assert found.seeds_to_settle is not None
+    low, high = found.seeds_to_settle
+    assert f"{low} {f'to {high}' if high else 'or more'}" in said
+    assert "lies above 1" not in said
 
-    def power(n: int) -> float:
-        critical, shift = stats.t.ppf(0.975, n - 1), np.sqrt(n) * effect / deviation
-        return float(stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift))
 
-    needed = found.seeds_to_settle
-    assert needed is not None
-    assert power(needed) >= 0.8 > power(needed - 1)
-    assert f"about {needed} seeds" in said
+def test_a_rule_that_a_control_passes_says_so() -> None:
+    found = finding(
+        controls=(Control("a net <b>without</b> it", 3.0, (2.0, 4.0), 3, "supported"),), verdict="undecided"
+    )
+    (said,) = why(entry_of(found))
+    assert "a net <b>without</b> it" in said
+    assert "<b>without" not in page_of(found)
+
+
+def test_the_page_states_what_matters_and_the_control_beside_the_rule(read: Callable[[str], Any]) -> None:
+    text = read(page_of(finding())).text
+    assert "smallest effect that matters is 1: a point is what matters" in text
+    assert "the same on other seeds" in text
 
 
 def test_one_seed_says_that_it_is_one() -> None:
@@ -177,13 +182,14 @@ def test_against_the_lesson_says_so_and_on_which_side_it_lies() -> None:
     (said,) = why(entry_of(found))
     assert "against the statement" in said
     assert "lies below 0" in said
+    assert "smallest effect that matters" in said
     assert why(entry_of(finding())) == []
 
 
 def test_an_interval_that_decides_is_not_said_to_reach_across() -> None:
     """As cnn-beats-dense on digits: undecided for another reason."""
-    (said,) = why(entry_of(finding(verdict="undecided")))
-    assert "lies above 0" in said
+    said = " ".join(why(entry_of(finding(verdict="undecided"))))
+    assert "lies above 1" in said
     assert "asks for more" in said
 
 

@@ -126,6 +126,12 @@ class Claim:
             "by_seed": list(finding.by_seed),
             "boundary": list(finding.boundary),
             "is_ratio": finding.is_ratio,
-            "p": None if judged is None else judged.difference.p,
+            "difference": None if judged is None else _differences(judged),
             "seeds_to_settle": None if finding.seeds_to_settle is None else list(finding.seeds_to_settle),
         }
+
+
+def _differences(judged: Judged) -> dict[str, Any]:
+    """What another interval of a difference over seeds can be worked out from; of logarithms where it is a ratio."""
+    difference = judged.difference
+    return {"standard_deviation": difference.standard_deviation, "p": difference.p}

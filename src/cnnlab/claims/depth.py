@@ -18,7 +18,7 @@ from cnnlab.training.loop import Epoch
 
 #: Images of mnist-5k in both rounds: its 500 validation images decide well enough, and can be measured often. Batches
 #: of 64 make 8 steps an epoch, and validation is measured after each of them.
-DATA, EPOCHS = "mnist-5k@512", 20
+DATA, EPOCHS = "mnist-5k@512", 32
 STEPS = 8 * EPOCHS
 
 #: Learning rates in steps of about three.
@@ -27,7 +27,7 @@ QUICK_RATES = (1e-2, 3e-2, 1e-1, 3e-1)
 
 #: Convolutions, half of them before each of two pools.
 DEPTHS = (2, 4, 8)
-QUICK_DEPTHS = (2, 8)
+QUICK_DEPTHS = (2, 4)
 
 #: Where the control is: nets without batch norm against as many of them from other seeds.
 CONTROL_DEPTH = 2
@@ -58,15 +58,15 @@ class DepthDesign:
 def train_depths(laboratory: Laboratory) -> DepthDesign:
     """Train the design, or find it. Raises as `Laboratory.train_all`."""
     depths, rates = (QUICK_DEPTHS, QUICK_RATES) if laboratory.is_quick else (DEPTHS, RATES)
-    nets = {(depth, arm): _net(laboratory, depth).with_net(batch_norm=arm == "with") for depth in depths for arm in ARMS}
+    nets = {
+        (depth, arm): _net(laboratory, depth).with_net(batch_norm=arm == "with") for depth in depths for arm in ARMS
+    }
     if not laboratory.is_quick:
         own = laboratory.plan("conv-net", data=DATA, epochs=EPOCHS).with_net(dropout=0.0)
         nets |= {(0, arm): own.with_net(batch_norm=arm == "with") for arm in ARMS}
     cells = [(*name, rate) for name in nets for rate in rates]
     plans = [nets[depth, arm].with_changes(optimizer="sgd", learning_rate=rate) for depth, arm, rate in cells]
-    controls = [
-        nets[CONTROL_DEPTH, "without"].with_changes(optimizer="sgd", learning_rate=rate) for rate in rates
-    ]
+    controls = [nets[CONTROL_DEPTH, "without"].with_changes(optimizer="sgd", learning_rate=rate) for rate in rates]
     trained = [[_curve(run) for run in runs] for runs in laboratory.train_all(plans, on_other_seeds=controls)]
     by_cell = dict(zip(cells, trained, strict=False))
     curves = {

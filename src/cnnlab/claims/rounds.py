@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from cnnlab.claims.family import corrected_intervals
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.registry import CLAIMS
 from cnnlab.runs.environment import environment
@@ -53,9 +54,10 @@ class RoundRecord:
             self.put_aside = path.replace(path.with_name("claims-before.json"))
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Keep a claim's entry, in place of an earlier one of the same claim."""
+        """Keep a claim's entry, in place of an earlier one of the same claim; the family's intervals follow."""
         added = self.entries | {entry["id"]: entry}
-        self.entries = {name: added[name] for name in CLAIMS if name in added}
+        corrected = corrected_intervals(added)
+        self.entries = {name: added[name] | {"corrected": corrected.get(name)} for name in CLAIMS if name in added}
         write_json(self.path, self.round | {"claims": list(self.entries.values())})
 
 

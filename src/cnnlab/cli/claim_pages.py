@@ -30,22 +30,22 @@ class _Page:
 
 
 class ClaimPages:
-    """OUT/index.html and OUT/ID.html. A page is written again when the claim before or after it gets one."""
+    """OUT/index.html and OUT/ID.html. A page is written again when a claim after it changes what it says."""
 
     def __init__(self, out: Path, record: RoundRecord, load: Callable[[str], ImageSet]) -> None:
         self.out, self.record, self.load = out, record, load
         self.pages: dict[str, _Page] = {}
 
     def add(self, measured: Measured) -> None:
-        """Write a claim's page, its neighbours' and the index; the record holds its entry already."""
+        """Write a claim's page and the index; the record holds its entry already.
+
+        Others are written again: its neighbours lead to it, and the family's intervals move with every claim.
+        """
         name = measured.claim.id
         links = write_reports(measured.runs, self.out, self.load)
         self.pages[name] = _Page(measured, draw_figures(measured.finding.figures), links)
-        order = list(self.record.entries)
-        place = order.index(name)
-        for one in order[max(0, place - 1) : place + 2]:
-            if one in self.pages:
-                self._write(one)
+        for one in self.pages:
+            self._write(one)
         index = claims_index(list(self.record.entries.values()), self.record.round, of=len(CLAIMS))
         write_whole(self.out / "index.html", index.encode())
 

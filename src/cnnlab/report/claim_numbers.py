@@ -55,44 +55,74 @@ def sample(entry: Entry) -> str:
     return f"n{_SPACE}={_SPACE}{entry['n']:,}{_SPACE}{of}"
 
 
+def corrected(entry: Entry) -> str:
+    """The interval corrected for the family of claims, with its level: `[3.76, 12.24] at 99.4 %`; nothing without."""
+    found = entry.get("corrected")
+    if found is None or found["interval"] is None:
+        return ""
+    low, high = (_end(end) for end in found["interval"])
+    return f"[{low},{_SPACE}{high}] at {100 * found['level']:.1f}{_SPACE}%"
+
+
 def why(entry: Entry) -> list[str]:
     """Why a verdict is not `supported`: sentences that follow from the entry's figures."""
     if entry["verdict"] == "supported":
         return []
-    ends, boundary, by_seed = entry["interval"], entry["boundary"], entry["by_seed"]
-    named = " and ".join(_end(one) for one in boundary)
-    if entry["verdict"] == "not supported":
-        return [f"The figures speak against the statement: {_where(entry, named)}."]
-    if ends is None:
+    passed = [control["what"] for control in entry["controls"] if control["verdict"] == "supported"]
+    if passed:
+        return [f"The same rule also passes where the statement is false ({'; '.join(passed)}): it tells nothing here."]
+    if entry["interval"] is None:
+        if entry["verdict"] == "not supported" or entry["n_of"] != "seeds":
+            return [f"The effect is {number(entry['effect'])} {entry['unit']}, and the rule below asks for more."]
         return ["One seed says nothing about how much the next one differs: at least two are needed."]
-    if not any(ends[0] <= one <= ends[1] for one in boundary):
-        return [f"{_where(entry, named)[:1].upper()}{_where(entry, named)[1:]}, but the rule below asks for more."]
-    sentences = [f"The 95{_SPACE}% interval {interval(entry)} reaches across {named}: it leaves both answers open."]
-    if len(boundary) == 1 and by_seed:
+    lies, least = _where(entry), entry["smallest"]
+    if entry["verdict"] == "not supported":
+        beside = "" if least is None else f" {number(least['effect'])} is the smallest effect that matters."
+        return [f"The figures speak against the statement: {lies}.{beside}"]
+    sentences = [f"{lies[:1].upper()}{lies[1:]}: it leaves both answers open."]
+    if not _reaches_across(entry):
+        sentences = [f"{lies[:1].upper()}{lies[1:]}, but the rule below asks for more."]
+    return [*sentences, *_seeds(entry)]
+
+
+def _seeds(entry: Entry) -> list[str]:
+    """How the seeds lie, and how many would settle the effect that was seen."""
+    boundary, by_seed, needed = entry["boundary"], entry["by_seed"], entry["seeds_to_settle"]
+    sentences = []
+    if len(boundary) == 1 and by_seed and _reaches_across(entry):
         above = sum(one > boundary[0] for one in by_seed)
         many = f"All {above}" if above == len(by_seed) else f"Of {len(by_seed)} seeds {above or 'none'}"
         seeds = " seeds lie" if above == len(by_seed) else " lie" if above > 1 else " lies"
-        sentences.append(f"{many}{seeds} above {named}.")
-    needed = entry["seeds_to_settle"]
-    if needed is not None and needed > len(by_seed):
-        many = f"about {needed:,}" if needed <= _MOST_SEEDS else f"more than {_MOST_SEEDS:,}"
-        sentences.append(
-            f"If the effect really is {number(entry['effect'])} and seeds differ as these did, {many} seeds would "
-            "settle it, four times out of five."
-        )
-    elif needed is None and len(by_seed) > 1:
-        sentences.append("The effect lies where the verdict turns: no number of seeds can be told from it.")
-    elif needed is not None:
-        sentences.append("So many seeds would settle an effect of this size four times out of five; these did not.")
+        sentences.append(f"{many}{seeds} above {_end(boundary[0])}.")
+    if needed is not None:
+        low, high = needed
+        many = f"{low:,} to {high:,}" if high is not None else f"{low:,} or more (perhaps over {_MOST_SEEDS:,})"
+        sentences.append(f"To settle the effect that was seen would take {many} seeds, as far as these can tell.")
     return sentences
 
 
-def _where(entry: Entry, named: str) -> str:
-    ends, boundary = entry["interval"], entry["boundary"]
-    if ends is None:
-        return f"the effect is {number(entry['effect'])} {entry['unit']}"
-    side = "above" if ends[0] > max(boundary) else "below" if ends[1] < min(boundary) else "within"
-    return f"the whole 95{_SPACE}% interval {interval(entry)} lies {side} {named}"
+def _reaches_across(entry: Entry) -> bool:
+    low, high = entry["interval"]
+    return any(low <= one <= high for one in _turns(entry))
+
+
+def _turns(entry: Entry) -> list[float]:
+    """Effects between which the verdict lies open: none at all, and the smallest that matters."""
+    least = entry["smallest"]
+    return [*entry["boundary"], *([least["effect"]] if least is not None and len(entry["boundary"]) == 1 else [])]
+
+
+def _where(entry: Entry) -> str:
+    low, high = entry["interval"]
+    turns = _turns(entry)
+    text = f"95{_SPACE}% interval {interval(entry)}"
+    crossed = [_end(one) for one in turns if low <= one <= high]
+    if crossed:
+        return f"the {text} reaches across {' and '.join(crossed)}"
+    side = "above" if low > max(turns) else "below" if high < min(turns) else "between"
+    if side == "between":
+        return f"the whole {text} lies between {' and '.join(_end(one) for one in sorted(turns))}"
+    return f"the whole {text} lies {side} {_end(max(turns) if side == 'above' else min(turns))}"
 
 
 def _end(value: float) -> str:

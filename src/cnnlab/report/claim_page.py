@@ -24,6 +24,14 @@ class Neighbour:
     statement: str
 
 
+class _Control:
+    """A control as the page writes it."""
+
+    def __init__(self, control: Mapping[str, Any]) -> None:
+        self.what, self.verdict = control["what"], control["verdict"]
+        self.effect = f"{claim_numbers.number(control['effect'])} {claim_numbers.interval(control)}".strip()
+
+
 def claim_page(
     measured: Measured,
     entry: Mapping[str, Any],
@@ -45,7 +53,9 @@ def claim_page(
         effect=claim_numbers.number(entry["effect"]),
         interval_text=claim_numbers.interval(entry),
         sample=claim_numbers.sample(entry),
+        corrected=claim_numbers.corrected(entry),
         why=claim_numbers.why(entry),
+        controls=[_Control(one) for one in entry["controls"]],
         strip=strip(entry),
         figures=figures,
         trained=trained(measured.runs, links),

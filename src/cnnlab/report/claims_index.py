@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from cnnlab.claims.family import FAMILY
 from cnnlab.report import claim_numbers
 from cnnlab.report.claim_numbers import Entry
 from cnnlab.report.claim_page import command
@@ -42,6 +43,7 @@ def claims_index(entries: Sequence[Entry], this_round: Mapping[str, Any], *, of:
         counts=[(word, verdicts.count(word)) for word in ("supported", "not supported", "undecided")],
         total=len(entries),
         of=of,
+        family=len(FAMILY),
         round=this_round,
         command=command(None, this_round),
         runs=len({run for entry in entries for run in entry["runs"]}),
