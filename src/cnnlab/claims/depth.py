@@ -18,7 +18,7 @@ from cnnlab.training.loop import Epoch
 
 #: Images of mnist-5k in both rounds: its 500 validation images decide well enough, and can be measured often. Batches
 #: of 64 make 8 steps an epoch, and validation is measured after each of them.
-DATA, EPOCHS = "mnist-5k@512", 32
+DATA, EPOCHS = "mnist-5k@512", 20
 STEPS = 8 * EPOCHS
 
 #: Learning rates in steps of about three.

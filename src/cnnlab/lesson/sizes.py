@@ -21,7 +21,6 @@ QUICK_CLAIMS = (
     "lenet-digits",
     "memorise",
     "small-data-overfits",
-    "batchnorm-regularises",
     "cnn-beats-dense",
 )
 
