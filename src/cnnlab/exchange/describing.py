@@ -6,6 +6,7 @@ import json
 
 import cnnlab
 from cnnlab.prepare import PREPARATIONS
+from cnnlab.prepare.steps import preparation_steps
 from cnnlab.runs import Run
 
 
@@ -26,6 +27,7 @@ def description(run: Run) -> dict[str, str]:
         "std": json.dumps(data.std),
         "preparation": data.preparation,
         "preparation_says": PREPARATIONS[data.preparation],
+        "preparation_steps": json.dumps(preparation_steps(data.preparation, data.image_shape), ensure_ascii=False),
         "output": "logits, one a class; softmax makes them probabilities",
         "classes": json.dumps(data.classes, ensure_ascii=False),
         "net": config.net.name,

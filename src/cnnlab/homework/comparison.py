@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnnlab.homework.verdict import Verdict, blank, is_blank, off, right
+from cnnlab.homework.reading import curve, parts, whole_number
+from cnnlab.homework.verdict import Verdict, blank, is_blank, never_raises, off, right
 
 #: Standard errors of a difference within which two accuracies are not told apart (95 %).
 _Z = 1.96
 
 
+@never_raises
 def check_comparison(yours: Any, *, needs: Sequence[str], images: int) -> Verdict:
     """Check the curves of several nets, and say how far their differences are more than chance.
 
@@ -20,58 +22,67 @@ def check_comparison(yours: Any, *, needs: Sequence[str], images: int) -> Verdic
     """
     if is_blank(yours):
         return blank()
-    if not isinstance(yours, Mapping):
-        return off(f"you have {type(yours).__name__}: expected a dict, a net's name → its curves")
-    wrong = _unusable(yours, needs)
+    count = whole_number(images, "images")
+    given = parts(yours, needs, "a dict, a net's name → its curves")
+    curves = {name: _curves(name, each) for name, each in given.items()}
+    wrong = _unusable(curves)
     if wrong:
-        return off(*wrong)
-    best = {name: max(yours[name]["validation"]) for name in needs}
+        return off(wrong)
+    best = {name: max(each["validation"]) for name, each in curves.items()}
     lines = [
-        f"{name}: best validation {best[name]:.1%}, at the end training {yours[name]['training'][-1]:.1%}, validation "
-        f"{yours[name]['validation'][-1]:.1%}{_gap(yours[name], images)}"
-        for name in needs
+        f"{name}: best validation {best[name]:.1%}, at the end training {each['training'][-1]:.1%}, validation "
+        f"{each['validation'][-1]:.1%}{_gap(each, count)}"
+        for name, each in curves.items()
     ]
-    first, *others = needs
-    apart = [_told_apart(first, other, best, images) for other in others]
+    first, *others = curves
+    apart = [_told_apart(first, other, best, count) for other in others]
     return right(*lines, *apart, "all of this is one seed each; cnnlab compare trains five")
 
 
-def _unusable(curves: Mapping[str, Any], needs: Sequence[str]) -> list[str]:
+def _curves(name: str, given: Any) -> dict[str, list[float]]:
+    """A net's two curves. Raises UserError for what are no accuracies."""
+    found = given if isinstance(given, Mapping) else {}
+    return {which: curve(found.get(which), name, which) for which in ("training", "validation")}
+
+
+def _unusable(curves: Mapping[str, Mapping[str, list[float]]]) -> str | None:
     """What keeps curves from being compared."""
-    missing = [name for name in needs if name not in curves]
-    if missing:
-        return [f"missing: {', '.join(missing)} (you have {', '.join(curves) or 'none'})"]
-    for name in needs:
-        for which in ("training", "validation"):
-            values = curves[name].get(which) if isinstance(curves[name], Mapping) else None
-            if not isinstance(values, Sequence) or isinstance(values, str) or not values:
-                return [f"{name}: expected a list under {which!r}, an accuracy for each epoch"]
-            if max(values) > 1:
-                return [
-                    f"{name}: {which} reaches {max(values):g}: expected accuracies from 0 to 1, not percent or losses"
-                ]
-    epochs = {name: len(curves[name]["validation"]) for name in needs}
+    for name, each in curves.items():
+        for which, values in each.items():
+            if _falls(values, which):
+                return (
+                    f"{name}: {which} falls from {values[0]:g} to {values[-1]:g}: expected accuracies, which rise "
+                    "while a net learns; are these its losses?"
+                )
+    epochs = {name: len(each["validation"]) for name, each in curves.items()}
     if len(set(epochs.values())) > 1:
         listing = ", ".join(f"{name} {count}" for name, count in epochs.items())
-        return [
-            f"they were trained for different numbers of epochs ({listing}): what differs is then more than the net"
-        ]
-    lengths = [name for name in needs if len(curves[name]["training"]) != epochs[name]]
-    if lengths:
-        return [f"{lengths[0]}: training and validation have different lengths; measure both after every epoch"]
+        return f"they were trained for different numbers of epochs ({listing}): what differs is then more than the net"
+    for name, each in curves.items():
+        if len(each["training"]) != epochs[name]:
+            return f"{name}: training and validation have different lengths; measure both after every epoch"
     seen: dict[tuple[float, ...], str] = {}
-    for name in needs:
-        key = (*curves[name]["training"], *curves[name]["validation"])
+    for name, each in curves.items():
+        key = (*each["training"], *each["validation"])
         if key in seen:
-            return [f"{seen[key]} and {name} have the very same curves: is it one net, or one list, under two names?"]
+            return f"{seen[key]} and {name} have the very same curves: is it one net, or one list, under two names?"
         seen[key] = name
-    idle = [name for name in needs if max(curves[name]["training"]) < 0.5]
-    if idle:
-        return [
-            f"{idle[0]} has learned next to nothing (training {max(curves[idle[0]]['training']):.1%}): does its "
-            "optimizer hold its own parameters?"
-        ]
-    return []
+    for name, each in curves.items():
+        if max(each["training"]) < 0.5:
+            return (
+                f"{name} has learned next to nothing (training {max(each['training']):.1%}): does its optimizer hold "
+                "its own parameters?"
+            )
+    return None
+
+
+def _falls(values: list[float], which: str) -> bool:
+    """Whether a curve falls as only losses do.
+
+    Training accuracy ends where it began or above, but for noise: a fifth less is none. Validation accuracy may fall
+    far where labels are wrong and are learned by heart; it does not fall to less than half.
+    """
+    return values[-1] < (0.8 if which == "training" else 0.5) * values[0]
 
 
 def _gap(curves: Mapping[str, Sequence[float]], images: int) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnlab.evaluation import Evaluation
-from cnnlab.homework.verdict import Verdict, blank, is_blank, off, right
+from cnnlab.homework.reading import parts, whole_number
+from cnnlab.homework.verdict import Verdict, blank, is_blank, never_raises, off, right
 
 
+@never_raises
 def check_measured(yours: Any, *, needs: Sequence[str], images: int) -> Verdict:
     """Check measurements of several nets, and say which is ahead and what each confuses most.
 
@@ -17,20 +19,18 @@ def check_measured(yours: Any, *, needs: Sequence[str], images: int) -> Verdict:
     """
     if is_blank(yours):
         return blank()
-    missing = [name for name in needs if name not in yours]
-    if missing:
-        return off(f"missing: {', '.join(missing)} (you have {', '.join(yours) or 'none'})")
-    for name in needs:
-        if not isinstance(yours[name], Evaluation):
-            return off(f"{name}: you have {type(yours[name]).__name__}: expected what cnnlab.evaluate(…) returns")
-        if yours[name].images != images:
-            return off(
-                f"{name}: measured on {yours[name].images:,} images, the test split has {images:,}: another split?"
-            )
-    if len({yours[name].accuracy for name in needs}) == 1 and len({yours[name].loss for name in needs}) == 1:
+    count = whole_number(images, "images")
+    measured = parts(yours, needs, "a dict, a net's name → what cnnlab.evaluate(…) returns")
+    for name, each in measured.items():
+        if not isinstance(each, Evaluation):
+            return off(f"{name}: you have {type(each).__name__}: expected what cnnlab.evaluate(…) returns")
+        if each.images != count:
+            return off(f"{name}: measured on {each.images:,} images, the test split has {count:,}: another split?")
+    if len(measured) > 1 and len({(each.accuracy, each.loss) for each in measured.values()}) == 1:
         return off("all have the very same figures: is it one net under several names?")
-    ordered = sorted(needs, key=lambda name: -yours[name].accuracy)
-    return right(*(_line(name, yours[name]) for name in ordered), _ahead(ordered[0], ordered[1], yours))
+    ordered = sorted(measured, key=lambda name: -measured[name].accuracy)
+    ahead = [_ahead(*ordered[:2], measured)] if len(ordered) > 1 else []
+    return right(*(_line(name, measured[name]) for name in ordered), *ahead)
 
 
 def _line(name: str, measured: Evaluation) -> str:

@@ -11,13 +11,13 @@ from cnnlab.anatomy import describe
 from cnnlab.anatomy.describe import field_text
 from cnnlab.errors import UserError
 from cnnlab.evaluation import eval_mode
+from cnnlab.homework.behaviour import logits, what_never_learns, wrong_end
 from cnnlab.homework.softmax import is_softmax
-from cnnlab.homework.verdict import Verdict, blank, is_blank, off, right
+from cnnlab.homework.verdict import Verdict, blank, is_blank, never_raises, off, right
 from cnnlab.nets import SimpleCNN, parameter_count
 
-_NONLINEAR = ("relu", "tanh", "sigmoid", "elu", "gelu", "silu", "selu", "hardtanh", "softplus", "mish", "hardswish")
 
-
+@never_raises
 def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Verdict:
     """Check that a net turns images (N, C, H, W) into logits (N, classes), can learn and is a convolutional one.
 
@@ -37,16 +37,14 @@ def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), cl
             f"{hidden} is a plain list of layers: PyTorch does not see their parameters; make it an nn.ModuleList or "
             "an nn.Sequential"
         )
+    anatomy = describe(yours, image_shape)
     try:
-        anatomy = describe(yours, image_shape)
         with eval_mode(yours), torch.random.fork_rng(devices=[]):
             images = torch.randn(5, *image_shape, generator=torch.Generator().manual_seed(0))
-            answers, again, one = yours(images), yours(images), yours(images[:1])
+            answers, again, one = logits(yours, images), logits(yours, images), logits(yours, images[:1])
             of_simple_cnn = parameter_count(SimpleCNN(image_shape[0], image_shape[1:], classes))
     except UserError as error:
-        return off(str(error))
-    except Exception as error:  # a student's own code may raise anything
-        return off(f"it runs on two images, but not on five and on one: {str(error).splitlines()[0]}")
+        return off(f"it runs on two images, but not on five and on one: {error}")
     if tuple(answers.shape) != (5, classes):
         return off(
             f"for 5 images it answers {tuple(answers.shape)}: expected (5, {classes}), a logit a class; end it with a "
@@ -54,20 +52,32 @@ def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), cl
         )
     if is_softmax(answers):
         return off("it ends with a softmax: leave it out, F.cross_entropy takes logits and applies it itself")
+    if not bool(answers.isfinite().all()):
+        return off(
+            "it answers with NaN or infinity for ordinary images: is something divided by 0, or a log taken of it?"
+        )
     if not torch.equal(answers, again):
         return off(
             "in eval mode it answers the same images twice differently: is dropout on there? (training=self.training)"
         )
     if not torch.allclose(answers[:1], one, atol=1e-4):
         return off("an image's answer depends on the images beside it, in eval mode, too: does forward mix the batch?")
-    kinds = [layer.type.lower() for layer in anatomy.layers]
     convolutions = [layer for layer in anatomy.layers if "conv" in layer.type.lower()]
     if not convolutions:
         return off("it has no convolution: a dense net, which sees no neighbourhoods")
-    if not any(word in kind for kind in kinds for word in _NONLINEAR):
-        return off("nothing in it is nonlinear: without an nn.ReLU between them, layers together are one linear layer")
     if anatomy.unused_parameters:
         return off(f"forward does not use {', '.join(anatomy.unused_parameters[:3])}: it would never learn")
+    frozen = [name for name, parameter in yours.named_parameters() if not parameter.requires_grad]
+    if frozen:
+        return off(f"{', '.join(frozen[:3])} would never learn: frozen, requires_grad is False")
+    cut_off = what_never_learns(yours, images)
+    if cut_off:
+        return off(
+            f"{', '.join(cut_off[:3])} would never learn: no gradient comes there; is there a no_grad or detach?"
+        )
+    wrong = wrong_end(yours, image_shape)
+    if wrong:
+        return off(wrong)
     parameters, last = parameter_count(yours), convolutions[-1]
     return right(
         f"it runs: {parameters:,} parameters, {parameters / of_simple_cnn:.2g} × those of SimpleCNN; "

@@ -7,28 +7,31 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.homework.verdict import Verdict, blank, explained, is_blank, off, right
+from cnnlab.homework.reading import number, shown
+from cnnlab.homework.verdict import Verdict, blank, explained, is_blank, never_raises, off, right
 
 Layer = nn.Conv2d | nn.Linear | nn.BatchNorm2d
 
 
+@never_raises
 def check_parameters(yours: Any, layer: Layer) -> Verdict:
     """Check a count of the parameters of a convolution, a dense layer or a batch norm."""
     if is_blank(yours):
         return blank()
-    if isinstance(yours, bool) or not isinstance(yours, int):
-        return off(f"you have {yours!r}: expected a whole number")
+    answer = number(yours)
+    if not isinstance(answer, int):
+        return off(f"you have {shown(yours)}: expected a whole number")
     expected = sum(parameter.numel() for parameter in layer.parameters())
     arithmetic, mistakes = _counted(layer)
-    if yours == expected:
+    if answer == expected:
         return right(f"right: {arithmetic} = {expected:,}")
-    found = explained(yours, mistakes)
+    found = explained(answer, mistakes)
     says = (
         found[0]
         if found
         else f"the {type(layer).__name__}'s weight is {_shape(layer)}: count its numbers, and its biases"
     )
-    return off(f"you have {yours:,}: {says}")
+    return off(f"you have {shown(answer)}: {says}")
 
 
 def _shape(layer: Layer) -> str:

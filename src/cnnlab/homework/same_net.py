@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cnnlab.evaluation import eval_mode
+from cnnlab.homework.behaviour import logits
 from cnnlab.homework.softmax import is_softmax
-from cnnlab.homework.verdict import Verdict, blank, is_blank, off, right
+from cnnlab.homework.verdict import Verdict, blank, is_blank, never_raises, off, right
 
 #: Layers without weights whose place decides what is computed.
 _PLACES = (nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Dropout, nn.Flatten, nn.BatchNorm2d)
 
 
-def check_same_net(
-    yours: nn.Module, reference: nn.Module, *, image_shape: tuple[int, int, int] = (1, 28, 28)
-) -> Verdict:
+@never_raises
+def check_same_net(yours: Any, reference: nn.Module, *, image_shape: tuple[int, int, int] = (1, 28, 28)) -> Verdict:
     """Check that a net has the layers of `reference`, and with the same weights the same answers, bit for bit.
 
     Both stay as they are. image_shape: (C, H, W) of the random images that both answer.
     """
     if is_blank(yours):
         return blank()
+    if isinstance(yours, type):
+        return off(f"you have the class {yours.__name__}: make a net of it, {yours.__name__}()")
+    if not isinstance(yours, nn.Module):
+        return off(f"you have {type(yours).__name__}: expected a torch.nn.Module")
     mine, other = yours.state_dict(), reference.state_dict()
     theirs = type(reference).__name__
     missing = [name for name in other if name not in mine]
@@ -46,7 +51,7 @@ def check_same_net(
     twin.load_state_dict(other)
     images = torch.randn(4, *image_shape, generator=torch.Generator().manual_seed(0))
     with eval_mode(twin), eval_mode(reference):
-        answers, expected = twin(images), reference(images)
+        answers, expected = logits(twin, images), logits(reference, images)
     if answers.shape != expected.shape:
         return off(f"yours answers with {_shape(answers)}, {theirs} with {_shape(expected)} for 4 images")
     if is_softmax(answers):

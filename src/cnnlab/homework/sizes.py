@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from cnnlab.formulas import output_size
-from cnnlab.homework.verdict import Verdict, blank, explained, is_blank, off, right
+from cnnlab.homework.reading import number, shown
+from cnnlab.homework.verdict import Verdict, blank, explained, is_blank, never_raises, off, right
 
 
+@never_raises
 def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> Verdict:
     """Check one side of the map that a convolution or pool makes of an image with sides of `size` pixels.
 
@@ -15,14 +18,15 @@ def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 
     """
     if is_blank(yours):
         return blank()
-    if isinstance(yours, bool) or not isinstance(yours, int | float):
-        return off(f"you have {yours!r}: expected one number, the rows (the columns are as many)")
+    answer = number(yours)
+    if answer is None or not math.isfinite(answer):
+        return off(f"you have {shown(yours)}: expected one number, the rows (the columns are as many)")
     expected = output_size(size, kernel_size, stride=stride, padding=padding)
-    if yours == expected:
+    if answer == expected:
         return right(f"right: ⌊({size} + 2·{padding} − {kernel_size}) / {stride}⌋ + 1 = {expected}")
-    if yours != int(yours):
+    if not isinstance(answer, int):
         return off(
-            f"you have {yours}: a map has whole rows; a window that does not fit any more is left out: round down"
+            f"you have {answer}: a map has whole rows; a window that does not fit any more is left out: round down"
         )
     places = size + 2 * padding - kernel_size
     mistakes: list[tuple[float, str]] = [
@@ -44,9 +48,9 @@ def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 
         ]
     if padding and stride > 1:
         mistakes += [(output_size(size, kernel_size), "that is without padding and with stride 1")]
-    found = explained(yours, mistakes)
+    found = explained(answer, mistakes)
     return off(
-        f"you have {yours}: "
+        f"you have {shown(answer)}: "
         + (
             "; or: ".join(found)
             if found

@@ -1,10 +1,15 @@
-"""What a check says."""
+"""What a check says, whatever it is handed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec
+
+from cnnlab.errors import UserError
+
+_Given = ParamSpec("_Given")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,34 @@ def off(*says: str) -> Verdict:
     return Verdict(False, says)
 
 
+def never_raises(check: Callable[_Given, Verdict]) -> Callable[_Given, Verdict]:
+    """The check, with a verdict that names the error wherever it raises one.
+
+    A UserError is what the check has to say. Anything else comes out of an answer's own code, which may raise anything:
+    its forward, its `__len__`, its `__eq__`. Only Ctrl-C goes through.
+    """
+
+    @functools.wraps(check)
+    def checked(*args: _Given.args, **kwargs: _Given.kwargs) -> Verdict:
+        try:
+            return check(*args, **kwargs)
+        except UserError as error:
+            return off(str(error))
+        except (Exception, SystemExit) as error:
+            return off(f"this cannot be checked: looking at it raises {said(error)}")
+
+    return checked
+
+
+def said(error: BaseException) -> str:
+    """An error's kind and the first line of its text; the kind alone where the text is empty or cannot be had."""
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:
+        lines = []
+    return f"{type(error).__name__}: {lines[0]:.200}" if lines else type(error).__name__
+
+
 def is_blank(answer: Any) -> bool:
     """Whether an answer, or any part of it, is still `...`."""
     if isinstance(answer, dict):
@@ -47,6 +80,6 @@ def is_blank(answer: Any) -> bool:
     return answer is ...
 
 
-def explained(answer: Any, mistakes: Iterable[tuple[float, str]]) -> list[str]:
+def explained(answer: float, mistakes: Iterable[tuple[float, str]]) -> list[str]:
     """What the mistakes that would lead to just this number are."""
     return list(dict.fromkeys(says for value, says in mistakes if value == answer))
