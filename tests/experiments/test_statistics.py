@@ -26,6 +26,7 @@ from cnnlab.experiments.statistics import (
     sampling_error,
     seeds_needed,
     seeds_range,
+    seeds_text,
     spread,
     verdict,
 )
@@ -459,19 +460,19 @@ def test_seeds_range_refuses(deviation, effect, options):
             hand_made(0.0005, -0.0027, 0.0037, n=3, p=0.6, deviation=0.0012),
             {},
             "not distinguishable",
-            "not distinguishable with n = 3; about 14 seeds would settle 0.1 points",
+            "not distinguishable with n = 3; the 0.05 points seen would take at least 9 seeds to settle",
         ),
         (
             hand_made(0.02, -0.11, 0.15, n=3, p=0.6, deviation=0.05),
             {},
             "not distinguishable",
-            "not distinguishable with n = 3; 0.1 points would take more than 1,000 seeds to settle",
+            "not distinguishable with n = 3; the 2.00 points seen would take at least 9 seeds to settle",
         ),
         (
             hand_made(0.0008, -0.0002, 0.0018, n=20, p=0.1, deviation=0.00125),
             {},
             "not distinguishable",
-            "not distinguishable with n = 20, enough to notice 0.1 points: [−0.02, 0.18]",
+            "not distinguishable with n = 20; the 0.08 points seen would take 21 to 81 seeds to settle",
         ),
         (
             hand_made(0.0001, -0.0003, 0.0005, n=8, p=0.5),
@@ -507,12 +508,12 @@ def test_correction_is_mentioned_only_where_it_decides():
     close = hand_made(0.0031, 0.0002, 0.0060, n=5, p=0.03, deviation=0.0023)
     assert verdict(close).kind == "better"
     assert verdict(close, adjusted_p=0.04, comparisons=4) == verdict(close)
-    needed = seeds_needed(0.0023, 0.001, level=1 - 0.05 / 4)
-    assert needed > seeds_needed(0.0023, 0.001)
+    _, most = seeds_range(0.0023, 0.0031, n=5, level=1 - 0.05 / 4)
+    assert most > seeds_range(0.0023, 0.0031, n=5)[1]
     assert astuple(verdict(close, adjusted_p=0.12, comparisons=4)) == (
         "not distinguishable",
         "not distinguishable with n = 5 after correction for 4 comparisons; "
-        f"about {needed} seeds would settle 0.1 points",
+        f"the 0.31 points seen would take 6 to {most} seeds to settle",
     )
     far = hand_made(0.0005, -0.0027, 0.0037, n=3, p=0.6, deviation=0.0013)
     assert "correction" not in verdict(far, adjusted_p=1.0, comparisons=4).words
@@ -522,6 +523,20 @@ def test_correction_is_mentioned_only_where_it_decides():
 def test_verdict_refuses(options):
     with pytest.raises(ValueError, match=r"go together|matters is above 0"):
         verdict(hand_made(0.01, -0.01, 0.03, n=3, p=0.2), **options)
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((4, 46), "4 to 46 seeds"),
+        ((12, 12), "about 12 seeds"),
+        ((12, 9), "about 12 seeds"),
+        ((7, None), "at least 7 seeds"),
+        ((1001, None), "more than 1,000 seeds"),
+    ],
+)
+def test_a_range_of_seeds_in_words(ends, words):
+    assert seeds_text(*ends) == words
 
 
 def test_one_seed_is_undecided_among_many_comparisons():
@@ -537,6 +552,9 @@ def test_an_end_reads_as_zero_only_where_it_is(mean, half_width, significant):
     found = verdict(hand_made(mean, low, high, n=50, p=0.001 if clear and significant else 0.5, deviation=1e-9))
     assert "-" not in found.words
     shown = re.search(r"\[(.+), (.+)\]", found.words)
+    if found.kind == "not distinguishable":
+        assert not shown
+        return
     assert shown
     ends = [float(end.replace("−", "-")) for end in shown.groups()]
     turn = -1 if found.kind in ("better", "worse") and mean < 0 else 1

@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from cnnlab.experiments.statistics import paired_difference
 from cnnlab.lesson.chapters import CHAPTERS
 from cnnlab.lesson.evidence import Evidence
-from cnnlab.lesson.question import Question, choice, number
+from cnnlab.lesson.question import Question, choice, measured_choice, number
 from cnnlab.nets import LeNet5, SimpleCNN
 from cnnlab.nets.resolve import NETS
 
@@ -239,6 +240,9 @@ def test_curves_without_names_are_those_with_names(evidence: Evidence) -> None:
 
 def test_no_slip_is_right_and_each_says_what_is_off(asked: dict[str, Question]) -> None:
     for question in asked.values():
+        if not question.is_graded:
+            assert not question.slips
+            continue
         assert question.slips, question.id
         for slip in question.slips:
             assert slip.says.endswith((".", "?")), (question.id, slip)
@@ -260,3 +264,43 @@ def test_slips_that_meet_are_told_together_and_right_ones_left_out() -> None:
 def test_the_right_choice_stands_where_it_is_put() -> None:
     question = choice("q", "?", "b", worked="so", others=[("a", "no."), ("c", "no.")], place=1)
     assert question.choices == ("a", "b", "c")
+
+
+#: Gaps of three seeds: clear of each other; apart on average only.
+CLEAR, APART = [0.02, 0.021, 0.019], [0.02, 0.11, 0.07]
+OTHER = [0.09, 0.088, 0.091]
+
+
+def measured(*gaps: list[float]) -> Question:
+    differences = [paired_difference(gap, OTHER[: len(gap)]) for gap in gaps]
+    return measured_choice(
+        "q", "?", "b", worked="So much.", others=[("a", "no."), ("c", "no.")], place=1, differences=differences
+    )
+
+
+def test_an_answer_that_rests_on_an_undecided_difference_is_not_graded() -> None:
+    assert measured(CLEAR).is_graded
+    assert measured(CLEAR) == choice("q", "?", "b", worked="So much.", others=[("a", "no."), ("c", "no.")], place=1)
+    for undecided in (measured(APART), measured(CLEAR, APART)):
+        assert not undecided.is_graded
+        assert undecided.slips == ()
+        assert undecided.choices == ("a", "b", "c")
+        assert re.fullmatch(
+            r"So much\. That is not decided with 3 seeds, so no answer is right or wrong: the 2\.30 points seen would "
+            r"take at least \d+ seeds\.",
+            undecided.worked,
+        ), undecided.worked
+        assert undecided.to_page()["graded"] is False
+    assert "not decided with 1 seed," in measured(CLEAR[:1]).worked
+
+
+def test_many_differences_have_to_be_clear_together() -> None:
+    assert 0.05 / 3 < scipy_p([0.07, 0.058, 0.051]) < 0.05
+    assert measured([0.07, 0.058, 0.051]).is_graded
+    assert not measured([0.07, 0.058, 0.051], CLEAR, CLEAR).is_graded
+
+
+def scipy_p(gap: list[float]) -> float:
+    import scipy.stats
+
+    return float(scipy.stats.ttest_rel(gap, OTHER).pvalue)

@@ -357,9 +357,8 @@ def verdict(
     - equivalent: the whole interval lies within ±settle, on whichever side of 0. It is the interval at `level` that is
       shown, wider than the one of two one-sided tests (Schuirmann 1987), so this is said a little less readily.
     - better, worse: p, adjusted where given, is below 1 − level. Figures count in the direction of the word.
-    - not distinguishable: with how many seeds a difference of `settle` would be noticed 4 times in 5, from
-      `seeds_needed`; under a correction for k at the level of its strictest step, 1 − (1 − level) / k. Where there are
-      that many seeds already it shows the interval instead.
+    - not distinguishable: how many seeds the difference that was seen would take, from `seeds_range`, and more than
+      there were; under a correction for k at the level of its strictest step, 1 − (1 − level) / k.
 
     Raises ValueError when only one of adjusted_p and comparisons is given, or settle is not above 0.
     """
@@ -373,9 +372,11 @@ def verdict(
 
     alpha = 1 - difference.level
     matters = f"{scale * settle:g} {unit}"
-    interval = _interval(scale * low, scale * high)
     if -settle <= low and high <= settle:
-        return Verdict("equivalent", f"no difference that matters: within ±{matters}, {interval}, n = {n}")
+        return Verdict(
+            "equivalent",
+            f"no difference that matters: within ±{matters}, {_interval(scale * low, scale * high)}, n = {n}",
+        )
 
     if (p if adjusted_p is None else adjusted_p) < alpha:
         upwards = difference.mean > 0
@@ -387,14 +388,22 @@ def verdict(
     words = f"not distinguishable with n = {n}"
     if p < alpha:
         words += f" after correction for {comparisons} comparisons"
-    needed = seeds_needed(difference.standard_deviation, settle, level=1 - alpha / (comparisons or 1))
-    if needed > MANY:
-        words += f"; {matters} would take more than {MANY:,} seeds to settle"
-    elif needed > n:
-        words += f"; about {needed} seeds would settle {matters}"
-    else:
-        words += f", enough to notice {matters}: {interval}"
+    size = scale * abs(difference.mean)
+    seen = f"{_number(size, _decimals(size))} {unit}"
+    fewest, most = seeds_range(
+        difference.standard_deviation, difference.mean, n=n, level=1 - alpha / (comparisons or 1)
+    )
+    words += f"; the {seen} seen would take {seeds_text(max(fewest, n + 1), most)} to settle"
     return Verdict("not distinguishable", words)
+
+
+def seeds_text(fewest: int, most: int | None) -> str:
+    """Put a range of seeds into words; most: None where it has no upper end, as in `seeds_range`."""
+    if fewest > MANY:
+        return f"more than {MANY:,} seeds"
+    if most is None:
+        return f"at least {fewest:,} seeds"
+    return f"{fewest:,} to {most:,} seeds" if most > fewest else f"about {fewest:,} seeds"
 
 
 def factorial(
@@ -494,7 +503,7 @@ def _interval(low: float, high: float) -> str:
     return f"[{_number(low, decimals)}, {_number(high, decimals)}]"
 
 
-def _decimals(low: float, high: float) -> int:
+def _decimals(low: float, high: float = 0.0) -> int:
     """Count the decimals that show both ends and the width with a digit that is not 0: 2 to 6."""
     smallest = min((abs(value) for value in (low, high, high - low) if value), default=1)
     return min(6, max(2, -math.floor(math.log10(smallest))))

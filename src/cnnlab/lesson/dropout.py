@@ -11,11 +11,12 @@ from torch import nn
 
 from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.experiments.compare import VariantFigures
+from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.two_by_two import Effect
 from cnnlab.formulas import dropout
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, choice, number
+from cnnlab.lesson.question import Question, measured_choice, number
 
 #: Units in the worked example, and masks that their mean is taken over.
 UNITS, MASKS = 6, 10_000
@@ -148,7 +149,7 @@ def _inference(units: int) -> Question:
 def _which(without: VariantFigures, with_dropout: VariantFigures) -> Question:
     on, off = (100 * sum(one.gap) / len(one.gap) for one in (with_dropout, without))
     is_narrower = on < off
-    return choice(
+    return measured_choice(
         "which-gap",
         "Two curves of the gap between training and validation accuracy: one of nets with dropout, one without. Which "
         "is which?",
@@ -156,17 +157,18 @@ def _which(without: VariantFigures, with_dropout: VariantFigures) -> Question:
         worked=f"After the last epoch the gap is {on:.2f} points with dropout (A) and {off:.2f} without (B), mean over "
         f"{len(with_dropout.gap)} seeds. "
         + (
-            "Dropout narrowed it here; whether by more than seeds differ, the interval on this page says."
+            "Dropout narrowed it here."
             if is_narrower
             else "Dropout did not narrow it here, whatever one expects: few images and few seeds may turn it round."
         ),
         others=[
             (
                 "A is without dropout, B with it",
-                "Dropout is meant to narrow the gap, and it did."
+                "Dropout is meant to narrow the gap, and it did here."
                 if is_narrower
                 else "That is what one would expect; in this lesson it came out the other way.",
             ),
         ],
         place=0,
+        differences=[paired_difference(with_dropout.gap, without.gap)],
     )

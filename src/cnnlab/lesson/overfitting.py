@@ -10,7 +10,7 @@ from cnnlab.experiments.compare import VariantFigures
 from cnnlab.experiments.statistics import Difference, paired_difference
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, choice, number
+from cnnlab.lesson.question import Question, measured_choice, number
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ def section(evidence: Evidence) -> Overfitting:
         ),
         unlabelled=accuracy_curves(plain, ("A", "B")),
         labelled=accuracy_curves(plain, ("validation images", "training images")),
-        questions=(_which(training, validation), _by_chance(len(evidence.data.classes))),
+        questions=(
+            _which(training, validation, paired_difference(plain.remeasured, plain.validation_last)),
+            _by_chance(len(evidence.data.classes)),
+        ),
         see=(
             Link("comparison", "These trainings, and the same with dropout and batch norm", "regularisers.html"),
             Link("run", "One of them", f"{plain.runs[0].path.relative_to(evidence.folder).as_posix()}/report.html"),
@@ -75,9 +78,9 @@ def accuracy_curves(figures: VariantFigures, names: tuple[str, str]) -> Lines:
     )
 
 
-def _which(training: float, validation: float) -> Question:
+def _which(training: float, validation: float, gap: Difference) -> Question:
     ends = f"After the last epoch A is at {validation:.1%} and B at {training:.1%}"
-    return choice(
+    return measured_choice(
         "which-curve",
         "Two curves of the same trainings, one on the images that the net was trained on, the other on validation "
         "images, which it had not seen. Which is which?",
@@ -91,6 +94,7 @@ def _which(training: float, validation: float) -> Question:
             ("Both are training, of two nets", "Both are of the same nets; only the images differ."),
         ],
         place=1,
+        differences=[gap],
     )
 
 

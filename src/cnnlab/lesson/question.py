@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from cnnlab.experiments.statistics import Difference, seeds_range, seeds_text
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Question:
 
     answer: the right one, as it is given: a number in digits, or one of the choices. choices: none where a number is
     asked for. tolerance: how far a number may be off. worked: how the answer comes about, shown after a prediction.
+    is_graded: not where the answer rests on a measured difference that is undecided; then none is right or wrong.
     """
 
     id: str
@@ -31,6 +34,7 @@ class Question:
     slips: tuple[Slip, ...] = ()
     unit: str = ""
     tolerance: float = 0.0
+    is_graded: bool = True
 
     def to_page(self) -> dict[str, Any]:
         """What the page's script is told."""
@@ -42,6 +46,7 @@ class Question:
             "choices": list(self.choices),
             "slips": {slip.answer: slip.says for slip in self.slips},
             "tolerance": self.tolerance,
+            "graded": self.is_graded,
         }
 
 
@@ -86,6 +91,39 @@ def choice(id: str, text: str, answer: str, *, worked: str, others: Sequence[tup
         choices=tuple(choices),
         slips=tuple(Slip(text, says) for text, says in others),
     )
+
+
+def measured_choice(
+    id: str,
+    text: str,
+    answer: str,
+    *,
+    worked: str,
+    others: Sequence[tuple[str, str]],
+    place: int,
+    differences: Sequence[Difference],
+) -> Question:
+    """A question with choices whose answer rests on measured differences, in shares: ungraded unless all are decided.
+
+    differences: between what is answered and each thing that it is held against, at one level corrected for all of
+    them (Bonferroni). Where one's interval holds 0, or there is one seed, the page says what was measured, that it is
+    not decided, and how many seeds the least clear of them would take.
+    """
+    asked = choice(id, text, answer, worked=worked, others=others, place=place)
+    level = 1 - 0.05 / len(differences)
+    undecided = [
+        one for one in (each.at(level) for each in differences) if one.low is None or one.low <= 0 <= (one.high or 0)
+    ]
+    if not undecided:
+        return asked
+    least = min(undecided, key=lambda one: abs(one.mean))
+    says = (
+        f"{worked} That is not decided with {least.n} seed{'s' if least.n > 1 else ''}, so no answer is right or wrong"
+    )
+    if least.standard_deviation is not None:
+        fewest, most = seeds_range(least.standard_deviation, least.mean, n=least.n, level=level)
+        says += f": the {100 * abs(least.mean):.2f} points seen would take {seeds_text(max(fewest, least.n + 1), most)}"
+    return replace(asked, worked=f"{says}.", slips=(), is_graded=False)
 
 
 def _digits(value: float) -> str:

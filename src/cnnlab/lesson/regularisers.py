@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnnlab.experiments.compare import Comparison
+from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.two_by_two import TwoByTwo
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, choice
+from cnnlab.lesson.question import Question, measured_choice
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,17 @@ def _narrowest(found: Comparison) -> Question:
     names = {"baseline": "neither", "dropout + batch norm": "both"}
     gaps = {names.get(one.variant.name, one.variant.name): 100 * sum(one.gap) / len(one.gap) for one in found.variants}
     narrowest = min(gaps, key=lambda name: gaps[name])
-    return choice(
+    lowest = found.variants[list(gaps).index(narrowest)]
+    return measured_choice(
         "narrowest-gap",
         "Which of the four ended with the narrowest gap between training and validation accuracy? Predict it before "
         "you look at the curves.",
         narrowest,
         worked="; ".join(f"{name}: {gap:.2f} points" for name, gap in gaps.items())
-        + f", means over {len(found.seeds)} seeds. Whether that is more than chance, the intervals below say.",
+        + f", means over {len(found.seeds)} seeds.",
         others=[(name, f"There the gap was {gap:.2f} points.") for name, gap in gaps.items() if name != narrowest],
         place=list(gaps).index(narrowest),
+        differences=[
+            paired_difference(one.gap, lowest.gap) for one in found.variants if one.variant.name != lowest.variant.name
+        ],
     )

@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Answer
  * @property {string} given
- * @property {boolean} right
+ * @property {boolean | null} right null: nothing was decided
  * @property {string} when ISO 8601
  */
 

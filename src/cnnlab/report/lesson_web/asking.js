@@ -35,10 +35,10 @@ export function ask(form, question, answers, onAnswer) {
   function show(given) {
     const judged = judge(question, given);
     if (judged === null) return;
-    form.classList.toggle("is-right", judged.right);
-    form.classList.toggle("is-wrong", !judged.right);
+    form.classList.toggle("is-right", judged.right === true);
+    form.classList.toggle("is-wrong", judged.right === false);
     tell(feedback, [
-      ["p", "judged", judged.right ? "Right." : "Not quite."],
+      ["p", "judged", judged.right === null ? "Not decided." : judged.right ? "Right." : "Not quite."],
       ...(judged.says ? [["p", "", judged.says]] : []),
       ["p", "worked", question.worked],
     ]);

@@ -9,16 +9,18 @@
  * @property {string[]} choices none where a number is asked for
  * @property {Record<string, string>} slips wrong answer → what is off in it
  * @property {number} tolerance
+ * @property {boolean} graded not where what was measured decides nothing
  */
 
 /**
  * @param {Question} question
  * @param {string} given
- * @returns {{right: boolean, says: string} | null} null for what is no answer
+ * @returns {{right: boolean | null, says: string} | null} null for what is no answer; right: null where none is
  */
 export function judge(question, given) {
   if (question.choices.length > 0) {
     if (!question.choices.includes(given)) return null;
+    if (!question.graded) return { right: null, says: "" };
     return { right: given === question.answer, says: question.slips[given] ?? "" };
   }
   const value = toNumber(given);

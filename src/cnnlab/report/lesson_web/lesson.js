@@ -33,7 +33,7 @@ function count() {
   document.getElementById("not-kept").hidden = answers.isKept;
   for (const mark of document.querySelectorAll("[data-mark]")) {
     const given = all[mark.dataset.mark]?.at(-1);
-    mark.textContent = given === undefined ? "open" : given.right ? "right" : "not yet right";
-    mark.className = given === undefined ? "muted" : given.right ? "mark-right" : "mark-wrong";
+    mark.textContent = given === undefined ? "open" : given.right === null ? "not decided" : given.right ? "right" : "not yet right";
+    mark.className = (given?.right ?? null) === null ? "muted" : given.right ? "mark-right" : "mark-wrong";
   }
 }
