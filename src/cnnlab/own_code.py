@@ -51,6 +51,11 @@ class OwnCode:
         return {file.relative_to(self.root).as_posix(): source for file, source in self.sources.items()}
 
     @property
+    def name(self) -> str:
+        """The file's own name from `root`."""
+        return self.file.relative_to(self.root).as_posix()
+
+    @property
     def hashes(self) -> dict[str, str]:
         """Name of the file from `root` → SHA-256."""
         return {name: hashlib.sha256(source).hexdigest() for name, source in sorted(self.files.items())}
@@ -125,7 +130,7 @@ def own_mistake(error: BaseException) -> OwnCodeError | None:
     file, number = theirs[-1]
     says = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
     what = f"{type(error).__name__}: {says}" if says else type(error).__name__
-    return OwnCodeError(f"{_shown(Path(file))}, line {number}: {what}; raised by your own code: mend it there")
+    return OwnCodeError(f"{shown(Path(file))}, line {number}: {what}; raised by your own code: mend it there")
 
 
 def raised_by_own_line(error: BaseException) -> bool:
@@ -252,7 +257,7 @@ def _found(name: str, folders: Sequence[Path]) -> list[tuple[str, Path]]:
     return []
 
 
-def _shown(file: Path) -> str:
+def shown(file: Path) -> str:
     """A file's path from here where it lies below, else as it is."""
     here = Path.cwd()
     return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
