@@ -8,7 +8,7 @@ import torch
 from cnnlab import load
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import contestants, prepare, train
-from cnnlab.experiments.engines import Batched, InProcess
+from cnnlab.experiments.engines import Batched, InProcess, Kind
 from cnnlab.experiments.engines.choice import ENGINES, choose_engine
 from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, own_variant
@@ -23,9 +23,12 @@ PLAN = Plan(
 )
 
 
-def jobs_in(folder, plan=PLAN, settings=(), seeds=(0, 1, 2)):
+BATCHED = Batched()
+
+
+def jobs_in(folder, plan=PLAN, settings=(), seeds=(0, 1, 2), engine=BATCHED):
     variants = [VARIANTS["baseline"], *map(own_variant, settings)]
-    jobs = prepare(contestants(plan, variants, seeds, load), folder, data_root=None)
+    jobs = prepare(contestants(plan, variants, seeds, load), folder, engine, data_root=None)
     return [job for of_variant in jobs.values() for job in of_variant]
 
 
@@ -63,7 +66,7 @@ def test_folders_are_those_of_the_ordinary_loop(tmp_path, alone):
     assert set(shares.values()) == {1.0}
     for job in jobs:
         assert_like(job, alone[job.path.name])
-        assert open_run(job.path).environment()["seeds_together"] == 3
+        assert open_run(job.path).environment()["trained_together"] == 3
     assert len({open_run(job.path).result()["validation"]["loss"] for job in jobs}) == 6, "each run is its own"
 
 
@@ -84,7 +87,7 @@ def test_one_that_stands_elsewhere_goes_on_alone(tmp_path, alone, monkeypatch):
     jobs, steps = jobs_in(tmp_path), []
     train(jobs[:1], InProcess(), on_progress=lambda *_: steps.append(1), should_stop=lambda: len(steps) >= 1)
     assert train(jobs, Batched()) == []
-    together = [open_run(job.path).environment().get("seeds_together") for job in jobs]
+    together = [open_run(job.path).environment().get("trained_together") for job in jobs]
     assert together == [None, 2, 2]
     for job in jobs:
         assert_like(job, alone[job.path.name])
@@ -93,7 +96,7 @@ def test_one_that_stands_elsewhere_goes_on_alone(tmp_path, alone, monkeypatch):
 def test_more_seeds_than_fit_go_in_turns(tmp_path):
     jobs = jobs_in(tmp_path, plan=PLAN.model_copy(update={"epochs": 0.5}))
     assert train(jobs, Batched(most=2)) == []
-    together = [open_run(job.path).environment().get("seeds_together") for job in jobs]
+    together = [open_run(job.path).environment().get("trained_together") for job in jobs]
     assert together == [2, 2, None], "the last is alone, by the ordinary loop"
 
 
@@ -112,9 +115,9 @@ def test_one_that_diverges_is_said_and_the_others_go_on(tmp_path, alone, monkeyp
     monkeypatch.setattr(train_job, "reopen_run", spoilt)
     jobs = jobs_in(tmp_path)
     errors = train(jobs, Batched())
-    assert len(errors) == 1
-    assert "the loss became NaN or infinite in epoch 1" in errors[0]
-    assert str(jobs[1].path) in errors[0]
+    assert [one.kind for one in errors] == [Kind.DIVERGED]
+    assert "the loss became NaN or infinite in epoch 1" in errors[0].error
+    assert str(jobs[1].path) in errors[0].error
     assert [job.is_finished for job in jobs] == [True, False, True]
     for job in (jobs[0], jobs[2]):
         assert_like(job, alone[job.path.name])
@@ -135,7 +138,7 @@ def test_a_damaged_folder_is_its_own_jobs_error(tmp_path):
     (jobs[1].path / "config.json").write_text("{")
     errors = train(jobs, Batched())
     assert len(errors) == 1
-    assert "damaged" in errors[0]
+    assert "damaged" in errors[0].error
     assert [job.is_finished for job in jobs] == [True, False, True]
 
 

@@ -11,7 +11,7 @@ import pytest
 from cnnlab import load
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import comparison, contestants, prepare, train
-from cnnlab.experiments.engines import InProcess, Processes
+from cnnlab.experiments.engines import InProcess, Kind, Processes
 from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.runs import open_run
@@ -19,10 +19,13 @@ from cnnlab.runs import open_run
 PLAN = Plan(net=NetSpec(name="mlp"), data="mnist-5k@100", epochs=2)
 
 
-def jobs_in(folder, plan=PLAN, settings=("dropout=0.5",), seeds=(0, 1)):
+HERE = InProcess()
+
+
+def jobs_in(folder, plan=PLAN, settings=("dropout=0.5",), seeds=(0, 1), engine=HERE):
     variants = [VARIANTS["baseline"], *map(own_variant, settings)]
     found = contestants(plan, variants, seeds, load)
-    return found, prepare(found, folder, data_root=None)
+    return found, prepare(found, folder, engine, data_root=None)
 
 
 def flat(jobs):
@@ -32,7 +35,7 @@ def flat(jobs):
 def test_both_engines_train_every_job(tmp_path):
     results = []
     for name, engine in (("here", InProcess()), ("there", Processes(workers=2))):
-        found, jobs = jobs_in(tmp_path / name)
+        found, jobs = jobs_in(tmp_path / name, engine=engine)
         shares = {}
         assert train(flat(jobs), engine, on_progress=shares.__setitem__) == []
         assert set(shares.values()) == {1.0}
@@ -77,16 +80,17 @@ def test_stopping_keeps_what_is_there_and_the_rest_goes_on(tmp_path):
 
 
 def test_a_run_that_fails_is_said_and_the_others_go_on(tmp_path):
-    _, jobs = jobs_in(tmp_path, settings=("learning-rate=1e30",), seeds=(0,))
+    _, jobs = jobs_in(tmp_path, settings=("learning-rate=1e30",), seeds=(0,), engine=Processes(workers=1))
     errors = train(flat(jobs), Processes(workers=1))
-    assert len(errors) == 1
-    assert "loss became NaN or infinite" in errors[0]
+    assert [one.kind for one in errors] == [Kind.DIVERGED]
+    assert "loss became NaN or infinite" in errors[0].error
     assert [job.is_finished for job in flat(jobs)] == [True, False]
 
 
 def test_a_worker_that_dies_costs_its_own_job_only_and_that_is_gone_on_with(tmp_path):
-    _, jobs = jobs_in(tmp_path, plan=PLAN.model_copy(update={"data": "mnist-5k@1000", "epochs": 6.0}), seeds=(0, 1))
     engine = Processes(workers=2)
+    longer = PLAN.model_copy(update={"data": "mnist-5k@1000", "epochs": 6.0})
+    _, jobs = jobs_in(tmp_path, plan=longer, seeds=(0, 1), engine=engine)
     killed = []
 
     def on_progress(job, share):

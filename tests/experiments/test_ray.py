@@ -15,7 +15,7 @@ import pytest
 from cnnlab import load
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import contestants, prepare, train
-from cnnlab.experiments.engines import Processes
+from cnnlab.experiments.engines import Kind, Processes
 from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.runs import open_run
@@ -59,7 +59,7 @@ def here(tmp_path_factory):
 def jobs_in(folder, plan=PLAN, settings=("batch-norm=false",), seeds=(0, 1, 2)):
     variants = [VARIANTS["baseline"], *map(own_variant, settings)]
     found = contestants(plan, variants, seeds, load)
-    return [job for jobs in prepare(found, folder, data_root=None).values() for job in jobs]
+    return [job for jobs in prepare(found, folder, Processes(), data_root=None).values() for job in jobs]
 
 
 def assert_equal(jobs, here):
@@ -123,8 +123,9 @@ def test_a_node_that_dies_costs_its_unfinished_runs_only(tmp_path, engine, clust
 def test_a_run_that_diverges_is_said_and_the_others_go_on(tmp_path, engine):
     jobs = jobs_in(tmp_path, settings=("learning-rate=1e30",), seeds=(0,))
     (error,) = train(jobs, engine)
-    assert "loss became NaN or infinite" in error
-    assert f"{jobs[1].path} keeps" in error  # its folder here, not one on the node
+    assert error.kind is Kind.DIVERGED
+    assert "loss became NaN or infinite" in error.error
+    assert f"{jobs[1].path} keeps" in error.error  # its folder here, not one on the node
     assert [job.is_finished for job in jobs] == [True, False]
 
 
@@ -190,8 +191,8 @@ def test_a_node_with_other_versions_is_refused(tmp_path, engine, monkeypatch):
     monkeypatch.setattr(ray_cluster, "versions", lambda: here | {"torch": "1.0"})
     jobs = jobs_in(tmp_path, settings=("dropout=0.1",), seeds=(0,))
     errors = train(jobs, engine)
-    assert len(set(errors)) == 1
-    assert f"has torch {here['torch']}, but this machine 1.0" in errors[0]
+    assert len({one.error for one in errors}) == 1
+    assert f"has torch {here['torch']}, but this machine 1.0" in errors[0].error
     assert not any((job.path / "environment.json").exists() for job in jobs)
 
 

@@ -22,7 +22,7 @@ PLAN = Plan(net=NetSpec(name="mlp"), data="mnist-5k@100", epochs=1)
 
 def trained(folder, load_images, seeds=(0,)):
     found = contestants(PLAN, [VARIANTS["baseline"], own_variant("dropout=0.5")], seeds, load_images)
-    jobs = prepare(found, folder, data_root=None)
+    jobs = prepare(found, folder, InProcess(), data_root=None)
     return found, jobs
 
 
@@ -43,7 +43,7 @@ def test_runs_of_other_images_with_the_same_name_are_set_apart_and_said(tmp_path
     assert not any(job.is_finished for one in again.values() for job in one)
     # As if they had been trained on the changed images.
     for mine, theirs in zip(queue, [job for one in again.values() for job in one], strict=True):
-        for name in ("metrics.jsonl", "weights.safetensors", "result.json"):
+        for name in ("environment.json", "metrics.jsonl", "weights.safetensors", "result.json"):
             (theirs.path / name).write_bytes((mine.path / name).read_bytes())
     (warning,) = comparison(after, again).warnings
     assert "different images called mnist-5k@100" in warning

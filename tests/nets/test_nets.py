@@ -286,7 +286,7 @@ def test_own_net_is_never_run_because_a_folder_says_so(own_file, tmp_path):
 def test_own_file_that_fails_says_why(tmp_path):
     path = tmp_path / "broken.py"
     path.write_text("import nothing_of_this_name\n")
-    with pytest.raises(UserError, match="running the file failed: ModuleNotFoundError"):
+    with pytest.raises(UserError, match=r"broken\.py, line 1: ModuleNotFoundError: .*nothing_of_this_name"):
         build(f"{path}:Net", own_code=f"{path}:Net")
     with pytest.raises(UserError, match="no such file"):
         build(f"{tmp_path}/absent.py:Net", own_code=f"{tmp_path}/absent.py:Net")

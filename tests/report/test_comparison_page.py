@@ -49,10 +49,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     base = Plan(net=NetSpec(name="mlp"), data="mnist-5k@120", recipe="lesson", epochs=2)
     chosen = [find_variant("baseline"), find_variant("sgd"), own_variant("hidden=40,20")]
     found = contestants(base, chosen, SEEDS, cache(load))
-    jobs = prepare(found, tmp_path_factory.mktemp("compare") / "runs", data_root=None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        jobs = prepare(found, tmp_path_factory.mktemp("compare") / "runs", InProcess(), data_root=None)
         assert train([job for some in jobs.values() for job in some], InProcess()) == []
     finally:
         torch.set_num_threads(threads)

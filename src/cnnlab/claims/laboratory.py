@@ -9,9 +9,8 @@ from pathlib import Path
 from cnnlab.config import NetSpec
 from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
-from cnnlab.errors import UserError
-from cnnlab.experiments.compare import Comparison, comparison, contestants, prepare, train
-from cnnlab.experiments.engines import Engine
+from cnnlab.experiments.compare import Comparison, comparison, contestants, prepare, require_trained, train
+from cnnlab.experiments.engines import Engine, Outcome
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.trainer import Stopped
@@ -64,10 +63,8 @@ class Laboratory:
         Raises Stopped when the user asked for it, and UserError where a training fails.
         """
         found = contestants(base, [_UNCHANGED, *variants], self.seeds, self.load)
-        jobs = prepare(found, self.folder, data_root=self.data_root)
-        errors = self._train([job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed])
-        if errors:
-            raise UserError("; ".join(dict.fromkeys(errors)))
+        jobs = prepare(found, self.folder, self.engine, data_root=self.data_root)
+        require_trained(self._train([job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed]))
         return comparison(found, jobs)
 
     def train(self, plan: Plan) -> tuple[Run, ...]:
@@ -83,11 +80,8 @@ class Laboratory:
         others = tuple(seed + OTHER_SEEDS for seed in self.seeds)
         asked = [(plan, self.seeds) for plan in plans] + [(plan, others) for plan in on_other_seeds]
         found = [contestants(plan, [_UNCHANGED], seeds, self.load)[0] for plan, seeds in asked]
-        jobs = [prepare([one], self.folder, data_root=self.data_root)[_UNCHANGED.name] for one in found]
-        errors = self._train([job for of_plan in jobs for job in of_plan])
-        others_failed = [error for error in errors if "NaN or infinite" not in error]
-        if others_failed:
-            raise UserError("; ".join(dict.fromkeys(others_failed)))
+        jobs = [prepare([one], self.folder, self.engine, data_root=self.data_root)[_UNCHANGED.name] for one in found]
+        require_trained(self._train([job for of_plan in jobs for job in of_plan]), may_diverge=True)
         return [[open_run(job.path) if job.is_finished else None for job in of_plan] for of_plan in jobs]
 
     def asked(self) -> dict[Job, bool]:
@@ -96,13 +90,13 @@ class Laboratory:
         self._asked.clear()
         return asked
 
-    def _train(self, jobs: Sequence[Job]) -> list[str]:
+    def _train(self, jobs: Sequence[Job]) -> list[Outcome]:
         for job in jobs:
             self._asked.setdefault(job, job.is_finished)
-        errors = train(jobs, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
+        wrong = train(jobs, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
         if self.should_stop():
             raise Stopped
-        return errors
+        return wrong
 
     def load(self, name: str) -> ImageSet:
         """The set of that name, loaded once."""

@@ -12,6 +12,7 @@ from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.config import RunConfig
+from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.trainer import Stopped
 from cnnlab.nets import build_net
@@ -71,7 +72,7 @@ def still_to_train(claims: Iterable[Claim], laboratory: Laboratory) -> dict[Job,
     Found by asking: every claim is measured in a laboratory that stops at the first training. What a claim asks for
     after that stays unseen until it does.
     """
-    rehearsal = replace(laboratory, engine=_NoTraining(), should_stop=lambda: True)
+    rehearsal = replace(laboratory, engine=_NoTraining(laboratory.engine), should_stop=lambda: True)
     jobs: dict[Job, None] = {}
     for claim in claims:
         if claim.kind == "statistical":
@@ -85,7 +86,10 @@ def still_to_train(claims: Iterable[Claim], laboratory: Laboratory) -> dict[Job,
 
 
 class _NoTraining:
-    """An engine for rehearsals."""
+    """An engine for rehearsals of another's work."""
+
+    def __init__(self, played: Engine) -> None:
+        self.identity = played.identity
 
     def train(self, jobs: Sequence[Job], **_: Any) -> Iterable[Any]:
         """Train nothing."""

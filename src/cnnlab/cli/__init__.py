@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from cnnlab.errors import UserError, nearest
+from cnnlab.own_code import own_mistake
 
 #: Command → what it does. Each lives in a module of its name and is imported when it is called.
 COMMANDS = {
@@ -84,9 +85,15 @@ def main() -> NoReturn:
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception:
-        traceback.print_exc()
-        code = _say("this is a bug in cnnlab; the lines above say where", 70)
+    except (Exception, SystemExit) as error:
+        mistake = own_mistake(error)
+        if mistake is not None:
+            code = _say(str(mistake), 2)
+        elif isinstance(error, SystemExit):
+            raise
+        else:
+            traceback.print_exc()
+            code = _say("this is a bug in cnnlab; the lines above say where", 70)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 

@@ -77,7 +77,7 @@ def command(
     """
     from cnnlab.config import NetSpec, checked
     from cnnlab.data import load
-    from cnnlab.experiments.compare import as_two_by_two, comparison, contestants, prepare, train
+    from cnnlab.experiments.compare import as_two_by_two, comparison, contestants, prepare, require_trained, train
     from cnnlab.experiments.engines.choice import choose_engine
     from cnnlab.experiments.plan import Plan
     from cnnlab.experiments.two_by_two import both
@@ -110,7 +110,7 @@ def command(
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=Work()))
     found = contestants(base, chosen, range(seeds), load_once)
-    jobs = prepare(found, out / "runs", data_root=root)
+    jobs = prepare(found, out / "runs", trained_by, data_root=root)
     # One seed of every variant before the next seed: stopped early, it has still compared something.
     queue = [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed]
     left = [job for job in queue if not job.is_finished]
@@ -119,7 +119,7 @@ def command(
     view = ExperimentView(len(left))
     with stop_requests() as requests:
         try:
-            errors = train(
+            wrong = train(
                 left,
                 trained_by,
                 on_progress=view.progress,
@@ -131,8 +131,7 @@ def command(
         done = sum(job.is_finished for job in queue)
         notice(f"stopped; {done} of {len(queue)} runs are finished and kept. Go on with the same command")
         raise click.exceptions.Exit(130)
-    if errors:
-        raise UserError("; ".join(dict.fromkeys(errors)))
+    require_trained(wrong)
     result = comparison(found, jobs)
     if factorial:
         result = as_two_by_two(result)

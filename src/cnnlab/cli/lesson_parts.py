@@ -14,8 +14,7 @@ from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.cli.claim_pages import ClaimPages
 from cnnlab.cli.reports import write_reports
 from cnnlab.cli.terminal import notice
-from cnnlab.errors import UserError
-from cnnlab.experiments.compare import Comparison, as_two_by_two, train
+from cnnlab.experiments.compare import Comparison, as_two_by_two, require_trained, train
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.trainer import Stopped
 from cnnlab.explorer import Shown, explorer_page
@@ -31,6 +30,7 @@ from cnnlab.report.lesson_pages import LessonFacts, lesson_pages
 from cnnlab.report.look_page import look_page
 from cnnlab.report.run_page import run_page
 from cnnlab.runs import open_run
+from cnnlab.runs.identity import require_same
 from cnnlab.runs.make import make_run, reopen_run
 from cnnlab.whole_files import write_whole
 
@@ -78,19 +78,22 @@ class Lesson:
         self.view.expect(work | self._other_work())
         self.view.begin(f"{len(work)} trainings")
         queue = sorted(work, key=lambda job: (job not in nets, -work[job]))
-        errors = train(queue, self.laboratory.engine, on_progress=self.view.progress, should_stop=self.is_stopped)
+        wrong = train(queue, self.laboratory.engine, on_progress=self.view.progress, should_stop=self.is_stopped)
         self._go_on_or_stop()
-        left = [error for error in errors if "NaN or infinite" not in error]  # a claim may try rates that are too high
-        if left:
-            raise UserError("; ".join(dict.fromkeys(left)))
+        require_trained(wrong, may_diverge=True)  # a claim may try rates that are too high
 
     def _net_job(self, name: str) -> Job:
         path, epochs = self.out / name, float(self.sizes.nets.epochs)
         if (path / "config.json").exists():
-            reopen_run(path, self.images, said={"net": name, "recipe": "lesson", "epochs": epochs, "seed": SEED})
+            run, _ = reopen_run(
+                path, self.images, said={"net": name, "recipe": "lesson", "epochs": epochs, "seed": SEED}
+            )
         else:
-            make_run(path, self.images, net=name, recipe_name="lesson", epochs=epochs, seed=SEED)
-        return Job(path, self.laboratory.data_root)
+            run, _ = make_run(path, self.images, net=name, recipe_name="lesson", epochs=epochs, seed=SEED)
+        identity, begun = self.laboratory.engine.identity(run.config), run.identity()
+        if begun is not None:
+            require_same(path, begun, identity)
+        return Job(path, identity, self.laboratory.data_root)
 
     def _other_work(self) -> dict[Any, float]:
         done = self._round().entries

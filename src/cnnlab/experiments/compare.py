@@ -13,16 +13,25 @@ from torch import nn
 from cnnlab.config import RunConfig
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
-from cnnlab.experiments.engines import Engine
+from cnnlab.experiments.engines import Engine, Kind, Outcome
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.make_job import make_job
 from cnnlab.experiments.plan import Plan
-from cnnlab.experiments.siblings import mixed_images, require_same_images, require_same_test
+from cnnlab.experiments.siblings import (
+    mixed_images,
+    mixed_machines,
+    require_one_identity,
+    require_same_images,
+    require_same_test,
+)
 from cnnlab.experiments.statistics import Difference, Spread, Verdict, holm, paired_difference, spread, verdict
 from cnnlab.experiments.two_by_two import TwoByTwo, two_by_two
 from cnnlab.experiments.variants import Variant
 from cnnlab.nets.resolve import is_own
+from cnnlab.own_code import OwnCodeError
 from cnnlab.runs import Run, open_run
+from cnnlab.runs.environment import environments_of
+from cnnlab.runs.keeping import DivergedRun
 from cnnlab.training.loop import Epoch
 
 
@@ -79,7 +88,8 @@ class Comparison:
     """A baseline and its variants on the same seeds.
 
     test_images: how many each accuracy was measured on. two_by_two: the design that the variants make, where they make
-    one. warnings: what makes the figures doubtful, a line each.
+    one. warnings: what makes the figures doubtful, a line each. environments: on what the runs were made, each with how
+    many of them.
     """
 
     seeds: tuple[int, ...]
@@ -87,6 +97,7 @@ class Comparison:
     variants: tuple[VariantFigures, ...]
     two_by_two: TwoByTwo | None = None
     warnings: tuple[str, ...] = ()
+    environments: tuple[tuple[dict[str, Any], int], ...] = ()
 
     @property
     def baseline(self) -> VariantFigures:
@@ -101,6 +112,7 @@ class Comparison:
             "test_images": self.test_images,
             "variants": [_figures_json(figures) for figures in self.variants],
             "warnings": list(self.warnings),
+            "environments": [{"runs": runs} | record for record, runs in self.environments],
         }
         if self.two_by_two is not None:
             document["factorial"] = [effect.to_json() for effect in self.two_by_two.effects]
@@ -138,13 +150,19 @@ def contestants(
     return found
 
 
-def prepare(found: Sequence[Contestant], folder: Path, *, data_root: str | None) -> dict[str, list[Job]]:
-    """Variant name → its jobs in the seeds' order; folders of runs that are there already are found again."""
+def prepare(
+    found: Sequence[Contestant], folder: Path, engine: Engine, *, data_root: str | None
+) -> dict[str, list[Job]]:
+    """Variant name → its jobs in the seeds' order; folders of runs that are there already are found again.
+
+    Only those that `engine` would make just so. Raises UserError.
+    """
     return {
         one.variant.name: [
             make_job(
                 folder,
                 config,
+                engine.identity(config),
                 data_root=data_root,
                 own_code=config.net.name if is_own(config.net.name) else None,
             )
@@ -160,25 +178,51 @@ def train(
     *,
     on_progress: Callable[[Job, float], None] = lambda _job, _share: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> list[str]:
-    """Train the jobs that are not finished. Returns what went wrong, a line each; nothing where all is well."""
-    todo = [job for job in jobs if not job.is_finished]
-    errors = []
-    for outcome in engine.train(todo, on_progress=on_progress, should_stop=should_stop):
-        if outcome.error is not None:
-            errors.append(outcome.error)
+) -> list[Outcome]:
+    """Train the jobs that are neither finished nor diverged. Returns what went wrong; nothing where all is well.
+
+    After a job that failed in the net's own code no other is begun: it would fail alike. What is a bug is raised.
+    """
+    wrong: list[Outcome] = []
+    for job in jobs:
+        diverged = open_run(job.path).divergence() if job.has_diverged and not job.is_finished else None
+        if diverged is not None:
+            wrong.append(Outcome(job, Kind.DIVERGED, error=str(DivergedRun(open_run(job.path), diverged))))
+            on_progress(job, 1.0)
+    todo = [job for job in jobs if not job.is_finished and not job.has_diverged]
+
+    def is_enough() -> bool:
+        return should_stop() or any(one.kind is Kind.FAILED_IN_NET for one in wrong)
+
+    for outcome in engine.train(todo, on_progress=on_progress, should_stop=is_enough):
+        if outcome.kind is Kind.STOPPED:
+            continue
+        if outcome.kind is not Kind.FINISHED:
+            wrong.append(outcome)
         on_progress(outcome.job, 1.0)
-    return errors
+    return wrong
+
+
+def require_trained(wrong: Sequence[Outcome], *, may_diverge: bool = False) -> None:
+    """Raise UserError where a training failed: each reason once. may_diverge: but for those that diverged."""
+    reasons = [one for one in wrong if not (may_diverge and one.kind is Kind.DIVERGED)]
+    of_net = [one for one in reasons if one.kind is Kind.FAILED_IN_NET]
+    if of_net:
+        raise OwnCodeError(of_net[0].error)
+    if reasons:
+        raise UserError("; ".join(dict.fromkeys(one.error for one in reasons)))
 
 
 def comparison(found: Sequence[Contestant], jobs: Mapping[str, Sequence[Job]]) -> Comparison:
     """Compare finished runs: the first contestant is the baseline.
 
-    Raises UserError where a run is not finished, or where runs saw different images under one name.
+    Raises UserError where a run is not finished, where runs saw different images under one name, and where they are of
+    different versions, threads or code.
     """
     figures = [_figures(one, [open_run(job.path) for job in jobs[one.variant.name]]) for one in found]
     runs = [run for one in figures for run in one.runs]
     require_same_images(runs)
+    require_one_identity(runs)
     test_images = runs[0].config.data.images["test"]
     base = figures[0]
     differences = [paired_difference(one.test, base.test, resolution=1 / test_images) for one in figures[1:]]
@@ -195,7 +239,10 @@ def comparison(found: Sequence[Contestant], jobs: Mapping[str, Sequence[Job]]) -
     seeds = tuple(config.seed for config in found[0].configs)
     warnings = dict.fromkeys(warning for run in runs for warning in run.result().get("warnings", ()))
     mixed = [line for folder in {run.path.parent: None for run in runs} for line in mixed_images(folder)]
-    return Comparison(seeds, test_images, (base, *compared), warnings=(*warnings, *mixed))
+    mixed += mixed_machines(runs)
+    return Comparison(
+        seeds, test_images, (base, *compared), warnings=(*warnings, *mixed), environments=tuple(environments_of(runs))
+    )
 
 
 def as_two_by_two(compared: Comparison) -> Comparison:

@@ -5,19 +5,25 @@ Imports no torch, so that a worker's process ignores Ctrl-C from early on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnnlab.runs.identity import Identity
 
 
 @dataclass(frozen=True)
 class Job:
     """A run to be trained.
 
-    path: its folder, which holds the config already. data_root: where full sets lie. own_code: the user's own net,
-    `file.py:ClassName`, if it is one: named on the command line, and so allowed to run.
+    path: its folder, which holds the config already. identity: with which it is trained, and with no other. data_root:
+    where full sets lie. own_code: the user's own net, `file.py:ClassName`, if it is one: named on the command line, and
+    so allowed to run.
     """
 
     path: Path
+    identity: Identity = field(compare=False, repr=False)
     data_root: str | None = None
     own_code: str | None = None
 
@@ -25,3 +31,8 @@ class Job:
     def is_finished(self) -> bool:
         """Whether its result is there."""
         return (self.path / "result.json").exists()
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether it was trained, and its loss became NaN or infinite."""
+        return (self.path / "diverged.json").exists()

@@ -11,6 +11,7 @@ from cnnlab.errors import UserError
 from cnnlab.experiments.job import Job
 from cnnlab.runs import open_run
 from cnnlab.runs.folder import create_run
+from cnnlab.runs.identity import Identity, require_same
 
 
 def config_hash(config: RunConfig) -> str:
@@ -21,16 +22,29 @@ def config_hash(config: RunConfig) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def make_job(folder: Path, config: RunConfig, *, data_root: str | None = None, own_code: str | None = None) -> Job:
+def job_hash(config: RunConfig, identity: Identity) -> str:
+    """Twelve hex digits of the SHA-256 of a config, but for its seed, and the identity that it is trained with."""
+    parts = [config_hash(config.model_copy(update={"seed": 0})), identity.model_dump_json()]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+
+
+def make_job(
+    folder: Path, config: RunConfig, identity: Identity, *, data_root: str | None = None, own_code: str | None = None
+) -> Job:
     """The job for a config, in `folder`/NET-HASH-sSEED: made anew, or found again whether finished or not.
 
-    Raises UserError where the folder cannot be written to, and where it holds another config.
+    identity: what the engine trains it with. Raises UserError where the folder cannot be written to, and where it holds
+    another config, or was begun with another identity, than its name says.
     """
     net = Path(config.net.name.rpartition(":")[2]).stem
-    path = folder / f"{net}-{config_hash(config.model_copy(update={'seed': 0}))}-s{config.seed}"
+    path = folder / f"{net}-{job_hash(config, identity)}-s{config.seed}"
     if (path / "config.json").exists():
-        if config_hash(open_run(path).config) != config_hash(config):
+        run = open_run(path)
+        if config_hash(run.config) != config_hash(config):
             raise UserError(f"{path} holds another run than its name says; expected none or the same: move it away")
+        begun = run.identity()
+        if begun is not None:
+            require_same(path, begun, identity)
     else:
         create_run(path, config)
-    return Job(path, data_root, own_code)
+    return Job(path, identity, data_root, own_code)

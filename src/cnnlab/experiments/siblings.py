@@ -11,6 +11,8 @@ import torch
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.runs import Run, open_run
+from cnnlab.runs.environment import environments_of
+from cnnlab.runs.identity import Identity, require_same
 
 
 def require_same_test(baseline: ImageSet, other: ImageSet, *, variant: str) -> None:
@@ -37,6 +39,43 @@ def require_same_images(runs: Sequence[Run]) -> None:
                 f"{sibling.path} ({sibling.config.data.sha256[:12]}…); expected the same for all that are compared: "
                 "train one of the two again"
             )
+
+
+def require_one_identity(runs: Sequence[Run]) -> None:
+    """Raise UserError when runs differ in versions, threads or code, or in arithmetic where their configs do not.
+
+    A variant may say another device, precision or net; what it does not say must be one for all.
+    """
+    first: dict[tuple[str, str], Identity] = {}
+    for run in runs:
+        identity = run.identity()
+        if identity is None:
+            continue
+        config = run.config
+        said = {
+            "device": config.training.device,
+            "precision": f"{config.training.device} {config.training.precision}",
+            "net_code": config.net.name,
+        }
+        for field in Identity.model_fields:
+            other = first.setdefault((field, said.get(field, "")), identity)
+            require_same(run.path, other.model_copy(update={field: getattr(identity, field)}), other)
+
+
+def mixed_machines(runs: Sequence[Run]) -> list[str]:
+    """A line for every fact of the machine in which runs that are compared differ."""
+    found = environments_of(runs)
+    lines = []
+    for fact, says in (("python", "Python"), ("device_name", "processor"), ("trained_together", "seeds together")):
+        counts: Counter[str] = Counter()
+        for record, number in found:
+            counts[str(record.get(fact, "none"))] += number
+        if len(counts) > 1:
+            listing = ", ".join(
+                f"{value} ({number} run{'' if number == 1 else 's'})" for value, number in counts.items()
+            )
+            lines.append(f"the runs differ in {says}: {listing}; their last digits may differ with it")
+    return lines
 
 
 def mixed_images(folder: Path) -> list[str]:

@@ -18,6 +18,7 @@ from cnnlab.experiments.statistics import MeanDifference, Spread, mean_differenc
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.nets.resolve import build_net, is_own
 from cnnlab.runs import Run
+from cnnlab.runs.environment import environments_of
 
 #: Costs that accuracy is weighed against, by the names of a point's figures.
 COSTS = ("parameters", "macs", "train_time_s")
@@ -88,6 +89,8 @@ class Sweep:
             "validation_images": self.validation_images,
             "test_images": self.final.test_images,
             "pruning": self.is_pruned,
+            "environments": [{"runs": runs} | record for record, runs in self.environments],
+            "warnings": list(self.final.warnings),
             "points": [_point_json(point) for point in self.points],
             "winner": {
                 "name": self.winner.variant.name,
@@ -109,6 +112,12 @@ class Sweep:
                 "verdict": vars(self.winner.verdict),
             }
         return document
+
+    @property
+    def environments(self) -> list[tuple[dict[str, Any], int]]:
+        """On what all runs were made, those of the search and the fresh ones, each with how many of them."""
+        searched = [run for point in self.points for run in point.runs]
+        return environments_of([*searched, *(run for one in self.final.variants for run in one.runs)])
 
     @property
     def test_error(self) -> float:

@@ -24,7 +24,7 @@ def train_job(
 ) -> dict[str, Any] | None:
     """Train a job's run from where it stands; its result, or None when stopped before the end. Raises UserError."""
     run, net, data = open_job(job)
-    return execute(run, net, data, on_step=on_step, should_stop=should_stop)
+    return execute(run, net, data, on_step=on_step, should_stop=should_stop, promised=job.identity)
 
 
 def open_job(job: Job) -> tuple[Run, nn.Module, ImageSet]:

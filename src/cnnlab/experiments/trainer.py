@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.errors import UserError
-from cnnlab.experiments.compare import Contestant, prepare, train
+from cnnlab.experiments.compare import Contestant, prepare, require_trained, train
 from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
 
@@ -33,13 +32,11 @@ class Trainer:
         later: how many runs will follow these at most. Raises Stopped when the user asked for it, and UserError where a
         training fails for another reason than that it diverged.
         """
-        jobs = prepare(contestants, self.folder, data_root=self.data_root)
+        jobs = prepare(contestants, self.folder, self.engine, data_root=self.data_root)
         todo = [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed if not job.is_finished]
         self.on_ahead(len(todo) + later)
-        errors = train(todo, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
+        wrong = train(todo, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
         if self.should_stop():
             raise Stopped
-        others = [error for error in errors if "NaN or infinite" not in error]
-        if others:
-            raise UserError("; ".join(dict.fromkeys(others)))
+        require_trained(wrong, may_diverge=True)
         return jobs

@@ -30,7 +30,7 @@ class Experiment:
     def jobs(self, laboratory: Laboratory) -> list[Job]:
         """Its runs in the laboratory, finished or not."""
         found = contestants(self.base, [VARIANTS["baseline"], *self.variants], laboratory.seeds, laboratory.load)
-        prepared = prepare(found, laboratory.folder, data_root=laboratory.data_root)
+        prepared = prepare(found, laboratory.folder, laboratory.engine, data_root=laboratory.data_root)
         return [job for of_variant in prepared.values() for job in of_variant]
 
     def compare(self, laboratory: Laboratory) -> Comparison:

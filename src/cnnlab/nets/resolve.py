@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +16,7 @@ from cnnlab.nets.convnet import ConvNet
 from cnnlab.nets.lenet import LeNet5
 from cnnlab.nets.mlp import MLP
 from cnnlab.nets.simple_cnn import SimpleCNN
+from cnnlab.own_code import load_module, loaded_code, own_mistake, own_mistakes, raised_by_own_line
 
 
 def lenet5_1998(in_channels: int = 1, image_size: int = 28, num_classes: int = 10) -> LeNet5:
@@ -64,7 +62,7 @@ def build_net(
     needs_logits: check that a class of the user's answers such images with `num_classes` logits.
 
     Raises UserError for an unknown net, an option the net does not have, a file or class that cannot be loaded, and a
-    net whose forward does not turn such images into `num_classes` logits.
+    net whose forward does not turn such images into `num_classes` logits; OwnCodeError where a user's own code raises.
     """
     channels, height, width = image_shape
     given = {
@@ -92,7 +90,8 @@ def build_net(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            net = make(**given, **spec.options)
+            with own_mistakes():
+                net = make(**given, **spec.options)
         except UserError:
             raise
         except Exception as error:
@@ -119,6 +118,15 @@ def is_own(name: str) -> bool:
     return ".py:" in name
 
 
+def net_code(name: str) -> dict[str, str]:
+    """File → SHA-256 of the code that makes a user's own net: its file and those that it imports from beside it.
+
+    As they were when they were last loaded in this process, else as they are now. Empty for cnnlab's own nets, whose
+    code is cnnlab's version. Raises UserError when there is no such file.
+    """
+    return loaded_code(name.rpartition(":")[0]).hashes if is_own(name) else {}
+
+
 def parameter_count(net: nn.Module) -> int:
     """The number of trained parameters."""
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
@@ -126,20 +134,7 @@ def parameter_count(net: nn.Module) -> int:
 
 def _load_class(name: str) -> Callable[..., nn.Module]:
     path_text, _, class_name = name.rpartition(":")
-    path = Path(path_text)
-    if not path.is_file():
-        raise UserError(
-            f"{path_text}: no such file; expected a Python file with the class {class_name}: check the path"
-        )
-    module_spec = importlib.util.spec_from_file_location(f"cnnlab_own_{path.stem}", path)
-    if module_spec is None or module_spec.loader is None:
-        raise UserError(f"{path_text}: not a Python file; expected a name that ends in .py")
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[module_spec.name] = module
-    try:
-        module_spec.loader.exec_module(module)
-    except Exception as error:
-        raise UserError(f"{path_text}: running the file failed: {type(error).__name__}: {error}") from error
+    module = load_module(path_text)
     found: Any = getattr(module, class_name, None)
     if not (inspect.isclass(found) and issubclass(found, nn.Module)):
         classes = [
@@ -152,7 +147,7 @@ def _load_class(name: str) -> Callable[..., nn.Module]:
     return found
 
 
-def _reason(net: nn.Module, image_shape: tuple[int, int, int], error: Exception) -> str:
+def _reason(net: nn.Module, image_shape: tuple[int, int, int], error: BaseException) -> str:
     """Why a net fails on blank images: the layer, what came in and what it wanted, where anatomy can tell."""
     try:
         describe(net, image_shape)
@@ -168,7 +163,10 @@ def _require_logits(net: nn.Module, name: str, image_shape: tuple[int, int, int]
     try:
         with torch.no_grad():
             logits = net(torch.zeros(2, *image_shape))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # PyTorch says RuntimeError for shapes that do not fit; what else comes of a line of the user's is no misfit.
+        if not isinstance(error, RuntimeError) and raised_by_own_line(error):
+            raise (own_mistake(error) or error) from error
         reason = _reason(net, image_shape, error)
         raise UserError(
             f"{name}: images of {'×'.join(map(str, image_shape))} do not fit the net: {reason}; "

@@ -67,6 +67,7 @@ def comparison_page(comparison: Comparison, *, links: Mapping[str, Sequence[str]
         seed_count=len(comparison.seeds),
         test_images=comparison.test_images,
         warnings=comparison.warnings,
+        environments=comparison.environments,
         rows=rows,
         compared=compared,
         design=None if comparison.two_by_two is None else design_figure(comparison, comparison.two_by_two),

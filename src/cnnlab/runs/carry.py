@@ -16,6 +16,7 @@ _ORDER = (
     "resume.safetensors",
     "test-openings.jsonl",
     "evaluation.json",
+    "diverged.json",
     "result.json",
 )
 

@@ -15,6 +15,7 @@ from cnnlab.nets import parameter_count
 from cnnlab.runs.board import Board
 from cnnlab.runs.checkpoints import Checkpoints
 from cnnlab.runs.folder import Run
+from cnnlab.runs.identity import Identity
 from cnnlab.runs.keeping import Keeper
 from cnnlab.training.course import Course
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
@@ -31,22 +32,24 @@ def execute(
     should_stop: Callable[[], bool] = lambda: False,
     keeps_checkpoints: bool = False,
     tensorboard: bool = False,
+    promised: Identity | None = None,
 ) -> dict[str, Any] | None:
     """Train `net` as the run's config says, from where the run stands, and evaluate it at the end.
 
     Returns the finished run's figures (`Run.result`), or None when `should_stop` ended it before: then the folder
     holds where the training stands. A finished run is not trained again; `net` gets its weights. Raises UserError when
-    the training diverges; the folder keeps the last good state and the best weights so far.
+    the training diverges, now or before; the folder keeps the last good state and the best weights so far. Raises
+    UserError, too, where the run was begun with another identity; nothing is written then.
 
     keeps_checkpoints: keep the net at a few moments on the way, too (`runs/checkpoints.py`). tensorboard: keep the
-    figures as TensorBoard's event files, too.
+    figures as TensorBoard's event files, too. promised: the identity that the run must be trained with.
     """
     if run.is_finished:
         net.load_state_dict(run.weights())
         if tensorboard:
             Board(run)
         return run.result()
-    keeper = Keeper(run, net)
+    keeper = Keeper(run, net, promised)
     checkpoints = Checkpoints(run, net, Course.of(run.config.training, data)) if keeps_checkpoints else None
     board = Board(run) if tensorboard else None
 
@@ -89,7 +92,7 @@ def finish(keeper: Keeper, data: ImageSet) -> dict[str, Any]:
     run, net, position = keeper.run, keeper.state.net, keeper.state.position
     net.load_state_dict(run.weights())
     lay_out(net, torch.contiguous_format)  # as `Run.load_net` gives it, so that evaluating again gives the same digits
-    run.note_test_opening("cnnlab train")
+    run.note_end_of_training()
     evaluations = {
         name: evaluate(
             logits(net, data.split(name).images, mean=data.mean, std=data.std),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -11,6 +12,7 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.runs.executing import finish
 from cnnlab.runs.folder import Run
+from cnnlab.runs.identity import Identity
 from cnnlab.runs.keeping import Keeper
 from cnnlab.training.batched import fit_together
 from cnnlab.training.loop import Diverged, Step
@@ -21,16 +23,18 @@ def execute_together(
     members: Sequence[tuple[Run, nn.Module]],
     data: ImageSet,
     *,
+    promised: Mapping[Path, Identity],
     on_step: Callable[[Run, Step], None] = lambda _run, _step: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Run, dict[str, Any] | UserError]]:
     """Train runs and their nets in one program; yield each one's figures, or why there are none.
 
     The runs differ in nothing but their seeds, none is finished, and all stand at the same step of the same epoch.
-    Each folder comes to hold what `execute` would write, and can be gone on with by it; its environment says how many
-    trained together. When `should_stop` ends it before, the folders hold where the trainings stand.
+    Each folder comes to hold what `execute` would write; its environment says how many began together. promised: run's
+    folder → the identity that it must be trained with. When `should_stop` ends it before, the folders hold where the
+    trainings stand.
     """
-    keepers = [Keeper(run, net, seeds_together=len(members)) for run, net in members]
+    keepers = [Keeper(run, net, promised[run.path], members=len(members)) for run, net in members]
 
     def of(state: TrainingState) -> Keeper:
         return next(keeper for keeper in keepers if keeper.state is state)

@@ -1,13 +1,14 @@
 """What a run folder holds, and in which order it comes to hold it.
 
     config.json          what the run is: net, data (with its hash), recipe, training, seed
-    environment.json     versions, device, threads
+    environment.json     its identity (versions, device, precision, threads, the user's own code), and the machine
     metrics.jsonl        a line an epoch, written as it happens
     resume.safetensors   where the training stands
     weights.safetensors  the best epoch so far, by validation
     checkpoints/         the net after a few steps of `cnnlab train`, in half precision: STEP.safetensors
     evaluation.json      all figures of the finished run on validation and test
     result.json          the run in a few figures; its presence says that the run is finished
+    diverged.json        that the loss became NaN or infinite, and where; such a run is not trained again
     test-openings.jsonl  a line for every time that the test split was measured
     report.html          the page
     explorer.html        the net's explorer, when `cnnlab explore` has made it
@@ -15,7 +16,8 @@
     net.onnx, net.pt2, net.safetensors    the trained net, when `cnnlab export` has written it
 
 Every file appears whole or not at all, in this order within an epoch: metrics, weights, resume state. A kill between
-two of them repeats that epoch, with the same figures.
+two of them repeats that epoch, with the same figures. A run has one identity (`runs/identity.py`) from its start to its
+end: written before the first step, and compared whenever the run is gone on with.
 """
 
 from __future__ import annotations
@@ -28,16 +30,46 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from cnnlab.config import DataRecord, NetSpec, RunConfig, checked
+from cnnlab.config import DataRecord, NetSpec, RunConfig, Strict, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import CalibrationBin, ClassFigures, Evaluation, Mistake
 from cnnlab.nets import build_net
+from cnnlab.runs.identity import Identity
 from cnnlab.training.loop import Epoch
 from cnnlab.training.state import TrainingState
 from cnnlab.whole_files import append_line, disk_error, write_whole
+
+#: What a folder holds of a run beside its config. None of it may lie where a new run begins: it would be taken for its.
+_OF_A_RUN = (
+    "environment.json",
+    "metrics.jsonl",
+    "resume.safetensors",
+    "weights.safetensors",
+    "checkpoints",
+    "evaluation.json",
+    "result.json",
+    "diverged.json",
+    "test-openings.jsonl",
+    "report.html",
+    "explorer.html",
+)
+
+
+class Divergence(Strict):
+    """Where a training ended that diverged.
+
+    epoch: the one in which the loss became NaN or infinite. learning_rate: the (peak) rate. kept_epoch: whose net the
+    folder keeps, 0 for none. says: what the user was told.
+    """
+
+    epoch: int = Field(ge=1)
+    learning_rate: float
+    kept_epoch: int = Field(ge=0)
+    says: str
 
 
 @dataclass(frozen=True)
@@ -115,10 +147,44 @@ class Run:
         """On what the run was made."""
         return read_json(self.path / "environment.json")
 
+    def identity(self) -> Identity | None:
+        """What decided the run's figures beside its config; None before it was started. Raises UserError if damaged."""
+        path = self.path / "environment.json"
+        if not path.exists():
+            if self.is_finished or (self.path / "resume.safetensors").exists():
+                raise UserError(
+                    f"{path} is missing, and the run was begun; expected what it was made on, or no two figures of it "
+                    "are known to be of one kind: train it again with another --out"
+                )
+            return None
+        record = self.environment()
+        return checked(Identity, {name: record[name] for name in Identity.model_fields if name in record}, str(path))
+
+    def divergence(self) -> Divergence | None:
+        """Where the training diverged, if it did. Raises UserError where the record is damaged."""
+        path = self.path / "diverged.json"
+        return checked(Divergence, read_json(path), str(path)) if path.exists() else None
+
+    def write_divergence(self, record: Divergence) -> None:
+        """Say that the training diverged: it will not be tried again."""
+        write_json(self.path / "diverged.json", record.model_dump())
+
     def test_openings(self) -> int:
         """How often this run's test split was measured."""
+        return len(self._opened_by())
+
+    def _opened_by(self) -> list[str]:
         path = self.path / "test-openings.jsonl"
-        return len(path.read_text().splitlines()) if path.exists() else 0
+        return path.read_text().splitlines() if path.exists() else []
+
+    def note_end_of_training(self) -> None:
+        """Write down that the test split is about to be measured at the end of the training.
+
+        That is one opening, although a kill came before the result was written and the same net is measured again.
+        """
+        by = "cnnlab train"
+        if not any(line.endswith(json.dumps({"by": by})[1:]) for line in self._opened_by()):
+            self.note_test_opening(by)
 
     def note_test_opening(self, by: str) -> None:
         """Write down that the test split is about to be measured, and by what."""
@@ -189,10 +255,16 @@ def data_record(data: ImageSet) -> DataRecord:
 
 
 def require_free(path: Path) -> None:
-    """Raise UserError when a folder already holds a run, or is a file."""
+    """Raise UserError when a folder already holds a run or what is left of one, or is a file."""
     if (path / "config.json").exists():
         raise UserError(
             f"{path} already holds a run; expected a new folder: choose another --out, or go on with it by --resume"
+        )
+    left = [name for name in _OF_A_RUN if (path / name).exists()]
+    if left:
+        raise UserError(
+            f"{path} holds files of a run without its config.json ({', '.join(left)}); expected a new folder: "
+            "move them away, or choose another --out"
         )
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; expected a folder for the run: choose another --out")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from torch import nn
 
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
-from cnnlab.runs.environment import environment
-from cnnlab.runs.folder import Run
+from cnnlab.runs.environment import machine
+from cnnlab.runs.folder import Divergence, Run
+from cnnlab.runs.identity import Identity, identity_of, require_same
 from cnnlab.training.course import Course
 from cnnlab.training.in_memory import divergence
 from cnnlab.training.loop import Epoch
@@ -20,16 +20,36 @@ from cnnlab.training.state import start
 SAVE_INTERVAL_S = 30.0
 
 
+class DivergedRun(UserError):  # noqa: N818 - the field's word
+    """A run's loss became NaN or infinite, now or when it was trained before."""
+
+    def __init__(self, run: Run, record: Divergence) -> None:
+        kept = f"the net of epoch {record.kept_epoch}" if record.kept_epoch else "its start"
+        super().__init__(f"{record.says}; {run.path} keeps {kept}")
+
+
 class Keeper:
     """A run's training, started from where its folder stands, and the folder kept up with it.
 
-    also: what its environment record says beside versions and machine.
+    promised: the identity that the run is to be trained with; None: whatever it is here, by the ordinary loop.
+    members: how many seeds begin together in one program. Raises UserError, and writes nothing, where the run was begun
+    with another identity or would not get the one promised; DivergedRun where it diverged before.
     """
 
-    def __init__(self, run: Run, net: nn.Module, **also: Any) -> None:
+    def __init__(self, run: Run, net: nn.Module, promised: Identity | None = None, *, members: int = 1) -> None:
         self.run, self.training = run, run.config.training
+        diverged = run.divergence()
+        if diverged is not None:
+            raise DivergedRun(run, diverged)
+        here = identity_of(run.config, seeds_together=1 if promised is None else promised.seeds_together)
+        begun = run.identity()
+        for was in (begun, promised):
+            if was is not None:
+                require_same(run.path, was, here)
         self.state = start(net, self.training, seed=run.config.seed, packed=run.read_state())
-        run.write_environment(environment(self.state.device, self.state.dtype) | also)
+        if begun is None:
+            together = {"trained_together": members} if members > 1 else {}
+            run.write_environment(here.model_dump() | machine(self.state.device) | together)
         run.keep_epochs(self.state.position.epoch)
         self._write_state()
 
@@ -61,14 +81,17 @@ class Keeper:
         if self.state.is_finite():
             self._write_state()
 
-    def divergence(self) -> UserError:
-        """What to tell the user when the training diverged; the folder keeps the last good state."""
-        kept = self.state.position.best_epoch
-        return UserError(
-            divergence(self.training, self.state.position.epoch)
-            + f"; {self.run.path} keeps "
-            + (f"the net of epoch {kept}" if kept else "its start")
+    def divergence(self) -> DivergedRun:
+        """Write down that the training diverged, and make what to tell the user; the last good state is kept."""
+        position = self.state.position
+        record = Divergence(
+            epoch=position.epoch + 1,
+            learning_rate=self.training.learning_rate,
+            kept_epoch=position.best_epoch,
+            says=divergence(self.training, position.epoch),
         )
+        self.run.write_divergence(record)
+        return DivergedRun(self.run, record)
 
     def _write_state(self) -> None:
         self.run.write_state(self.state)

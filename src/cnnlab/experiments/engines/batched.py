@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import UserError
-from cnnlab.experiments.engines.engine import OnProgress, Outcome, share_of
+from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, failed, share_of
 from cnnlab.experiments.engines.here import InProcess
 from cnnlab.experiments.job import Job
+from cnnlab.own_code import own_mistakes
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from cnnlab.config import RunConfig
     from cnnlab.data.imageset import ImageSet
     from cnnlab.runs import Run
+    from cnnlab.runs.identity import Identity
 
 #: Most seeds in one program: what they all keep for the backward pass has to fit the device's memory at once.
 MOST_TOGETHER = 16
@@ -31,6 +35,12 @@ class Batched:
     def __init__(self, most: int = MOST_TOGETHER, *, say: Callable[[str], None] = lambda _: None) -> None:
         self.most, self.say = most, say
 
+    def identity(self, config: RunConfig) -> Identity:
+        """That of this process, with so many seeds together; those that have to go alone are of the same comparison."""
+        from cnnlab.runs.identity import identity_of
+
+        return identity_of(config, seeds_together=self.most)
+
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
     ) -> Iterator[Outcome]:
@@ -38,7 +48,12 @@ class Batched:
         for group in _alike(jobs):
             if should_stop():
                 return
-            reason = self._why_alone(group)
+            try:
+                with own_mistakes():
+                    reason = self._why_alone(group)
+            except UserError as error:
+                yield from [failed(job, error) for job in group]
+                continue
             if reason is not None:
                 self.say(f"{len(group)} seeds of {group[0].path.name.rpartition('-')[0]} one by one: {reason}")
             at_once = self.most if reason is None else 1
@@ -69,7 +84,8 @@ def _alike(jobs: Sequence[Job]) -> list[list[Job]]:
     groups: dict[Any, list[Job]] = {}
     for job in jobs:
         try:
-            run, _, _ = open_job(job)
+            with own_mistakes():
+                run, _, _ = open_job(job)
             stands = run.read_state()
         except UserError:  # whoever trains it says so
             groups[job] = [job]
@@ -84,20 +100,35 @@ def _alike(jobs: Sequence[Job]) -> list[list[Job]]:
 def _train_together(
     members: Sequence[Job], on_progress: OnProgress, should_stop: Callable[[], bool]
 ) -> Iterator[Outcome]:
+    jobs = {job.path: job for job in members}
+    outcomes = _together(jobs, on_progress, should_stop)
+    try:
+        while True:
+            with own_mistakes():  # never around a yield: what is raised outside is not theirs
+                outcome = next(outcomes, None)
+            if outcome is None:
+                break
+            del jobs[outcome.job.path]
+            yield outcome
+    except UserError as error:  # a folder that cannot be written to, a net that raises
+        yield from [failed(job, error) for job in jobs.values()]
+        return
+    yield from [Outcome(job, Kind.STOPPED) for job in jobs.values()]
+
+
+def _together(jobs: Mapping[Path, Job], on_progress: OnProgress, should_stop: Callable[[], bool]) -> Iterator[Outcome]:
     from cnnlab.experiments.train_job import open_job
     from cnnlab.runs.executing_together import execute_together
 
-    opened: list[tuple[Run, nn.Module, ImageSet]] = [open_job(job) for job in members]
-    jobs = {run.path: job for job, (run, _, _) in zip(members, opened, strict=True)}
-    try:
-        for run, came in execute_together(
-            [(run, net) for run, net, _ in opened],
-            opened[0][2],
-            on_step=lambda run, step: on_progress(jobs[run.path], share_of(step)),
-            should_stop=should_stop,
-        ):
-            job = jobs.pop(run.path)
-            yield Outcome(job, None, str(came)) if isinstance(came, UserError) else Outcome(job, came)
-    except UserError as error:  # a folder that cannot be written to
-        for job in jobs.values():
-            yield Outcome(job, None, str(error))
+    opened: list[tuple[Run, nn.Module, ImageSet]] = [open_job(job) for job in jobs.values()]
+    promised = {path: job.identity for path, job in jobs.items()}
+    of_path = dict(jobs)
+    for run, came in execute_together(
+        [(run, net) for run, net, _ in opened],
+        opened[0][2],
+        promised=promised,
+        on_step=lambda run, step: on_progress(of_path[run.path], share_of(step)),
+        should_stop=should_stop,
+    ):
+        job = of_path[run.path]
+        yield failed(job, came) if isinstance(came, UserError) else Outcome(job, Kind.FINISHED, came)

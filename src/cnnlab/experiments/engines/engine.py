@@ -8,21 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cnnlab.errors import UserError
 from cnnlab.experiments.job import Job
+from cnnlab.own_code import OwnCodeError
 
 if TYPE_CHECKING:
+    from cnnlab.config import RunConfig
+    from cnnlab.runs.identity import Identity
     from cnnlab.training.loop import Step
+
+
+class Kind(Enum):
+    """What became of a job. BROKEN is nothing the user did: its worker died."""
+
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+    STOPPED = "stopped"
+    FAILED_IN_NET = "failed in the net's own code"
+    REFUSED = "refused"
+    BROKEN = "broken"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: its result, as `cnnlab train --json` prints it, or why there is none."""
+    """What came of a job: its result, as `cnnlab train --json` prints it, or in one line why there is none."""
 
     job: Job
-    result: dict[str, Any] | None
-    error: str | None = None
+    kind: Kind
+    result: dict[str, Any] | None = None
+    error: str = ""
 
 
 #: Called with a job and the share of its steps that are done (0–1), ten times a second at most.
@@ -32,11 +49,36 @@ OnProgress = Callable[[Job, float], None]
 class Engine(Protocol):
     """Trains jobs."""
 
+    def identity(self, config: RunConfig) -> Identity:
+        """The identity of the runs that this engine makes of a config. Raises UserError."""
+        ...
+
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
     ) -> Iterator[Outcome]:
-        """Train every job and yield its outcome; end early, between two steps, when `should_stop` says so."""
+        """Train every job and yield its outcome; end early, between two steps, when `should_stop` says so.
+
+        What is a bug is raised. Raises UserError where nothing can be trained.
+        """
         ...
+
+
+class WorkerBug(Exception):  # noqa: N818 - what it is to the user
+    """A bug that showed in another process; the text is that process's traceback."""
+
+
+def kind_of(error: UserError) -> Kind:
+    """What became of a job whose training ended with an error that the user can mend."""
+    from cnnlab.runs.keeping import DivergedRun
+
+    if isinstance(error, DivergedRun):
+        return Kind.DIVERGED
+    return Kind.FAILED_IN_NET if isinstance(error, OwnCodeError) else Kind.REFUSED
+
+
+def failed(job: Job, error: UserError) -> Outcome:
+    """The outcome of a job whose training ended with an error that the user can mend."""
+    return Outcome(job, kind_of(error), error=str(error))
 
 
 def share_of(step: Step) -> float:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from cnnlab.errors import UserError
-from cnnlab.experiments.engines.engine import OnProgress, Outcome, share_of
+from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, failed, share_of
 from cnnlab.experiments.job import Job
+from cnnlab.own_code import own_mistakes
+
+if TYPE_CHECKING:
+    from cnnlab.config import RunConfig
+    from cnnlab.runs.identity import Identity
 
 
 class InProcess:
     """One job after another in this process, with all its threads."""
+
+    def identity(self, config: RunConfig) -> Identity:
+        """That of this process."""
+        from cnnlab.runs.identity import identity_of
+
+        return identity_of(config)
 
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
@@ -22,14 +34,16 @@ class InProcess:
             if should_stop():
                 return
             try:
-                result = train_job(
-                    job,
-                    on_step=lambda step, job=job: on_progress(job, share_of(step)),
-                    should_stop=should_stop,
-                )
+                with own_mistakes():
+                    result = train_job(
+                        job,
+                        on_step=lambda step, job=job: on_progress(job, share_of(step)),
+                        should_stop=should_stop,
+                    )
             except UserError as error:
-                yield Outcome(job, None, str(error))
+                yield failed(job, error)
                 continue
             if result is None:
+                yield Outcome(job, Kind.STOPPED)
                 return
-            yield Outcome(job, result)
+            yield Outcome(job, Kind.FINISHED, result)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import UserError
-from cnnlab.experiments.engines.engine import OnProgress, Outcome, share_of
+from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, WorkerBug, failed, share_of
 from cnnlab.experiments.job import Job
+from cnnlab.own_code import own_mistakes
+
+if TYPE_CHECKING:
+    from cnnlab.config import RunConfig
+    from cnnlab.runs.identity import Identity
 
 #: How often a job is given to another worker after one died with it.
 ATTEMPTS = 2
@@ -38,6 +44,12 @@ class Processes:
         for worker in self._pool:
             worker.close()
         self._pool = []
+
+    def identity(self, config: RunConfig) -> Identity:
+        """That of a worker: one thread, whatever this process has."""
+        from cnnlab.runs.identity import identity_of
+
+        return identity_of(config, threads=1)
 
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
@@ -69,7 +81,7 @@ class Processes:
                         if attempts[job] <= ATTEMPTS:
                             waiting.insert(0, job)
                         else:
-                            yield Outcome(job, None, f"{job.path}: its process died {ATTEMPTS} times")
+                            yield Outcome(job, Kind.BROKEN, error=f"{job.path}: its process died {ATTEMPTS} times")
                         continue
                     assert job is not None
                     kind, value = message
@@ -77,10 +89,9 @@ class Processes:
                         on_progress(job, value)
                         continue
                     worker.job = None
-                    if kind == "done":
-                        yield Outcome(job, value)
-                    elif kind == "failed":
-                        yield Outcome(job, None, value)
+                    if kind == "bug":
+                        raise WorkerBug(f"in a worker, with {job.path}:\n{value}")
+                    yield value
             is_done = True
         finally:
             if not is_done:  # stopped, or left alone in the middle
@@ -186,9 +197,12 @@ def _serve(pipe: connection.Connection) -> None:
                     pipe.send(("progress", share_of(step)))
 
         try:
-            result = train_job(job, on_step=on_step, should_stop=should_stop)
+            with own_mistakes():
+                result = train_job(job, on_step=on_step, should_stop=should_stop)
+            said = "done", Outcome(job, Kind.STOPPED if result is None else Kind.FINISHED, result)
         except UserError as error:
-            pipe.send(("failed", str(error)))
-            continue
+            said = "done", failed(job, error)
+        except Exception:
+            said = "bug", traceback.format_exc()
         with suppress(OSError):
-            pipe.send(("done", result) if result is not None else ("stopped", None))
+            pipe.send(said)

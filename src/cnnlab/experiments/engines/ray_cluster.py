@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a laboratory tells nobody that it is used
@@ -21,14 +20,17 @@ from ray._private import worker as ray_worker
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from cnnlab.config import RunConfig
 from cnnlab.errors import UserError
-from cnnlab.experiments.engines.engine import OnProgress, Outcome
+from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, failed
 from cnnlab.experiments.engines.processes import available_cores
-from cnnlab.experiments.engines.ray_node import Board, Latest, Parcel, train_parcel, versions
+from cnnlab.experiments.engines.ray_node import Board, Latest, OwnFiles, Parcel, train_parcel, versions
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.train_job import images_of
+from cnnlab.own_code import read_code, shown
 from cnnlab.runs import open_run
 from cnnlab.runs.carry import pack_run, unpack_run
+from cnnlab.runs.identity import Identity, identity_of
 
 #: How often a run is begun again after its worker or node died with it. What it raises itself would come again.
 RETRIES = 3
@@ -61,6 +63,11 @@ class RayCluster:
         ray.shutdown()
         self._images = {}
 
+    def identity(self, config: RunConfig) -> Identity:
+        """That of a task: one core, one thread and no GPU."""
+        on_cpu = config.training.model_copy(update={"device": "cpu"}) if config.training.device == "auto" else None
+        return identity_of(config if on_cpu is None else config.model_copy(update={"training": on_cpu}), threads=1)
+
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
     ) -> Iterator[Outcome]:
@@ -81,14 +88,13 @@ class RayCluster:
                 try:
                     sent[task.remote(_parcel(number, job), self._images_of(job), board)] = number
                 except UserError as error:
-                    yield Outcome(job, None, str(error))
+                    yield failed(job, error)
             while sent:
                 ready, _ = ray.wait(list(sent), timeout=0.2)
                 shares = look(should_stop()) or {}
                 for ref in ready:
                     outcome = _received(ref, jobs[sent.pop(ref)])
-                    if outcome is not None:
-                        yield outcome
+                    yield outcome
                 for number in sent.values():
                     share = shares.get(number)
                     if share is not None and share != shown.get(number):
@@ -180,29 +186,32 @@ def _board() -> Any:
 
 def _parcel(number: int, job: Job) -> Parcel:
     run = open_run(job.path)
-    own = None if job.own_code is None else Path(job.own_code.rpartition(":")[0]).read_bytes()
-    return Parcel(number, str(job.path), run.config, pack_run(run), own, versions())
+    own = None
+    if job.own_code is not None:
+        code = read_code(job.own_code.rpartition(":")[0])
+        own = OwnFiles(shown(code.root), code.name, code.files)
+    return Parcel(number, str(job.path), run.config, pack_run(run), own, job.identity, versions())
 
 
-def _received(ref: Any, job: Job) -> Outcome | None:
-    """Write down what came back; None for a run that was stopped before its end."""
+def _received(ref: Any, job: Job) -> Outcome:
+    """Write down what came back."""
     run = open_run(job.path)
     try:
         answer = ray.get(ref)
         unpack_run(run, answer.files)
     except UserError as error:
-        return Outcome(job, None, str(error))
+        return failed(job, error)
     except TaskCancelledError:
-        return None
+        return Outcome(job, Kind.STOPPED)
     except RayTaskError as error:
         missing = re.search(r"No module named '([\w.]+)'", str(error))
         if missing is None:
             raise
-        return Outcome(
-            job, None, f"a node of the cluster has no {missing[1]}; expected cnnlab on every node: install it there"
-        )
+        says = f"a node of the cluster has no {missing[1]}; expected cnnlab on every node: install it there"
+        return Outcome(job, Kind.REFUSED, error=says)
     except RayError as error:
-        return Outcome(job, None, f"{job.path}: its worker or node died {RETRIES + 1} times ({type(error).__name__})")
-    if answer.error is not None:
-        return Outcome(job, None, answer.error)
-    return Outcome(job, run.result()) if run.is_finished else None
+        says = f"{job.path}: its worker or node died {RETRIES + 1} times ({type(error).__name__})"
+        return Outcome(job, Kind.BROKEN, error=says)
+    if answer.error:
+        return Outcome(job, answer.kind, error=answer.error)
+    return Outcome(job, Kind.FINISHED, run.result()) if run.is_finished else Outcome(job, Kind.STOPPED)

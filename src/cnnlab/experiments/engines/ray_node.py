@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,32 +18,49 @@ from ray.exceptions import RayError
 from cnnlab.config import RunConfig
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
-from cnnlab.experiments.engines.engine import share_of
+from cnnlab.experiments.engines.engine import Kind, kind_of, share_of
+from cnnlab.own_code import own_mistakes
 from cnnlab.runs import execute
 from cnnlab.runs.carry import pack_run, unpack_run
 from cnnlab.runs.environment import environment
 from cnnlab.runs.folder import create_run
+from cnnlab.runs.identity import Identity
 from cnnlab.runs.make import reopen_run
 from cnnlab.training.loop import Step
 from cnnlab.training.machine import keep_freed_memory, resolve_precision
+from cnnlab.whole_files import write_whole
 
 #: Seconds between two reports of a task.
 REPORT_INTERVAL_S = 0.2
 
 
 @dataclass(frozen=True)
+class OwnFiles:
+    """The user's own net as it is sent.
+
+    root: folder at the sender's that names count from. name: of the net's file. files: name → bytes, those that it
+    imports from beside it included.
+    """
+
+    root: str
+    name: str
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
 class Parcel:
     """A run as it is sent.
 
-    path: its folder at the sender's. files: what `pack_run` found there. own_code: the text of the user's own file, if
-    its net is one. versions: the sender's.
+    path: its folder at the sender's. files: what `pack_run` found there. own: the user's own files, if its net is one.
+    identity: with which it is to be trained. versions: the sender's.
     """
 
     number: int
     path: str
     config: RunConfig
     files: dict[str, bytes]
-    own_code: bytes | None
+    own: OwnFiles | None
+    identity: Identity
     versions: dict[str, str]
 
 
@@ -51,7 +69,8 @@ class Answer:
     """A run as it comes back: its files, finished or as far as it came, and what went wrong."""
 
     files: dict[str, bytes]
-    error: str | None = None
+    error: str = ""
+    kind: Kind = Kind.REFUSED
 
 
 class Board:
@@ -118,12 +137,12 @@ def train_parcel(parcel: Parcel, data: ImageSet, board: Any) -> Answer:
 
 def _train_in(folder: Path, parcel: Parcel, data: ImageSet, report: Latest) -> Answer:
     config, places = parcel.config, {str(folder / "run"): parcel.path}
-    if parcel.own_code is not None:
-        original, _, class_name = config.net.name.rpartition(":")
-        file = folder / Path(original).name
-        file.write_bytes(parcel.own_code)
-        places[str(file)] = original
-        config = config.model_copy(update={"net": config.net.model_copy(update={"name": f"{file}:{class_name}"})})
+    if parcel.own is not None:
+        for name, content in parcel.own.files.items():
+            write_whole(folder / "code" / name, content)
+            places[str(folder / "code" / name)] = str(Path(parcel.own.root) / name)
+        own_net = f"{folder / 'code' / parcel.own.name}:{config.net.name.rpartition(':')[2]}"
+        config = config.model_copy(update={"net": config.net.model_copy(update={"name": own_net})})
     run = create_run(folder / "run", config)
     unpack_run(run, parcel.files)
     should_stop = bool(report(parcel.number, 0.0))
@@ -135,15 +154,16 @@ def _train_in(folder: Path, parcel: Parcel, data: ImageSet, report: Latest) -> A
             last = time.monotonic()
             should_stop = bool(report(parcel.number, share_of(step)))
 
-    error = None
+    error, kind = "", Kind.FINISHED
     try:
-        run, net = reopen_run(run.path, data, own_code=None if parcel.own_code is None else config.net.name)
-        execute(run, net, data, on_step=on_step, should_stop=lambda: should_stop)
+        with own_mistakes():
+            run, net = reopen_run(run.path, data, own_code=None if parcel.own is None else config.net.name)
+            execute(run, net, data, on_step=on_step, should_stop=lambda: should_stop, promised=parcel.identity)
     except UserError as trouble:
-        error = str(trouble)
+        error, kind = str(trouble), kind_of(trouble)
         for here, there in places.items():
             error = error.replace(here, there)
     if (run.path / "environment.json").exists():
         node = {"host": platform.node(), "ray_node": ray.get_runtime_context().get_node_id()}
         run.write_environment(run.environment() | node)
-    return Answer(pack_run(run), error)
+    return Answer(pack_run(run), error, kind)
