@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Literal
@@ -57,6 +57,17 @@ class Difference:
     def n(self) -> int:
         """How many seeds."""
         return len(self.differences)
+
+    def at(self, level: float) -> Difference:
+        """Give the same difference with its interval at another level (0–1), as a family of comparisons needs it.
+
+        See `holm_levels`. Raises ValueError for a level out of range.
+        """
+        _within("level", level)
+        if self.standard_deviation is None:
+            return replace(self, level=level)
+        reach = _reach(self.standard_deviation, self.n, level)
+        return replace(self, low=self.mean - reach, high=self.mean + reach, level=level)
 
 
 @dataclass(frozen=True)
@@ -193,6 +204,30 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+def holm_levels(p_values: Sequence[float | None], comparisons: int, *, level: float = 0.95) -> list[float]:
+    """Find the level (0–1) of each comparison's interval that agrees with `holm`: it is clear of 0 where Holm says so.
+
+    comparisons: how many the family has; those beyond `p_values`, and None, have not been run and count as p = 1.
+    level: of the whole family, 0–1. The i-th smallest p (from 0) has 1 − (1 − level) / (comparisons − i), as long as
+    each one before it was noticed; from the first that is not noticed on all have that one's level: Holm stops there.
+
+    Source: Holm 1979, as for `holm`.
+
+    Raises ValueError for a p or a level outside 0–1, or for more p values than comparisons.
+    """
+    _within("level", level)
+    if comparisons < len(p_values):
+        raise ValueError(f"a family of {comparisons} comparisons has no {len(p_values)} p values")
+    alpha = 1 - level
+    family = holm([1.0 if p is None else p for p in p_values] + [1.0] * (comparisons - len(p_values)))
+    noticed = sum(p is not None and p < alpha for p in family)
+    order = sorted(range(len(p_values)), key=lambda index: (1.0 if (p := p_values[index]) is None else p, index))
+    levels = [level] * len(p_values)
+    for smaller, index in enumerate(order):
+        levels[index] = 1 - alpha / (comparisons - min(smaller, noticed))
+    return levels
+
+
 def seeds_needed(standard_deviation: float, effect: float, *, level: float = 0.95, power: float = 0.8) -> int:
     """Find the fewest seeds (at least 2) with which a two-sided paired t-test notices an effect.
 
@@ -208,8 +243,6 @@ def seeds_needed(standard_deviation: float, effect: float, *, level: float = 0.9
 
     Raises ValueError for a negative or infinite deviation, an effect that is not above 0, or a chance outside 0–1.
     """
-    from scipy.special import chdtri, ndtr, stdtrit
-
     if not 0 <= standard_deviation < math.inf:
         raise ValueError(f"a standard deviation is at least 0 and finite, not {standard_deviation}")
     if not effect > 0:
@@ -218,21 +251,88 @@ def seeds_needed(standard_deviation: float, effect: float, *, level: float = 0.9
     _within("power", power)
     # A billionth of the effect is as good as no deviation.
     ratio = effect / max(standard_deviation, 1e-9 * effect)
-    # Noncentral t is (Z + shift) / √(V / (n − 1)), Z normal, V chi-square: the chance to miss is that of Z between the
-    # critical values, averaged over V by Gauss and Legendre's rule on its quantiles: within 5e-5 up to a level of 0.99,
-    # 1e-3 at 0.999. Not scipy's nctdtr or ncfdtr: both are nan far out, nctdtr from n = 4 and a shift of 11 on.
-    quantiles, weights = _quadrature()
-
-    def enough(n: int) -> bool:
-        critical = stdtrit(n - 1, (1 + level) / 2) * (chdtri(n - 1, quantiles) / (n - 1)) ** 0.5
-        shift = math.sqrt(n) * ratio
-        miss = weights @ (ndtr(critical - shift) - ndtr(-critical - shift))
-        return bool(miss <= 1 - power)
-
     most = 2
-    while not enough(most):
+    while _power(most, ratio, level) < power:
         most *= 2
-    return bisect_left(range(most), True, lo=2, key=enough)
+    return bisect_left(range(most), True, lo=2, key=lambda n: _power(n, ratio, level) >= power)
+
+
+def _power(n: int, ratio: float, level: float) -> float:
+    """Compute the chance (0–1) that a two-sided paired t-test of n seeds notices an effect of `ratio` deviations.
+
+    Noncentral t is (Z + shift) / √(V / (n − 1)), Z normal, V chi-square: the chance to miss is that of Z between the
+    critical values, averaged over V by Gauss and Legendre's rule on its quantiles: within 5e-5 up to a level of 0.99,
+    1e-3 at 0.999. Not scipy's nctdtr or ncfdtr: both are nan far out, nctdtr from n = 4 and a shift of 11 on.
+    """
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    quantiles, weights = _quadrature()
+    critical = stdtrit(n - 1, (1 + level) / 2) * (chdtri(n - 1, quantiles) / (n - 1)) ** 0.5
+    shift = math.sqrt(n) * ratio
+    return float(1 - weights @ (ndtr(critical - shift) - ndtr(-critical - shift)))
+
+
+def seeds_range(
+    standard_deviation: float,
+    effect: float,
+    *,
+    n: int,
+    level: float = 0.95,
+    power: float = 0.8,
+    coverage: float = 0.8,
+) -> tuple[int, int | None]:
+    """Find from how few to how many seeds would settle a difference of which no more is known than `n` seeds showed.
+
+    standard_deviation: of the paired differences over the n seeds (at least 2); effect: their mean, or its distance
+    from another boundary than 0, of either sign and in the same unit. level, power: as in `seeds_needed`. coverage: in
+    which share of experiments the range holds the number that `seeds_needed` would give with the true deviation and the
+    true effect; 0–1.
+
+    Deviation and effect are both measured on the same few seeds, and both are allowed for: under the truth
+    √n · mean / deviation has the noncentral t distribution, which gives an interval for the true effect over the true
+    deviation, and its two ends give the two numbers. The upper end is None where it is beyond `MANY`, as it is wherever
+    no effect at all would be as likely to show this: there may be nothing to settle.
+
+    Measured with 20,000 experiments each of 3, 5 and 10 seeds and effects of 0.25 to 3 deviations: at a coverage of 0.8
+    the range holds the true number in 81 to 93 %. The deviation's chi-square interval alone, the effect taken for what
+    was seen, holds it in 26 to 93 %.
+
+    Sources: Johnson and Welch 1940, as for `seeds_needed`; Steiger and Fouladi 1997, "Noncentrality interval estimation
+    and the evaluation of statistical models".
+
+    Raises ValueError for a negative or infinite deviation, an effect that is not finite, fewer than 2 seeds, or a
+    chance outside 0–1.
+    """
+    from scipy.special import chdtri, ndtr
+
+    if not 0 <= standard_deviation < math.inf:
+        raise ValueError(f"a standard deviation is at least 0 and finite, not {standard_deviation}")
+    if not math.isfinite(effect):
+        raise ValueError(f"an effect is finite, not {effect}")
+    if n < 2:
+        raise ValueError(f"a deviation is measured on at least 2 seeds, not {n}")
+    _within("level", level)
+    _within("power", power)
+    _within("coverage", coverage)
+    if effect == 0 == standard_deviation:
+        return 2, None
+    seen = math.sqrt(n) * abs(effect) / max(standard_deviation, 1e-9 * abs(effect))
+    quantiles, weights = _quadrature()
+    scaled = seen * (chdtri(n - 1, quantiles) / (n - 1)) ** 0.5
+
+    def shift_with(chance: float) -> float:
+        """Find the noncentrality under which at most what was seen is seen with this chance."""
+        low, high = -10.0, float(scaled.max()) + 10
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (middle, high) if weights @ ndtr(scaled - middle) > chance else (low, middle)
+        return (low + high) / 2
+
+    least, most = (shift_with(chance) / math.sqrt(n) for chance in ((1 + coverage) / 2, (1 - coverage) / 2))
+    fewest = seeds_needed(1, max(most, -least), level=level, power=power)
+    if least <= 0 or _power(MANY, least, level) < power:
+        return fewest, None
+    return fewest, seeds_needed(1, least, level=level, power=power)
 
 
 def verdict(
@@ -325,7 +425,7 @@ def _contrast(
     groups: Sequence[Sequence[float]], weights: Sequence[float], *, level: float, resolution: float
 ) -> Difference:
     """Weigh and add the groups seed by seed, and ask by Student's t over seeds whether the mean is 0."""
-    from scipy.special import stdtr, stdtrit
+    from scipy.special import stdtr
 
     groups = [_finite(group) for group in groups]
     counts = [len(group) for group in groups]
@@ -349,12 +449,19 @@ def _contrast(
     rounding = math.sqrt(sum(weight**2 for weight in weights) / 12) * resolution
     deviation = max(stdev(differences), rounding)
     error = deviation / math.sqrt(n)
-    reach = float(stdtrit(n - 1, (1 + level) / 2)) * error
+    reach = _reach(deviation, n, level)
     if error > 0:
         p = 2 * float(stdtr(n - 1, -abs(middle) / error))
     else:
         p = 1.0 if middle == 0 else 0.0
     return Difference(differences, middle, middle - reach, middle + reach, deviation, p, level)
+
+
+def _reach(deviation: float, n: int, level: float) -> float:
+    """Compute how far Student's interval for a mean reaches to either side, in the deviation's unit."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(n - 1, (1 + level) / 2)) * (deviation / math.sqrt(n))
 
 
 @cache
