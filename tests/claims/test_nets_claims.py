@@ -144,7 +144,7 @@ def lenets(accuracy, linear):
         variants, test_images = (Figures(accuracy), Figures(linear)), 10_000
 
     class Laboratory:
-        data, is_quick = "mnist", False
+        data, train_size = "mnist", None
 
         def plan(self, *_, **__):
             return None

@@ -58,8 +58,7 @@ def measure(laboratory: Laboratory) -> Finding:
         "mlp": (NetSpec(name="mlp"), DENSE_PASSES * laboratory.epochs),
         "mlp as large": (NetSpec(name="mlp", options={"hidden": widths}), DENSE_PASSES * laboratory.epochs),
     }
-    sized = laboratory.sized(laboratory.fashion)
-    data = f"{sized}@{IMAGES}" if len(laboratory.load(sized).train) > IMAGES else sized
+    data = laboratory.at_most(laboratory.sized(laboratory.fashion), IMAGES)
     plan = laboratory.plan("simple-cnn", data=data, recipe="fast")
     tried = [
         to(f"{name}, {recipe}", net=net, epochs=epochs, changes=changes)

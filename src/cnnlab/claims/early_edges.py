@@ -19,7 +19,7 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.statistics import paired_difference
 
-#: Training images in the quick round; in a full one, all there are.
+#: Training images at most where a laboratory takes few; else all there are.
 QUICK_IMAGES = 4000
 
 #: Share of gradients in a random filter's energy: two of nine dimensions.
@@ -77,7 +77,8 @@ def decide(trained: Nets, untrained: Nets, others: Nets) -> tuple[Judged, Judged
 
 def measure(laboratory: Laboratory) -> Finding:
     """The gradient share of first-layer filters and a linear probe on each block, in trained and in untrained nets."""
-    name = f"{laboratory.data}@{QUICK_IMAGES}" if laboratory.is_quick else laboratory.data
+    whole = laboratory.train_size is None
+    name = laboratory.data if whole else laboratory.at_most(laboratory.data, QUICK_IMAGES)
     plan = laboratory.plan("simple-cnn", data=name)
     runs = laboratory.train(plan)
     data = laboratory.load(name)

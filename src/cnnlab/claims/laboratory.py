@@ -58,6 +58,10 @@ class Laboratory:
         """A data set's name with as many training images as this laboratory takes."""
         return data if self.train_size is None else f"{data}@{self.train_size}"
 
+    def at_most(self, data: str, images: int) -> str:
+        """A data set's name with no more than so many training images."""
+        return f"{data}@{images}" if len(self.load(data).train) > images else data
+
     def compare(self, base: Plan, variants: Sequence[Variant]) -> Comparison:
         """Train a plan and its variants on every seed, or find the runs again, and compare them.
 
