@@ -1,4 +1,4 @@
-"""The rules of the claims about dropout and overfitting, on constructed figures: true, false, and a control that passes."""
+"""The rules of the claims on dropout and overfitting by constructed figures: true, false, a control that passes."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log10
 from statistics import mean
 
@@ -16,7 +16,7 @@ from cnnlab.training.loop import Epoch
 
 TARGET = 0.85
 
-SMALLEST = Smallest(1.25, "a quarter more steps are what anybody would notice while waiting", is_ratio=True)
+SMALLEST = Smallest(1.25, "times; a quarter more steps are what anybody would notice while waiting", is_ratio=True)
 
 #: Where the verdict is taken: batch norm was made for deep nets, and of 8 convolutions few learn without it.
 DECIDES_AT = 4
@@ -96,7 +96,7 @@ def steps_to_target(curve: Sequence[Epoch]) -> float:
     return float(STEPS)
 
 
-def _missed(arms: dict[str, Curves]) -> str:
+def _missed(arms: Mapping[str, Curves]) -> str:
     return " / ".join(str(sum(count == STEPS for count in steps(arms[arm]))) for arm in ("with", "without"))
 
 

@@ -19,7 +19,7 @@ VerdictWord = Literal["supported", "not supported", "undecided"]
 class Smallest:
     """The smallest effect that matters, in the claim's unit, and why that one; written down before any run.
 
-    is_ratio: whether effects are factors (1: none); the value is one, too, and intervals are taken of logarithms.
+    reason: the unit first, `nats; …`. is_ratio: whether effects are factors (1: none); the value is one, too, and intervals are taken of logarithms.
     """
 
     value: float

@@ -57,6 +57,15 @@ class Laboratory:
         """A data set's name with as many training images as this laboratory takes."""
         return data if self.train_size is None else f"{data}@{self.train_size}"
 
+    @property
+    def other_seeds(self) -> tuple[int, ...]:
+        """As many seeds that are used for nothing else: for controls in which nothing but the seeds differs."""
+        return tuple(seed + OTHER_SEEDS for seed in self.seeds)
+
+    def at_most(self, data: str, images: int) -> str:
+        """A data set's name with no more than so many training images."""
+        return f"{data}@{images}" if len(self.load(data).train) > images else data
+
     def compare(self, base: Plan, variants: Sequence[Variant]) -> Comparison:
         """Train a plan and its variants on every seed, or find the runs again, and compare them.
 
@@ -74,11 +83,9 @@ class Laboratory:
     def train_all(self, plans: Sequence[Plan], *, on_other_seeds: Sequence[Plan] = ()) -> list[list[Run | None]]:
         """Every plan's runs, one a seed, all at once; None where the training diverged. Raises as `compare` does.
 
-        on_other_seeds: plans whose runs follow, on as many seeds that are used for nothing else: for controls in which
-        nothing but the seeds differs.
+        on_other_seeds: plans whose runs on `other_seeds` follow.
         """
-        others = tuple(seed + OTHER_SEEDS for seed in self.seeds)
-        asked = [(plan, self.seeds) for plan in plans] + [(plan, others) for plan in on_other_seeds]
+        asked = [(plan, self.seeds) for plan in plans] + [(plan, self.other_seeds) for plan in on_other_seeds]
         found = [contestants(plan, [_UNCHANGED], seeds, self.load)[0] for plan, seeds in asked]
         jobs = [prepare([one], self.folder, self.engine, data_root=self.data_root)[_UNCHANGED.name] for one in found]
         require_trained(self._train([job for of_plan in jobs for job in of_plan]), may_diverge=True)
