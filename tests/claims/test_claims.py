@@ -11,9 +11,7 @@ from cnnlab import UserError
 from cnnlab.claims import fewer_params, output_size, pooling_cost, receptive_field, weight_sharing
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.registry import CLAIMS, find_claim
-from cnnlab.claims.words import alike, decided, points
 from cnnlab.experiments.engines import InProcess
-from cnnlab.experiments.statistics import paired_difference
 from cnnlab.report.claim_figures import draw_figures
 
 EXACT = [name for name in CLAIMS if find_claim(name).kind == "exact"]
@@ -38,6 +36,7 @@ def test_every_claim_says_what_it_states_and_how_it_decides(name):
     assert claim.statement.endswith((".", "?"))
     assert claim.decides.startswith("supported when")
     assert claim.section
+    assert (claim.smallest is None) == (claim.kind == "exact")
 
 
 @pytest.mark.parametrize("name", [*EXACT, "dropout-mean"])
@@ -92,44 +91,6 @@ def test_a_pool_that_saves_nothing_would_refute(monkeypatch, laboratory):
     original = pooling_cost.ConvNet
     monkeypatch.setattr(pooling_cost, "ConvNet", lambda pool: original())
     assert pooling_cost.measure(laboratory).verdict == "not supported"
-
-
-# How a verdict follows from a difference.
-
-
-@pytest.mark.parametrize(
-    ("values", "expected", "verdict"),
-    [
-        ((0.10, 0.11, 0.12), "positive", "supported"),
-        ((0.10, 0.11, 0.12), "negative", "not supported"),
-        ((-0.10, -0.11, -0.12), "negative", "supported"),
-        ((0.10, -0.11, 0.12), "positive", "undecided"),
-        ((0.10,), "positive", "undecided"),
-    ],
-)
-def test_verdicts(values, expected, verdict):
-    assert decided(paired_difference(values, [0.0] * len(values)), expected=expected) == verdict
-
-
-@pytest.mark.parametrize(
-    ("values", "verdict"),
-    [
-        ((0.001, 0.002, 0.000), "supported"),
-        ((0.10, 0.11, 0.12), "not supported"),
-        ((-0.10, -0.11, -0.12), "not supported"),
-        ((0.00, 0.02, -0.02), "undecided"),
-        ((0.0,), "undecided"),
-    ],
-)
-def test_alike_needs_the_whole_interval(values, verdict):
-    assert alike(paired_difference(values, [0.0] * len(values)), within=0.01) == verdict
-
-
-def test_points_turn_round_with_their_sign():
-    difference = paired_difference((0.01, 0.02, 0.03), (0, 0, 0))
-    low, high = points(difference)
-    assert points(difference, sign=-1) == pytest.approx((-high, -low))
-    assert points(paired_difference((0.1,), (0.0,))) is None
 
 
 def test_an_unknown_claim_is_told_the_nearest():

@@ -13,8 +13,8 @@ from cnnlab.claims.family import FAMILY, corrected_intervals
 from cnnlab.claims.judging import Control, Smallest, Where, all_of, controlled, judge, judge_alike, seeds_to_settle
 from cnnlab.experiments.statistics import paired_difference
 
-POINT = Smallest(1.0, "a point")
-TWICE = Smallest(2.0, "twice", is_ratio=True)
+POINT = Smallest(1.0, "points", "a point")
+TWICE = Smallest(2.0, "points", "twice", is_ratio=True)
 
 
 def of(*values):

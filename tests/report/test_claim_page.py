@@ -70,7 +70,7 @@ CASES = Lines(
 BARS = Bars("Parameters", ("a", "b"), ("pooled", "plain"), ((1.0, 20.0), (3.0, 4_000_000.0)))
 
 
-SMALLEST = Smallest(1.0, "point; that is what matters")
+SMALLEST = Smallest(1.0, "point", "that is what matters")
 
 
 def finding(values: tuple[float, ...] = (0.02, 0.023, 0.026), **changes: Any) -> Finding:
@@ -168,7 +168,7 @@ def test_a_rule_that_a_control_passes_says_so() -> None:
 
 def test_the_page_states_what_matters_and_the_control_beside_the_rule(read: Callable[[str], Any]) -> None:
     text = read(page_of(finding())).text
-    assert "smallest effect that matters is 1 point; that is what matters" in text
+    assert "smallest effect that matters is 1 point: that is what matters" in text
     assert "the same on other seeds" in text
 
 

@@ -17,7 +17,7 @@ from cnnlab.training.loop import Epoch
 #: Validation accuracy from which a net counts as trained: well above chance, below what a good rate gives.
 TRAINED = 0.7
 
-SMALLEST = Smallest(2.0, "times; rates are searched by factors of two to three: less is not noticed", is_ratio=True)
+SMALLEST = Smallest(2.0, "times", "rates are searched by factors of two to three: less is not noticed", is_ratio=True)
 
 #: Where the verdict is taken: the statement was made of deep nets, and of 8 convolutions few learn without it.
 DECIDES_AT = 4

@@ -14,7 +14,7 @@ from cnnlab.claims.laboratory import Laboratory
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.training.loop import Epoch
 
-SMALLEST = Smallest(0.02, "nats; 2 % of the probability that the net gives the right class, on average")
+SMALLEST = Smallest(0.02, "nats", "2 % of the probability that the net gives the right class, on average")
 
 #: Validation accuracy from which a net has learnt something: a gap needs that.
 LEARNT = 0.5

@@ -119,7 +119,7 @@ class Claim:
             "time_s": round(time_s, 3),
             "says": finding.says,
             "decides": self.decides,
-            "smallest": None if smallest is None else {"effect": smallest.value, "reason": smallest.reason},
+            "smallest": None if smallest is None else _smallest(smallest),
             "controls": [control.to_json() for control in finding.controls],
             "where": None if finding.where is None else finding.where.to_json(),
             "table": [list(row) for row in finding.table],
@@ -129,6 +129,10 @@ class Claim:
             "difference": None if judged is None else _differences(judged),
             "seeds_to_settle": None if finding.seeds_to_settle is None else list(finding.seeds_to_settle),
         }
+
+
+def _smallest(smallest: Smallest) -> dict[str, Any]:
+    return {"effect": smallest.value, "unit": smallest.unit, "reason": smallest.reason}
 
 
 def _differences(judged: Judged) -> dict[str, Any]:

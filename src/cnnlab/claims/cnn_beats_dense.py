@@ -15,7 +15,9 @@ from cnnlab.experiments.compare import VariantFigures
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.nets import MLP, SimpleCNN
 
-SMALLEST = Smallest(1.0, "below a point other recipes, other widths or other test images decide which net is ahead")
+SMALLEST = Smallest(
+    1.0, "point", "below a point other recipes, other widths or other test images decide which net is ahead"
+)
 
 #: Changes to the recipe `fast` that every net is trained with: shifts by a pixel, none, none at a lower rate.
 RECIPES: dict[str, dict[str, float]] = {

@@ -38,8 +38,8 @@ DROPPED = 0.5
 #: Most validation images that are asked about.
 ASKED = 2000
 
-SMALLEST = Smallest(0.02, "nats; about a tenth of the validation loss of such nets: less would not be noticed")
-SMALLEST_POINTS = Smallest(1.0, "points; a thinned net alone loses several")
+SMALLEST = Smallest(0.02, "nats", "about a tenth of the validation loss of such nets: less would not be noticed")
+SMALLEST_POINTS = Smallest(1.0, "points", "a thinned net alone loses several")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ COUNTS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 
 SHARES = (0.1, 0.5, 0.9)
 
-SMALLEST = Smallest(1.0, "% of the activation; a next layer would not notice less beside dropout's own noise")
+SMALLEST = Smallest(1.0, "% of the activation", "a next layer would not notice less beside dropout's own noise")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,9 @@ LESSONS_RATE = 0.001
 NONE, DROPOUT, HARDLY_ANY = 0.0, 0.5, 0.01
 
 SMALLEST = Smallest(
-    0.02, "nats; about a tenth of the validation loss of such nets on a few thousand digits: less would not be noticed"
+    0.02,
+    "nats",
+    "about a tenth of the validation loss of such nets on a few thousand digits: less would not be noticed",
 )
 
 

@@ -25,8 +25,8 @@ QUICK_IMAGES = 4000
 #: Share of gradients in a random filter's energy: two of nine dimensions.
 CHANCE = 2 / 9
 
-EDGES = Smallest(5.0, "a quarter more edge than chance can be seen in the filters; less cannot")
-CLASSES = Smallest(1.0, "a point of accuracy is what layers are told apart by; less would be a detail")
+EDGES = Smallest(5.0, "points", "a quarter more edge than chance can be seen in the filters; less cannot")
+CLASSES = Smallest(1.0, "point", "a point of accuracy is what layers are told apart by; less would be a detail")
 
 #: Side that maps are averaged down to before the probe, so that every layer offers it as many places.
 PLACES = 4

@@ -17,12 +17,13 @@ VerdictWord = Literal["supported", "not supported", "undecided"]
 
 @dataclass(frozen=True)
 class Smallest:
-    """The smallest effect that matters, in the claim's unit, and why that one; written down before any run.
+    """The smallest effect that matters, in a short word for the claim's unit, and why; written down before any run.
 
-    reason: the unit first, `nats; …`. is_ratio: whether effects are factors (1: none); the value is one, too, and intervals are taken of logarithms.
+    is_ratio: whether effects are factors (1: none); the value is one, too, and intervals are taken of logarithms.
     """
 
     value: float
+    unit: str
     reason: str
     is_ratio: bool = False
 

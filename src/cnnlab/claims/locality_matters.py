@@ -11,7 +11,9 @@ from cnnlab.claims.laboratory import Laboratory, to
 from cnnlab.config import NetSpec
 from cnnlab.experiments.statistics import factorial, paired_difference
 
-SMALLEST = Smallest(1.0, "a point of accuracy is what nets of this size are told apart by; less would be a detail")
+SMALLEST = Smallest(
+    1.0, "point", "a point of accuracy is what nets of this size are told apart by; less would be a detail"
+)
 
 
 def decide(cells: Mapping[tuple[bool, bool], Sequence[float]], *, images: int) -> tuple[Judged, Control]:

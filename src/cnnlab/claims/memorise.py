@@ -22,7 +22,7 @@ TOO_FEW = 4
 TOO_SMALL = NetSpec(name="conv-net", options={"widths": (1, 1), "hidden": 0, "dropout": 0.0, "kernel_size": 1})
 
 #: Training accuracy that counts as memorised.
-LEARNT = Smallest(99.0, "% of the labels; all but 3 of 300, where a guess at each gets 30 right")
+LEARNT = Smallest(99.0, "% of the labels", "all but 3 of 300, where a guess at each gets 30 right")
 
 
 def measure(laboratory: Laboratory) -> Finding:

@@ -27,7 +27,11 @@ DECIDES_AT = 1
 POOLS = ("max", "average", "stride")
 RATES = (0.001, 0.003)
 
-SMALLEST = Smallest(5.0, "a twentieth of the features' own size; less would change nothing that is built on them")
+SMALLEST = Smallest(
+    5.0,
+    "points of relative change",
+    "a twentieth of the features' own size; less would change nothing that is built on them",
+)
 
 #: Change (0–1, of the features' size): one row a seed, one value a shift.
 Changes = Sequence[Sequence[float]]

@@ -25,8 +25,8 @@ SIZES = (128, 512, 1024)
 STEPS = 160
 LOOK_EVERY = SIZES[-1] // BATCH
 
-SMALLEST = Smallest(2.0, "points; 10 of 500 validation images, below which a gap would not be seen on a curve")
-SMALLEST_NOISE = Smallest(0.2, "points; one of 500 validation images, as little as such a curve can move")
+SMALLEST = Smallest(2.0, "points", "10 of 500 validation images, below which a gap would not be seen on a curve")
+SMALLEST_NOISE = Smallest(0.2, "points", "one of 500 validation images, as little as such a curve can move")
 
 
 @dataclass(frozen=True)
