@@ -1,4 +1,4 @@
-"""The rules of the claims about dropout and overfitting, on constructed figures: true, false, and a control that passes."""
+"""The rules of the claims about dropout and overfitting on constructed figures: true, false, a control that passes."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_noise_is_around_the_trend_of_the_second_half():
     assert small_data_overfits.noise_of([1, 2]) == 0.0
 
 
-def test_every_size_has_as_many_steps_and_looks(tmp_path):
+def test_every_size_has_as_many_steps_and_looks():
     """Asked of the plans: whole batches, so that how an epoch's rest is treated does not matter."""
     for size in small_data_overfits.SIZES:
         steps = size / small_data_overfits.BATCH
