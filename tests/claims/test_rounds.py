@@ -28,7 +28,7 @@ def round_(tmp_path):
 
 
 def entry(name, verdict="supported"):
-    return {"id": name, "verdict": verdict}
+    return {"id": name, "verdict": verdict, "difference": None}
 
 
 def test_one_claim_measured_again_leaves_the_others(tmp_path, round_):

@@ -29,7 +29,7 @@ def corrected_intervals(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, d
     entries: of claims.json, as far as a round has come. Claims of the family that are missing count as tests, too, so
     that a claim measured alone is not judged more mildly than in a round. One seed has no interval.
     """
-    ids = [name for name in FAMILY if name in entries]
+    ids = [name for name in FAMILY if name in entries and entries[name]["difference"] is not None]
     differences = [entries[name]["difference"] for name in ids]
     levels = holm_levels([one["p"] for one in differences], comparisons=len(FAMILY))
     return {
