@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnlab.errors import UserError
 from cnnlab.nets import MLP, ConvNet, LeNet5, SimpleCNN
-from cnnlab.training.execution import central, find_crop, quick_view, require_crop
+from cnnlab.training.execution import central, find_crop, proven_view, quick_view, require_crop
 from cnnlab.training.fused import NormPoolRelu
 from cnnlab.training.state import lay_out
 
@@ -29,8 +29,7 @@ def test_pool_before_relu_has_the_same_values_and_gradients(make):
     oracle = copy.deepcopy(net)
     view = quick_view(net)
     x, y = torch.randn(8, 1, 28, 28), torch.randint(0, 10, (8,))
-    kinds = [type(layer).__name__ for layer in view.features]
-    assert kinds[kinds.index("MaxPool2d") + 1] == "ReLU", "the view really differs"
+    assert view.features.forward != net.features.forward, "the view really differs"
     for ours, theirs in zip(gradients(net, view, x, y), gradients(oracle, oracle, x, y), strict=True):
         assert torch.equal(ours, theirs)
 
@@ -50,7 +49,7 @@ def test_fused_layers_have_the_same_values_gradients_and_statistics(make, signs,
     lay_out(net, layout)
     oracle = copy.deepcopy(net)
     view = quick_view(net)
-    assert any(isinstance(module, NormPoolRelu) for module in view.modules()), "the view really differs"
+    assert any(isinstance(layer, NormPoolRelu) for layer in view.features.forward.args[0]), "the view really differs"
     for _ in range(3):  # running averages must move alike, too
         x, y = torch.randn(8, 1, 28, 28).double(), torch.randint(0, 10, (8,))
         for ours, theirs in zip(gradients(net, view, x, y), gradients(oracle, oracle, x, y), strict=True):
@@ -70,7 +69,7 @@ def test_a_view_leaves_the_net_and_other_orders_alone():
     other = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Tanh(), nn.MaxPool2d(2), nn.ReLU())
     assert quick_view(other) is other, "only a ReLU right before a max pool may be swapped"
     wide = nn.Sequential(nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(3, stride=2))
-    assert not any(isinstance(module, NormPoolRelu) for module in quick_view(wide).modules())
+    assert not any(isinstance(layer, NormPoolRelu) for layer in quick_view(wide).forward.args[0])
 
 
 def blank_border(net_input: int = 28, margin: int = 4) -> torch.Tensor:
@@ -129,3 +128,69 @@ def test_no_crop_where_it_cannot_be_right():
     assert [module.training for module in net.modules()] == modes
     with pytest.raises(UserError, match="crop 20: the net cannot be trained on central crops"):
         require_crop(Functional(), (1, 28, 28), 20)
+
+
+def test_slicing_indexing_and_iterating_see_the_layers_that_the_net_has():
+    block = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2))
+    view = quick_view(block)
+    assert view.forward != block.forward
+    assert list(view) == list(block)
+    assert list(view[:3]) == list(block[:3])
+    x = torch.randn(4, 1, 8, 8)
+    assert torch.equal(view[:3](x), block[:3](x))
+
+
+class Residual(nn.Module):
+    """Uses a map again that its block's ReLU has changed in place."""
+
+    def __init__(self, inplace):
+        super().__init__()
+        self.conv, self.block = nn.Conv2d(1, 4, 3), nn.Sequential(nn.ReLU(inplace), nn.MaxPool2d(2))
+        self.dense = nn.Linear(4, 10)
+
+    def forward(self, x):
+        maps = self.conv(x)
+        pooled = self.block(maps)
+        return self.dense(pooled.mean((2, 3)) + maps.mean((2, 3)))
+
+
+def test_a_view_is_used_only_where_it_computes_what_the_net_computes():
+    torch.manual_seed(0)
+    x = torch.randn(4, 1, 28, 28)
+    assert proven_view(net := Residual(inplace=False), x) is not net
+    assert proven_view(net := Residual(inplace=True), x) is net, "the map that is used again would be another"
+    net = SimpleCNN()
+    before, random, modes = copy.deepcopy(net.state_dict()), torch.get_rng_state(), [m.training for m in net.modules()]
+    assert proven_view(net, x) is not net
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert [module.training for module in net.modules()] == modes
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_layers_with_hooks_see_what_they_see_in_the_net():
+    block = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2))
+    block[1].register_forward_hook(lambda *_: None)
+    assert quick_view(block) is block
+
+
+class Flattens(nn.Module):
+    """Flattens in an order of its own, after layers of its own."""
+
+    def __init__(self, order=(0, 1, 2, 3), between=lambda maps: maps):
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(4))
+        self.dense, self.order, self.between = nn.Linear(4 * 49, 10), order, between
+
+    def forward(self, x):
+        return self.dense(F.dropout(self.between(self.conv(x)).permute(self.order).flatten(1), 0.5, self.training))
+
+
+def test_a_crop_is_found_only_where_its_columns_are_those_that_see_it():
+    for right in (Flattens(), Flattens(between=F.relu), SimpleCNN(), LeNet5(), MLP()):
+        assert find_crop(right, (1, 28, 28), 20) is not None
+    assert find_crop(Flattens((0, 1, 3, 2)), (1, 28, 28), 20) is not None, "a square's middle, turned over, is itself"
+    for order in ((0, 2, 3, 1), (0, 3, 2, 1)):
+        assert find_crop(Flattens(order), (1, 28, 28), 20) is None, order
+    for between in (torch.sigmoid, lambda maps: F.adaptive_avg_pool2d(maps, 7)):
+        assert find_crop(Flattens(between=between), (1, 28, 28), 20) is None

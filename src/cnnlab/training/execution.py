@@ -3,44 +3,86 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from cnnlab.errors import UserError
 from cnnlab.training.fused import NormPoolRelu
+from cnnlab.training.proof import same_function
+
+
+def proven_view(net: nn.Module, images: Tensor) -> nn.Module:
+    """`quick_view` where it computes what the net computes on images (N, C, H, W), else the net itself.
+
+    It does for nets that call their containers; code that keeps what a layer changes in place may differ. The net is
+    left as it was.
+    """
+    view = quick_view(net)
+    if view is net or not same_function(net, images, _call, lambda net, images: quick_view(net)(images)):
+        return net
+    return view
+
+
+def _call(net: nn.Module, images: Tensor) -> Tensor:
+    return net(images)
 
 
 def quick_view(net: nn.Module, *, fused: bool = True) -> nn.Module:
-    """A view of the net that computes the same function in fewer passes over memory.
+    """A view of the net whose `nn.Sequential`s, when they are called, need fewer passes over memory.
 
-    Where neighbours in an `nn.Sequential` are batch norm, ReLU and a 2×2 max pool, one module does all three
-    (`NormPoolRelu`). Where they are ReLU and max pool alone, the pool comes first: max and ReLU are both monotone, so
-    they commute, with equal values and gradients, and the ReLU has a quarter of the work. Layers, parameters and
-    buffers are the net's own; only containers are copied. fused: False leaves the layers apart, and all names as they
-    are.
+    Where neighbours in one are batch norm, ReLU and a 2×2 max pool, one module does all three (`NormPoolRelu`). Where
+    they are ReLU and max pool alone, the pool comes first: max and ReLU are both monotone, so they commute, with equal
+    values and gradients, and the ReLU has a quarter of the work. Layers with hooks stay where they are. Only
+    containers are copied, and only what a call of one does is another: layers, parameters and buffers are the net's
+    own, and to code that slices, indexes or iterates, a container holds what it held. fused: False leaves the layers
+    apart.
     """
     children = {
         name: child if child is None else quick_view(child, fused=fused) for name, child in net._modules.items()
     }
-    if type(net) is nn.Sequential:
-        layers = list(children.values())
-        for i in range(len(layers) - 1):
-            if type(layers[i]) is nn.ReLU and type(layers[i + 1]) is nn.MaxPool2d:
-                layers[i], layers[i + 1] = layers[i + 1], layers[i]
-        for i in range(len(layers) - 2):
-            one = NormPoolRelu.of(*layers[i : i + 3]) if fused else None
-            if one is not None:
-                layers[i : i + 3] = one, nn.Identity(), nn.Identity()
-        children = dict(zip(children, layers, strict=True))
-    if all(children[name] is net._modules[name] for name in children):
+    layers = [child for child in children.values() if child is not None]
+    quicker = _quicker(layers, fused=fused) if type(net) is nn.Sequential else layers
+    if quicker == layers and all(children[name] is net._modules[name] for name in children):
         return net
     view = copy.copy(net)
     view._modules = children
+    if quicker != layers:
+        view.forward = partial(_in_turn, quicker)
     return view
+
+
+def _quicker(layers: Sequence[nn.Module], *, fused: bool) -> list[nn.Module]:
+    """Layers that give, one after another, what `layers` give."""
+    quicker = list(layers)
+    for i in range(len(quicker) - 1):
+        relu, pool = quicker[i : i + 2]
+        if type(relu) is nn.ReLU and type(pool) is nn.MaxPool2d and not (_has_hooks(relu) or _has_hooks(pool)):
+            quicker[i], quicker[i + 1] = pool, relu
+    for i in range(len(quicker) - 2) if fused else ():
+        three = quicker[i : i + 3]
+        one = None if any(_has_hooks(layer) for layer in three) else NormPoolRelu.of(*three)
+        if one is not None:
+            quicker[i : i + 3] = one, nn.Identity(), nn.Identity()
+    return quicker
+
+
+def _has_hooks(layer: nn.Module) -> bool:
+    kinds = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks)
+    return any(kinds)
+
+
+def _in_turn(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 @dataclass(frozen=True)
@@ -74,31 +116,40 @@ def central(images: Tensor, size: int) -> Tensor:
     return images[:, :, top : top + size, left : left + size]
 
 
+#: Images of noise that a crop is tried on.
+TRIED = 4
+
+
 def find_crop(net: nn.Module, image_shape: tuple[int, int, int], size: int) -> Crop | None:
     """How the net can be trained on central crops of `size`, or None where it cannot.
 
     Half the pixels cost half the time, and the digits of MNIST lie in the central 20×20 of their 28×28. It works for
     any net that reads its image through layers that are modules and then a `nn.Linear` over the flattened map, as long
-    as the crop's map lies in the middle of the full one. Runs two blank images through the net in eval mode; the net
-    is left as it was.
+    as the crop's map lies in the middle of the full one. That the crop then computes what the whole dense layer
+    makes of its map with zeros around it, whatever the order in which the net flattens, is tried on noise, forwards
+    and backwards. The net and the process's random state are left as they were.
     """
     if size >= min(image_shape[1:]):
         return None
-    full = _first_dense_layer(net, torch.zeros(1, *image_shape))
-    cropped = _first_dense_layer(net, central(torch.zeros(1, *image_shape), size))
-    if full is None or cropped is None or full[0] != cropped[0]:
+    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+    noise = torch.randn(TRIED, *image_shape, generator=torch.Generator().manual_seed(0)).to(device)
+    full = _first_dense_layer(net, noise)
+    cropped = _first_dense_layer(net, central(noise, size))
+    if full is None or cropped is None or full.name != cropped.name or full.source != cropped.source:
         return None
-    name, (channels, *full_size) = full
-    _, (cropped_channels, *seen) = cropped
+    channels, *full_size = full.shape
+    cropped_channels, *seen = cropped.shape
     fits = (
         channels == cropped_channels
         and min(seen) >= 1
         and all((a - b) % 2 == 0 and a > b for a, b in zip(full_size, seen, strict=True))
-        and net.get_parameter(f"{name}.weight").shape[1] == channels * full_size[0] * full_size[1]
+        and net.get_parameter(f"{full.name}.weight").shape[1] == channels * full_size[0] * full_size[1]
     )
     if not fits:
         return None
-    return Crop(size, f"{name}.weight", channels, (full_size[0], full_size[1]), (seen[0], seen[1]))
+    crop = Crop(size, f"{full.name}.weight", channels, (full_size[0], full_size[1]), (seen[0], seen[1]))
+    in_zeros = partial(_in_zeros, crop, cropped.source)
+    return crop if same_function(net, central(noise, size), in_zeros, crop.forward) else None
 
 
 def require_crop(net: nn.Module, image_shape: tuple[int, int, int], size: int) -> Crop:
@@ -117,16 +168,35 @@ class _Reached(Exception):  # noqa: N818 - not an error: it ends a forward pass 
     pass
 
 
-def _first_dense_layer(net: nn.Module, image: Tensor) -> tuple[str, tuple[int, ...]] | None:
-    """The name of the first `nn.Linear` that runs, and the (C, H, W) of the last map before it."""
-    last_map = tuple(image.shape[1:])
+@dataclass(frozen=True)
+class _Dense:
+    """The first `nn.Linear` that runs, by name, and the last map before it.
+
+    source: the layer that made the map and which of its calls it was, from 0; None: it is the image. shape: the map's
+    (C, H, W).
+    """
+
+    name: str
+    source: tuple[str, int] | None
+    shape: tuple[int, ...]
+
+
+def _first_dense_layer(net: nn.Module, images: Tensor) -> _Dense | None:
+    """What runs in eval mode before a dense layer does, on images (N, C, H, W); None where none does."""
+    shape, source = tuple(images.shape[1:]), None
     reached: list[str] = []
     handles = []
 
-    def remember(_module: nn.Module, _inputs: object, output: object) -> None:
-        nonlocal last_map
-        if isinstance(output, Tensor) and output.dim() == 4:
-            last_map = tuple(output.shape[1:])
+    def remember(name: str) -> Callable[..., None]:
+        calls = itertools.count()
+
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            nonlocal shape, source
+            call = next(calls)
+            if isinstance(output, Tensor) and output.dim() == 4:
+                shape, source = tuple(output.shape[1:]), (name, call)
+
+        return hook
 
     def stop_at(name: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _inputs: object) -> None:
@@ -139,13 +209,12 @@ def _first_dense_layer(net: nn.Module, image: Tensor) -> tuple[str, tuple[int, .
         if isinstance(module, nn.Linear):
             handles.append(module.register_forward_pre_hook(stop_at(name)))
         elif not any(module.children()):
-            handles.append(module.register_forward_hook(remember))
+            handles.append(module.register_forward_hook(remember(name)))
     modes = {module: module.training for module in net.modules()}
-    device = next(net.parameters()).device
     net.eval()
     try:
         with torch.no_grad():
-            net(image.to(device))
+            net(images)
     except _Reached:
         pass
     except RuntimeError:  # the cropped image does not fit a layer before the dense one
@@ -155,4 +224,26 @@ def _first_dense_layer(net: nn.Module, image: Tensor) -> tuple[str, tuple[int, .
             module.training = mode
         for handle in handles:
             handle.remove()
-    return (reached[0], last_map) if reached else None
+    return _Dense(reached[0], source, shape) if reached else None
+
+
+def _in_zeros(crop: Crop, source: tuple[str, int] | None, net: nn.Module, images: Tensor) -> Tensor:
+    """Logits for cropped images (N, C, H, W) by the net as it is, the crop's map standing in a full one of zeros.
+
+    source: which call of which layer makes the map, as `_Dense` has it.
+    """
+    vertical, horizontal = ((full - seen) // 2 for full, seen in zip(crop.full, crop.seen, strict=True))
+    edges = (horizontal, horizontal, vertical, vertical)
+    if source is None:
+        return net(F.pad(images, edges))
+    name, wanted = source
+    calls = itertools.count()
+
+    def hook(_module: nn.Module, _inputs: object, output: Any) -> Any:
+        return F.pad(output, edges) if next(calls) == wanted else output
+
+    handle = net.get_submodule(name).register_forward_hook(hook)
+    try:
+        return net(images)
+    finally:
+        handle.remove()

@@ -20,12 +20,15 @@ from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.data.normalise import normalise
 from cnnlab.evaluation import logits
 from cnnlab.training.course import Course
-from cnnlab.training.execution import Crop, central, quick_view, require_crop
+from cnnlab.training.execution import Crop, central, proven_view, require_crop
 from cnnlab.training.machine import random_state, set_random_state
 from cnnlab.training.state import TrainingState, derived_seed
 
 #: Seconds between two calls of `on_step`.
 STEP_INTERVAL_S = 0.1
+
+#: Training images that a quicker view of the net is tried on before it is used.
+TRIED = 8
 
 #: Training images that are measured again in eval mode after each epoch, evenly spaced over the split.
 REMEASURED = 10_000
@@ -97,7 +100,8 @@ def fit(
     """
     position, device = state.position, state.device
     course = Course.of(training, data)
-    view = quick_view(state.net)
+    few = data.train.evenly_spaced(TRIED).images.to(device)
+    view = proven_view(state.net, net_input(few, data, training, None))
     crop = require_crop(state.net, data.image_shape, training.crop) if training.crop else None
     images, labels = data.train.images.to(device), data.train.labels.to(device)
     remeasured = data.train.evenly_spaced(REMEASURED)
