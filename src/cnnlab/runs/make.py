@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.config import Augmentation, NetSpec, RunConfig, Scalar, checked
+from cnnlab.config import Augmentation, NetSpec, RunConfig, Scalar, Training, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.nets.layout import runs_channels_last
@@ -61,15 +61,17 @@ def plan_run(
     spec = NetSpec(name=net, options=of_recipe | (net_options or {}))
     module = build_net(spec, image_shape=data.image_shape, num_classes=len(data.classes), seed=seed, own_code=net)
     base = recipe(recipe_name, module, data, epochs=epochs)
-    training = recipe(recipe_name, module, data, epochs=epochs, **_nested(changes or {}, base.augmentation))
+    changed = _nested(changes or {}, base.augmentation)
+    training = checked(Training, base.model_dump() | changed, "training options")
     resolve_device(training.device)
-    if training.channels_last and not runs_channels_last(module, data.image_shape):
+    # A recipe has asked both before; only what the user changed is asked here.
+    if changed.get("channels_last") and not runs_channels_last(module, data.image_shape):
         raise UserError(
             f"channels last: {net} does not take images that are stored so, as code that calls view on a map does not; "
             "expected reshape or nn.Flatten in its place: write that, or leave --channels-last out"
         )
-    if training.crop is not None:
-        require_crop(module, data.image_shape, training.crop)
+    if changed.get("crop") is not None:
+        require_crop(module, data.image_shape, changed["crop"])
     values = {
         "net": spec,
         "data": data_record(data),
