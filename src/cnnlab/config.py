@@ -40,7 +40,7 @@ class Training(Strict):
     """How a net is trained. The defaults are plain Adam at a constant rate, as in the recipe `lesson`, in float32."""
 
     epochs: float = Field(3, gt=0, le=100_000, description="passes over the training images; 0.5 is half a pass")
-    batch_size: int = Field(64, ge=1, description="images in a step")
+    batch_size: int = Field(64, ge=1, description="images in a step, about: an epoch's are shared out evenly")
     optimizer: Optimizer = Field("adam", description="from torch.optim")
     learning_rate: float = Field(1e-3, gt=0, description="the (peak) learning rate")
     betas: tuple[float, float] = Field((0.9, 0.999), description="averaging of Adam and its relatives")

@@ -26,7 +26,7 @@ RESULT: dict[str, Any] = {
         "images_per_s": 1700.0,
         "images_per_s_min": 1650.4,
         "images_per_s_max": 1749.6,
-        "share_of_peak": 0.103,
+        "share_of_peak": 0.251,
         "time_to_target_s": 105.04,
         "time_to_target_s_min": 105.04,
         "time_to_target_s_max": 105.04,
@@ -53,6 +53,7 @@ RESULT: dict[str, Any] = {
     "ratio": 4.41,
     "ratio_min": 4.3,
     "ratio_max": 4.55,
+    "flop_per_image": 24_995_328.0,
     "peak_gflops": 414.0,
     "peak_gflops_fp32": 169.0,
     "share_of_peak": 0.453,
@@ -72,7 +73,10 @@ def test_markdown() -> None:
     lines = markdown(RESULT).splitlines()
     assert lines[0] == "|  | stock notebook | cnnlab | ratio |"
     assert lines[2].endswith("| 1,700 (1,650–1,750) | 7,500 (7,400–7,600) | 4.41 × (4.30–4.55) |")
-    assert lines[3] == "| share of the matrix-product peak (414 GFLOP/s in bf16) | 10 % | 45 % |  |"
+    assert lines[3] == (
+        "| share of the matrix-product peak in its own precision | 25 % of 169 GFLOP/s (fp32) | "
+        "45 % of 414 GFLOP/s (bf16) |  |"
+    )
     assert lines[4] == ("| training time to 99 % test accuracy | 105.0 s (n = 1) | 5.1 s (5.0–5.3, n = 3) | 20.5 × |")
     rest = "\n".join(lines[5:])
     for part in (

@@ -142,11 +142,11 @@ def test_a_damaged_folder_is_its_own_jobs_error(tmp_path):
     assert [job.is_finished for job in jobs] == [True, False, True]
 
 
-def test_auto_is_batched_on_a_gpu_only(monkeypatch):
+def test_auto_is_a_process_a_core_on_a_gpu_too(monkeypatch):
     def kinds():
         return {name: type(choose_engine(name, say=print)).__name__ for name in ENGINES if name != "ray"}
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert kinds() == {"auto": "Processes", "process": "Processes", "here": "InProcess", "batched": "Batched"}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert kinds()["auto"] == "Batched"
+    assert kinds()["auto"] == "Processes"

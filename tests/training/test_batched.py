@@ -176,6 +176,31 @@ def test_every_optimizer_keeps_seeds_apart(tiny, optimizer):
             torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9)
 
 
+class OneNumber(nn.Module):
+    """A dense layer, and a parameter that is a single number."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.dense, self.scale = nn.Linear(784, 10), nn.Parameter(torch.tensor(1.0 + seed))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dense(x.flatten(1)) * self.scale
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd"])
+def test_a_parameter_may_be_a_single_number(tiny, optimizer):
+    """Over an epoch's end, where the history is handed out and stacked again."""
+    training = LESSON.model_copy(update={"optimizer": optimizer, "learning_rate": 1e-2})
+    nets = {seed: Exact(OneNumber(seed)) for seed in SEEDS}
+    train_together(nets, tiny, training)
+    for seed in SEEDS:
+        net = Exact(OneNumber(seed))
+        train_alone(net, tiny, training, seed)
+        for ours, theirs in zip(nets[seed].parameters(), net.parameters(), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9)
+
+
 def test_a_seed_does_not_see_the_others(tiny):
     """Two other seeds in two other nets' company, one of them with weights a thousand times as large: bit for bit."""
     companies = []

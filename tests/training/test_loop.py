@@ -206,3 +206,9 @@ def test_learning_rate_finder_leaves_everything_as_it_was(small):
     assert torch.equal(torch.get_rng_state(), random_state)
     assert 1e-4 < found.suggestion < 3e-2
     assert cnnlab.find_learning_rate(net, small, Training(batch_size=32)) == found
+
+
+@pytest.mark.parametrize("steps", [-1, 0, 1])
+def test_learning_rate_finder_refuses_a_curve_of_one_point(small, steps):
+    with pytest.raises(UserError, match=f"^steps {steps}: expected at least 2"):
+        cnnlab.find_learning_rate(make_net(), small, steps=steps)

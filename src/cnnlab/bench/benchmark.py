@@ -46,7 +46,8 @@ def bench(
     The record's `stock` and `cnnlab` hold `images_per_s` (median of the rounds; `_min`, `_max`, `_rounds`),
     `batch_size`, `precision`, `share_of_peak` and, with a target, `time_to_target_s` (None: never) and what belongs to
     it. `ratio`: cnnlab ÷ stock, the median of the rounds' own ratios. `peak_gflops`: the matrix-product peak in
-    cnnlab's precision; `share_of_peak`: of it, what cnnlab's training steps use. `notes`: what a reader should know.
+    cnnlab's precision, `peak_gflops_fp32` in float32; `share_of_peak`: what training steps use of the peak in their own
+    precision. `notes`: what a reader should know.
 
     Raises UserError for bad arguments or data, ContenderFailed when a process fails. Both processes end with this call,
     however it ends. Scripts need `if __name__ == "__main__":`, as for every spawned process.
@@ -118,7 +119,9 @@ def _throughput(
 ) -> dict[str, Any]:
     sides = {}
     for name, rates in (("stock", measured.stock), ("cnnlab", measured.cnnlab)):
-        share = spread(rates).median * flop_per_image / (measured.peak_gflops * 1e9)
+        is_fp32 = described[name]["precision"] == "fp32"
+        peak = measured.peak_gflops_fp32 if is_fp32 else measured.peak_gflops
+        share = spread(rates).median * flop_per_image / (peak * 1e9)
         sides[name] = (
             described[name]
             | _named("images_per_s", spread(rates))

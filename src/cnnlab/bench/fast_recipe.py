@@ -14,6 +14,7 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.evaluation import logits
 from cnnlab.nets import build_net
 from cnnlab.training import RECIPES, Step, fit, recipe, start, train
+from cnnlab.training.course import Course
 from cnnlab.training.machine import keep_freed_memory, resolve_device, resolve_precision
 
 #: The recipe under test, and the options that it gives the net.
@@ -66,6 +67,7 @@ class FastRecipe:
             if self._last is not None and self._last.step == self._last.total_steps:
                 self._begin()
             steps = self._last.step if self._last is not None else 0
+            course = Course.of(self._training, self._data)
             position, before_s, target_s = (
                 self._state.position,
                 self._state.position.train_time_s,
@@ -78,7 +80,7 @@ class FastRecipe:
             for _ in fit(self._state, self._data, self._training, on_step=self._remember, should_stop=has_run):
                 pass
             assert self._last is not None  # every call of fit takes a step
-            images += (self._last.step - steps) * min(self._training.batch_size, len(self._data.train))
+            images += course.seen(self._last.step) - course.seen(steps)
             time_s += position.train_time_s - before_s
         return {"images": images, "time_s": time_s}
 

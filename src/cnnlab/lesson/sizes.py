@@ -21,7 +21,6 @@ QUICK_CLAIMS = (
     "lenet-digits",
     "memorise",
     "small-data-overfits",
-    "cnn-beats-dense",
 )
 
 

@@ -69,7 +69,7 @@ def fit_together(
                 for group in stack.optimizer.param_groups:
                     group["lr"] = course.learning_rate(of_run)
 
-                batch = orders[:, step * course.batch_size : (step + 1) * course.batch_size]
+                batch = orders[:, course.batch(step)]
                 x, y = images[batch], labels[batch]  # (S, N, C, H, W), (S, N)
                 x = torch.cat(
                     [
@@ -102,14 +102,14 @@ def fit_together(
                     elapsed = time.perf_counter() - started
                     for i, (state, generator) in enumerate(zip(together, generators, strict=True)):
                         position = state.position
-                        position.step, position.seen = step, step * course.batch_size
+                        position.step, position.seen = step, course.seen(step)
                         position.loss_sum, position.correct = sums[i], hits[i]
                         position.train_time_s = spent_before[i] + elapsed / seeds
                         state.augment_random = generator.get_state()
                         if not math.isfinite(sums[i]):
                             lost.add(i)
                         elif on_step is not None:
-                            rate = (step - first) * course.batch_size / elapsed
+                            rate = (course.seen(step) - course.seen(first)) / elapsed
                             on_step(state, loop.step_record(state, course, rate))
                     if not lost and should_stop() and step < steps:
                         return

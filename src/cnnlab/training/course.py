@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,23 +14,39 @@ from cnnlab.training.schedules import rate_factor
 from cnnlab.training.state import derived_seed
 
 
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """Into how many batches of nearly equal size, about `batch_size`, an epoch's images are spread.
+
+    At most half as many more than `batch_size` come into one (of 95 images and batches of 64), and a lone image only
+    where batches of one were asked for or there is no other: batch norm has nothing to average over it.
+    """
+    nearest = math.ceil(images / batch_size - 0.5)
+    return max(1, min(nearest, images if batch_size == 1 else images // 2))
+
+
 @dataclass(frozen=True)
 class Course:
     """The steps of a training on so many images. Steps count from 0 over the whole run, epochs from 0 too."""
 
     training: Training
     images: int
-    batch_size: int
     steps_per_epoch: int
     total_steps: int
 
     @classmethod
     def of(cls, training: Training, data: ImageSet) -> Course:
-        """The course of a training on a data set; a set smaller than a batch makes one smaller batch."""
+        """The course of a training on a data set."""
         count = len(data.train)
-        batch_size = min(training.batch_size, count)
-        steps_per_epoch = count // batch_size  # the rest of an epoch's shuffled images waits for another epoch
-        return cls(training, count, batch_size, steps_per_epoch, max(1, round(training.epochs * steps_per_epoch)))
+        per_epoch = steps_per_epoch(count, training.batch_size)
+        return cls(training, count, per_epoch, max(1, round(training.epochs * per_epoch)))
+
+    def seen(self, steps: int) -> int:
+        """Images that so many steps from the start of a run, or of an epoch, see."""
+        return steps * self.images // self.steps_per_epoch
+
+    def batch(self, step: int) -> slice:
+        """Of an epoch's order, the images of its step `step`: all steps together take each image once."""
+        return slice(self.seen(step), self.seen(step + 1))
 
     def is_over(self, epoch: int) -> bool:
         """Whether no step is left after so many epochs."""

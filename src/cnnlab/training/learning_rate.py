@@ -14,6 +14,7 @@ from torch import nn
 from cnnlab.config import Training
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
+from cnnlab.errors import UserError
 from cnnlab.training.state import derived_seed, start
 
 
@@ -47,8 +48,10 @@ def find_learning_rate(
     smoothed by an exponential average of 0.9. Net, modes, gradients and the process's random state stay as they were.
 
     training: batch size, optimizer and the like; by default `Training()`. seed: of the order of images and of dropout.
-    steps: from the lowest rate to the highest.
+    steps: from the lowest rate to the highest, both among them. Raises UserError for fewer than 2.
     """
+    if steps < 2:
+        raise UserError(f"steps {steps}: expected at least 2, one at the lowest rate and one at the highest: try 100")
     training = training or Training()
     trial = copy.deepcopy(net)
     rates, losses = [], []

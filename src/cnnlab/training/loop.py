@@ -129,7 +129,7 @@ def fit(
                 for group in state.optimizer.param_groups:
                     group["lr"] = course.learning_rate(step)
 
-                batch = order[position.step * course.batch_size : (position.step + 1) * course.batch_size]
+                batch = order[course.batch(position.step)]
                 x, y = images[batch], labels[batch]
                 x = augment(x, **augmentation, fill=fill, generator=generator)
                 seen = crop if course.is_cropped(step) else None

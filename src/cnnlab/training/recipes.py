@@ -5,6 +5,7 @@ What a recipe reaches is measured by a program and stands in results/, not here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,11 @@ from cnnlab.config import Augmentation, Training, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError, nearest
 from cnnlab.nets.layout import runs_channels_last
+from cnnlab.training.course import steps_per_epoch
 from cnnlab.training.execution import find_crop
+
+#: Images in a step of the recipe `fast` where there are few.
+SMALLEST_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,14 @@ class Recipe:
     """A named way to train.
 
     says: one line for the user. net_options: changes to the net itself (only where the net has such an option).
+    smallest_batch: images in a step where there are few.
     """
 
     name: str
     says: str
     net_options: dict[str, Any]
     training: Callable[[nn.Module, ImageSet, float], Training]
+    smallest_batch: int
 
 
 def recipe(name: str, net: nn.Module, data: ImageSet, *, epochs: float | None = None, **changes: Any) -> Training:
@@ -37,12 +44,13 @@ def recipe(name: str, net: nn.Module, data: ImageSet, *, epochs: float | None = 
 
     name: `fast` or `lesson`.
     epochs: the length of the run, which a schedule needs to know; by default enough for about 165,000 images, between
-    3 and 20.
+    3 and 20, and more where few images would make fewer than 200 steps of that.
     changes: any field of `Training`. Raises UserError for an unknown recipe and for a change out of range.
     """
-    length = epochs if epochs is not None else default_epochs(len(data.train))
+    chosen = find_recipe(name)
+    length = epochs if epochs is not None else default_epochs(len(data.train), chosen.smallest_batch)
     checked(Training, {"epochs": length}, "training options")
-    base = find_recipe(name).training(net, data, length)
+    base = chosen.training(net, data, length)
     return checked(Training, base.model_dump() | changes, "training options")
 
 
@@ -53,9 +61,14 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def default_epochs(images: int) -> int:
-    """Enough epochs for about 165,000 images: 3 of MNIST; between 3 and 20."""
-    return max(3, min(20, round(165_000 / images)))
+#: Steps that a run of default length makes at least.
+FEWEST_STEPS = 200
+
+
+def default_epochs(images: int, batch_size: int = 64) -> int:
+    """Enough epochs for about 165,000 images: 3 of MNIST; between 3 and 20, or as many as make FEWEST_STEPS."""
+    enough = math.ceil(FEWEST_STEPS / steps_per_epoch(images, batch_size))
+    return max(3, min(20, round(165_000 / images)), enough)
 
 
 def _lesson(net: nn.Module, data: ImageSet, epochs: float) -> Training:
@@ -79,8 +92,8 @@ def _fast(net: nn.Module, data: ImageSet, epochs: float) -> Training:
 
 
 def _batch_size(images_seen: float) -> int:
-    """64, 128 or 256: the largest that leaves 600 steps. Larger is quicker a step, but a run needs its steps."""
-    return next((size for size in (256, 128) if images_seen / size >= 600), 64)
+    """16 to 256: the largest that leaves 600 steps. Larger is quicker a step, but a run needs its steps."""
+    return next((size for size in (256, 128, 64, 32) if images_seen / size >= 600), SMALLEST_BATCH)
 
 
 def empty_border_crop(net: nn.Module, data: ImageSet, *, share: float = 0.95) -> int | None:
@@ -109,6 +122,7 @@ RECIPES: dict[str, Recipe] = {
         "crop where images have an empty border",
         {"dropout": 0.0},
         _fast,
+        SMALLEST_BATCH,
     ),
     "lesson": Recipe(
         "lesson",
@@ -116,5 +130,6 @@ RECIPES: dict[str, Recipe] = {
         "bfloat16 where the machine has it",
         {},
         _lesson,
+        Training().batch_size,
     ),
 }

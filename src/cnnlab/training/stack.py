@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from cnnlab.config import Training
 from cnnlab.training.state import TrainingState, make_optimizer
 
+#: What torch's optimizers keep once a parameter, not for each of its numbers: equal for seeds at the same step. Their
+#: shape does not tell them from the history of a parameter that is one number.
+OF_ALL_NUMBERS = frozenset({"step", "mu_product"})
+
 
 class Stack:
     """Trainings that stand at the same step, stacked: parameters and buffers (S, …) by name, and their optimizer.
@@ -31,9 +35,10 @@ class Stack:
         for name, parameter in self.parameters.items():
             own = [state.optimizer.state[each[name]] for state, each in zip(states, parameters, strict=True)]
             for key, value in own[0].items():
-                is_per_number = value.shape == parameter.shape[1:]
                 self.optimizer.state[parameter][key] = (
-                    _in_one([entries[key] for entries in own], like=parameter) if is_per_number else value.clone()
+                    value.clone()
+                    if key in OF_ALL_NUMBERS
+                    else _in_one([entries[key] for entries in own], like=parameter)
                 )
 
     def hand_out(self) -> None:
@@ -41,7 +46,7 @@ class Stack:
         for i, state in enumerate(self.states):
             for own, parameter in zip(state.net.parameters(), self.parameters.values(), strict=True):
                 state.optimizer.state[own] = {
-                    key: value[i] if value.shape == parameter.shape else value
+                    key: value if key in OF_ALL_NUMBERS else value[i]
                     for key, value in self.optimizer.state[parameter].items()
                 }
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: Engine → what it does, as `--help` says it.
 ENGINES = {
-    "auto": "batched on a GPU, process elsewhere",
+    "auto": "process",
     "process": "a run on each core",
     "here": "one after another with all threads",
     "batched": "seeds of one training together in one program, for a GPU",
@@ -33,11 +33,8 @@ def choose_engine(name: str, *, ray_address: str | None = None, say: Callable[[s
     if name == "ray":
         return _ray(ray_address)
     from cnnlab.experiments.engines import Batched, InProcess, Processes
-    from cnnlab.training.machine import resolve_device
 
-    if name == "auto":
-        name = "batched" if resolve_device("auto").type == "cuda" else "process"
-    return {"process": Processes, "here": InProcess, "batched": lambda: Batched(say=say)}[name]()
+    return {"auto": Processes, "process": Processes, "here": InProcess, "batched": lambda: Batched(say=say)}[name]()
 
 
 def _ray(address: str | None) -> Engine:
