@@ -38,7 +38,7 @@ def main() -> None:
     for round_number in range(ROUNDS + 1):
         for name, engine in engines.items():
             with tempfile.TemporaryDirectory() as folder:
-                jobs = _jobs(Path(folder))
+                jobs = _jobs(Path(folder), engine)
                 started = time.perf_counter()
                 assert train(jobs, engine) == []
                 if round_number:  # the first round starts the pool and loads the images
@@ -58,9 +58,9 @@ def main() -> None:
     print(f"process {median(times['process']):.1f} s, here {median(times['here']):.1f} s: {ratio:.2f} ×")
 
 
-def _jobs(folder: Path) -> list[Job]:
+def _jobs(folder: Path, engine: Engine) -> list[Job]:
     (found,) = contestants(PLAN, [VARIANTS["baseline"]], range(SEEDS), load)
-    return prepare([found], folder, data_root=None)["baseline"]
+    return prepare([found], folder, engine, data_root=None)["baseline"]
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def _weights(run: Run) -> dict[str, Any]:
 
 def _jobs(folder: Path) -> Sequence[Job]:
     found = contestants(PLAN, [VARIANTS[name] for name in VARIED], range(SEEDS), load)
-    jobs = prepare(found, folder, data_root=None)
+    jobs = prepare(found, folder, Processes(), data_root=None)  # a task has the identity of a process of its own
     return [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed]
 
 

@@ -35,7 +35,8 @@ def test_a_file_and_all_that_it_imports_from_beside_it_make_its_hashes(tmp_path)
     }
 
 
-def test_an_edited_neighbour_is_seen_although_it_is_as_long_and_as_old(tmp_path):
+def test_an_edited_neighbour_is_seen_although_it_is_as_long_and_as_old(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     write(tmp_path, net="from blocks import A\n", blocks="A = 1\n")
     assert load_module(str(tmp_path / "net.py")).A == 1
     first, stat = loaded_code(str(tmp_path / "net.py")).hashes, (tmp_path / "blocks.py").stat()
