@@ -24,6 +24,7 @@ from cnnlab.bench.table import markdown
 from cnnlab.cli import COMMANDS, cnnlab
 from cnnlab.report.claim_numbers import interval, number
 from cnnlab.report.claim_page import command
+from cnnlab.report.claims_index import environments
 
 ROOT = Path(__file__).parent.parent
 
@@ -154,7 +155,8 @@ def claims_table(record: dict[str, Any]) -> str:
             f"| `{entry['id']}` | {entry['statement']} | {effect} {entry['unit']} | {entry['n']:,} "
             f"{entry['n_of']} | **{entry['verdict']}** |"
         )
-    entries, on = record["claims"], record["environment"]
+    entries = record["claims"]
+    on = record["environment"] | next(iter(environments(entries)), {})
     runs = {run for entry in entries for run in entry["runs"]}
     trained = sum(len(entry["runs"]) - entry["runs_found"] for entry in entries)
     minutes = sum(entry["time_s"] for entry in entries) / 60

@@ -45,7 +45,9 @@ class Training(Strict):
     learning_rate: float = Field(1e-3, gt=0, description="the (peak) learning rate")
     betas: tuple[float, float] = Field((0.9, 0.999), description="averaging of Adam and its relatives")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
-    weight_decay: float = Field(0.0, ge=0, description="weight decay (L2)")
+    weight_decay: float = Field(
+        0.0, ge=0, description="decay of filters and matrices, not of biases, γ and β; L2 but for adamw"
+    )
     schedule: Schedule = Field("constant", description="how the learning rate moves over the run")
     warmup: float = Field(0.2, ge=0, lt=1, description="share of one-cycle and cosine spent rising to the peak")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability mass spread over all classes")

@@ -93,7 +93,7 @@ def claim(**changes: Any) -> Claim:
 
 
 def entry_of(found: Finding, **changes: Any) -> dict[str, Any]:
-    costs = {"runs": [], "runs_found": 0, "runs_diverged": 0, "train_time_s": 0.0}
+    costs = {"runs": [], "runs_found": 0, "runs_diverged": 0, "train_time_s": 0.0, "environments": []}
     return claim(**changes).to_json(found, 1.0) | costs
 
 
@@ -155,6 +155,18 @@ def test_undecided_says_what_the_seeds_say_and_how_many_would_settle_it() -> Non
     low, high = found.seeds_to_settle
     assert f"{low} {f'to {high}' if high else 'or more'}" in said
     assert "lies above 1" not in said
+
+
+def test_the_page_shows_the_environments_of_the_runs_and_not_of_this_process(read: Callable[[str], Any]) -> None:
+    made = ROUND["environment"] | {"threads": 1, "torch": "1.13.0", "runs": 6}
+    other = made | {"torch": "2.13", "runs": 9}
+    entry = entry_of(finding()) | {"environments": [made, other], "corrected": None}
+    measured = Measured(claim(), finding(), (), 0, 0, 1.0)
+    text = read(claim_page(measured, entry, [], ROUND, links=())).text
+    assert "of 6 runs" in text
+    assert "torch 1.13.0" in text
+    assert "1 thread a run" in text
+    assert "2 threads" not in text
 
 
 def test_a_rule_that_a_control_passes_says_so() -> None:

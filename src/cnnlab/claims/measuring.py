@@ -17,6 +17,7 @@ from cnnlab.experiments.job import Job
 from cnnlab.experiments.trainer import Stopped
 from cnnlab.nets import build_net
 from cnnlab.runs import Run, open_run
+from cnnlab.runs.environment import environments_of
 from cnnlab.training.loop import REMEASURED
 
 #: Multiply-adds that an image costs besides those of the net, in its batch and on its way there.
@@ -45,6 +46,7 @@ class Measured:
             "runs_found": self.found,
             "runs_diverged": self.diverged,
             "train_time_s": round(sum(run.result()["train_time_s"] for run in self.runs), 3),
+            "environments": [{"runs": count} | record for record, count in environments_of(self.runs)],
         }
 
 

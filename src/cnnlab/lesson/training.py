@@ -112,16 +112,18 @@ def _loss(classes: int) -> Question:
 
 
 def _steps(images: int, batch: int, steps: int) -> Question:
-    left = images - steps * batch
-    rest = f"; the {left} images left over wait for the next epoch, whose order is another" if left else ""
+    smallest, rest = divmod(images, steps)
+    sizes = f"{smallest}" if rest == 0 else f"{smallest} or {smallest + 1}"
     return number(
         "steps-an-epoch",
-        f"{images:,} training images in batches of {batch}; what does not fill a batch is left out, and the next epoch "
-        "has another order. How many steps is one epoch?",
+        f"{images:,} training images in batches of about {batch}: an epoch takes each image once, spread evenly over "
+        "the nearest whole number of batches. How many steps is one epoch?",
         steps,
-        worked=f"⌊{images:,}/{batch}⌋ = {steps:,}{rest}.",
+        worked=f"{images:,} / {batch} = {images / batch:g}, and the nearest whole number is {steps:,}: {sizes} images "
+        "in each step, and none is left out.",
         slips=[
-            (-(-images // batch), f"That counts a last batch of {left} images, which is left out here."),
+            (-(-images // batch), "That makes one batch more than the nearest whole number."),
+            (images // batch, "That leaves images out: the nearest whole number is one more."),
             (images, "Every step takes a whole batch."),
             (batch, "That is how many images a step takes."),
             (images * batch, "Images are shared out among the steps: divide."),

@@ -47,9 +47,21 @@ def claims_index(entries: Sequence[Entry], this_round: Mapping[str, Any], *, of:
         round=this_round,
         command=command(None, this_round),
         runs=len({run for entry in entries for run in entry["runs"]}),
+        environments=environments(entries),
         train_time_s=_train_time(entries),
         time_s=sum(entry["time_s"] for entry in entries),
     )
+
+
+def environments(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """On what the runs of all claims were made, each once."""
+    found: list[dict[str, Any]] = []
+    for entry in entries:
+        for one in entry.get("environments", ()):
+            record = {name: value for name, value in one.items() if name != "runs"}
+            if record not in found:
+                found.append(record)
+    return found
 
 
 def _train_time(entries: Sequence[Entry]) -> float:

@@ -14,6 +14,7 @@ from cnnlab.report.mistakes import mistakes
 from cnnlab.report.origin import note_without_folders, without_folders
 from cnnlab.report.pages import render
 from cnnlab.runs.folder import Run
+from cnnlab.training.course import steps_per_epoch
 from cnnlab.training.recipes import RECIPES
 
 
@@ -40,7 +41,9 @@ def run_page(run: Run, data: ImageSet, net: nn.Module) -> str:
         test_openings=run.test_openings(),
         eval_time_s=sum(epoch.eval_time_s for epoch in epochs),
         steps=steps,
-        images_seen=steps * min(config.training.batch_size, record.images["train"]),
+        images_seen=steps
+        * record.images["train"]
+        // steps_per_epoch(record.images["train"], config.training.batch_size),
         remeasured_images=epochs[-1].remeasured_images,
         curves=learning_curves(epochs, result["best_epoch"], config.training, net),
         confusion=confusion(test),

@@ -31,7 +31,7 @@ class Stack:
             for name, first in parameters[0].items()
         }
         self.buffers = {name: _in_one([each[name] for each in buffers]) for name in buffers[0]}
-        self.optimizer = make_optimizer(self.parameters.values(), training, states[0].device)
+        self.optimizer = make_optimizer(self.parameters.values(), training, states[0].device, are_stacked=True)
         for name, parameter in self.parameters.items():
             own = [state.optimizer.state[each[name]] for state, each in zip(states, parameters, strict=True)]
             for key, value in own[0].items():

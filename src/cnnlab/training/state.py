@@ -112,11 +112,14 @@ def derived_seed(seed: int, purpose: str, epoch: int) -> int:
 
 
 def make_optimizer(
-    parameters: Iterable[nn.Parameter], training: Training, device: torch.device
+    parameters: Iterable[nn.Parameter], training: Training, device: torch.device, *, are_stacked: bool = False
 ) -> torch.optim.Optimizer:
     """The optimizer from torch.optim, fused into one pass over the parameters where it has such a version.
 
-    Each of them updates every number by its own gradient and history alone: none looks at a whole tensor.
+    Each of them updates every number by its own gradient and history alone: none looks at a whole tensor. Weight decay
+    pulls at filters and matrices, not at biases and what batch norm learns, γ and β: these have one number a channel,
+    and shrinking them makes nothing simpler (He et al. 2019, "Bag of tricks", §3.1). are_stacked: each parameter has a
+    leading dimension of seeds.
     """
     names = {"adam": "Adam", "adamw": "AdamW", "nadam": "NAdam", "radam": "RAdam", "adamax": "Adamax"}
     names |= {"adagrad": "Adagrad", "rmsprop": "RMSprop", "sgd": "SGD"}
@@ -131,7 +134,20 @@ def make_optimizer(
     accepted = inspect.signature(make).parameters
     if training.optimizer == "rmsprop":
         offered.pop("momentum")  # torch's default, 0, is Hinton's; its momentum is another thing than SGD's
-    return make(parameters, **{name: value for name, value in offered.items() if name in accepted})
+    options = {name: value for name, value in offered.items() if name in accepted}
+    if not training.weight_decay:
+        return make(parameters, **options)
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for parameter in parameters:
+        groups[parameter.dim() - are_stacked >= 2].append(parameter)
+    return make(
+        [
+            {"params": group} if is_decayed else {"params": group, "weight_decay": 0.0}
+            for is_decayed, group in groups.items()
+            if group
+        ],
+        **options,
+    )
 
 
 def _restore(state: TrainingState, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
