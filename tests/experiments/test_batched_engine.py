@@ -19,7 +19,7 @@ PLAN = Plan(
     data="mnist-5k@150",
     recipe="fast",
     epochs=2,
-    changes={"precision": "fp32"},
+    changes={"precision": "fp32", "batch_size": 64},
 )
 
 

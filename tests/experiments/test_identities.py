@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 
 import pytest
+import torch
 
 from cnnlab import load
 from cnnlab.cli import main
@@ -55,6 +56,16 @@ def own(tmp_path, monkeypatch, does="pass"):
     return PLAN.model_copy(update={"net": NetSpec(name="mine.py:Net")})
 
 
+@pytest.fixture
+def two_threads():
+    """This process's, whatever it was started with: with one, `here` trains as `process` does."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_engines_that_train_otherwise_never_share_runs(tmp_path):
     names = {name: {job.path.name for job in jobs_in(tmp_path, make())[2]} for name, make in ENGINES.items()}
     assert len(set().union(*names.values())) == 3 * 4

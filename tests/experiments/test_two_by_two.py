@@ -63,7 +63,7 @@ def test_both_makes_both_changes():
     base = Plan(net=NetSpec(name="simple-cnn"), data="mnist-5k")
     plan = both(VARIANTS["no-dropout"], VARIANTS["weight-decay"]).change(base)
     assert plan.net.options["dropout"] == 0
-    assert plan.changes == {"weight_decay": 5e-4}
+    assert plan.changes == {"optimizer": "adamw", "weight_decay": 1.0}
     twice = both(VARIANTS["no-dropout"], VARIANTS["no-batchnorm"])
     assert twice.change(base) == VARIANTS["plain"].change(base)
     assert twice.name == "no-dropout + no-batchnorm"
