@@ -103,6 +103,7 @@ def test_every_claim_asks_for_all_its_runs_at_once(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_trainings")
 @pytest.mark.parametrize("name", [name for name in CLAIMS if find_claim(name).kind == "statistical"])
 def test_the_rehearsal_misses_no_run(name, tmp_path):
     engine = Counting()
@@ -113,6 +114,7 @@ def test_the_rehearsal_misses_no_run(name, tmp_path):
         epochs=1,
         folder=tmp_path / "runs",
         engine=engine,
+        is_quick=True,
     )
     work = still_to_train([find_claim(name)], laboratory)
     find_claim(name).measure(replace(laboratory))
