@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cnnlab.claims import depth, dropout_ensemble, dropout_regularises, memorise, pooling_invariance
+from cnnlab.claims import (
+    depth,
+    dropout_ensemble,
+    dropout_regularises,
+    memorise,
+    pooling_invariance,
+    small_data_overfits,
+)
 
 
 @pytest.fixture
@@ -18,3 +25,4 @@ def small_trainings(monkeypatch):
     monkeypatch.setattr(dropout_ensemble, "MASKS", (1, 3))
     monkeypatch.setattr(memorise, "EPOCHS", 5)
     monkeypatch.setattr(pooling_invariance, "EPOCHS", 1)
+    monkeypatch.setattr(small_data_overfits, "STEPS", 48)

@@ -103,7 +103,9 @@ def test_an_unknown_claim_is_told_the_nearest():
 @pytest.mark.parametrize("name", [name for name in CLAIMS if name not in EXACT])
 def test_statistical_claims_come_to_a_verdict(name, tmp_path_factory):
     lab = Laboratory(
-        data="mnist-5k@400" if name in ("locality-matters", "lenet-digits", "cnn-beats-dense") else "mnist-5k",
+        data="mnist-5k@400"
+        if name in ("locality-matters", "lenet-digits", "cnn-beats-dense", "early-edges")
+        else "mnist-5k",
         fashion="mnist-5k@400",
         seeds=(0, 1),
         epochs=2,

@@ -108,7 +108,9 @@ def test_every_claim_asks_for_all_its_runs_at_once(tmp_path):
 def test_the_rehearsal_misses_no_run(name, tmp_path):
     engine = Counting()
     laboratory = Laboratory(
-        data="mnist-5k@400" if name in ("locality-matters", "lenet-digits", "cnn-beats-dense") else "mnist-5k",
+        data="mnist-5k@400"
+        if name in ("locality-matters", "lenet-digits", "cnn-beats-dense", "early-edges")
+        else "mnist-5k",
         fashion="mnist-5k@400",
         seeds=(0,),
         epochs=1,
