@@ -73,7 +73,7 @@ def test_a_file_with_what_it_says_of_itself_gives_the_class_that_predict_gives(k
     assert about["data_sha256"] == run.config.data.sha256
     classes, (mean,), (std,) = (json.loads(about[key]) for key in ("classes", "mean", "std"))
     files, classes_found = [], []
-    for index in range(20):
+    for index in range(0, 500, 25):  # evenly spaced: the first twenty show five classes
         pixels = data.test.images[index, 0].numpy()
         files.append(tmp_path / f"{index}.png")
         Image.fromarray(pixels).save(files[-1])
@@ -81,7 +81,7 @@ def test_a_file_with_what_it_says_of_itself_gives_the_class_that_predict_gives(k
         classes_found.append(classes[answer(x[None, None]).argmax()])
     predicted = cnnlab("predict", run.path, *files, "--no-prepare", "--json").json
     assert classes_found == [each["label"] for each in predicted]
-    assert len(set(classes_found)) >= 5, "a net that says one thing of all images would agree, too"
+    assert len(set(classes_found)) > 5, "a net that says one thing of all images would agree, too"
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -7,9 +7,9 @@ from math import inf
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
-from cnnlab.claims.depth import CONTROL_DEPTH, DATA, Curves, at_best_rate, train_depths
+from cnnlab.claims.depth import DATA, Curves, at_best_rate, over_depth, train_depths
 from cnnlab.claims.figures import Lines, from_case_to_case, where_it_holds
-from cnnlab.claims.judging import Control, Judged, Smallest, Where, judge
+from cnnlab.claims.judging import Judged, Smallest, judge
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.training.loop import Epoch
@@ -27,17 +27,9 @@ def measure(laboratory: Laboratory) -> Finding:
     """The gap in loss after equal steps, each arm at the rate that gives its best validation, over depth."""
     design = train_depths(laboratory)
     learnt = {depth: arms for depth, arms in design.nets.items() if depth == DECIDES_AT or both_learn(arms)}
-    where = Where(
-        "convolutions",
-        tuple((float(depth), compared(arms["with"], arms["without"])) for depth, arms in learnt.items()),
-        float(DECIDES_AT),
-    )
     left_out = [str(depth) for depth in design.nets if depth not in learnt]
     no_gap = f" Not compared at {', '.join(left_out)}: a net that has learnt nothing has no gap." if left_out else ""
-    control = Control.of(
-        "nets without batch norm against the same nets from other seeds",
-        compared(design.others, design.nets[CONTROL_DEPTH]["without"]),
-    )
+    where, control = over_depth(design, compared, decides_at=DECIDES_AT, depths=learnt)
     named = [(f"{depth} convolutions", arms) for depth, arms in design.nets.items()]
     if design.lesson is not None:
         named.append(("the lesson’s SimpleCNN", design.lesson))

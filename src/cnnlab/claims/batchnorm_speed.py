@@ -7,9 +7,9 @@ from math import log10
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
-from cnnlab.claims.depth import CONTROL_DEPTH, DATA, RATES, STEPS, Curves, at_best_rate, train_depths
+from cnnlab.claims.depth import DATA, RATES, STEPS, Curves, at_best_rate, over_depth, train_depths
 from cnnlab.claims.figures import Lines, over_seeds, where_it_holds
-from cnnlab.claims.judging import Control, Judged, Smallest, Where, judge
+from cnnlab.claims.judging import Judged, Smallest, judge
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.training.loop import Epoch
@@ -25,15 +25,7 @@ DECIDES_AT = 4
 def measure(laboratory: Laboratory) -> Finding:
     """Steps until validation accuracy first reaches the target, each arm at its own best rate, over depth."""
     design = train_depths(laboratory)
-    where = Where(
-        "convolutions",
-        tuple((float(d), compared(arms["with"], arms["without"])) for d, arms in design.nets.items()),
-        float(DECIDES_AT),
-    )
-    control = Control.of(
-        "nets without batch norm against the same nets from other seeds",
-        compared(design.others, design.nets[CONTROL_DEPTH]["without"]),
-    )
+    where, control = over_depth(design, compared, decides_at=DECIDES_AT, depths=design.nets)
     rows = [
         (f"{depth} convolutions", *(f"{mean(steps(arms[arm])):.0f}" for arm in ("with", "without")), _missed(arms))
         for depth, arms in design.nets.items()

@@ -7,9 +7,10 @@ convolution and normalised or none is, SGD with momentum as in Ioffe and Szegedy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from cnnlab.claims.judging import Control, Judged, Where
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.tuning import best_rates
 from cnnlab.experiments.plan import Plan
@@ -75,6 +76,18 @@ def train_depths(laboratory: Laboratory) -> DepthDesign:
     }
     lesson = curves.pop(0, None)
     return DepthDesign(curves, dict(zip(rates, trained[len(cells) :], strict=True)), lesson)
+
+
+def over_depth(
+    design: DepthDesign, compared: Callable[[Curves, Curves], Judged], *, decides_at: int, depths: Collection[int]
+) -> tuple[Where, Control]:
+    """A claim's rule at every one of `depths`, and on the control. compared: takes curves with batch norm, without."""
+    places = tuple((float(depth), compared(*(design.nets[depth][arm] for arm in ARMS))) for depth in depths)
+    control = Control.of(
+        "nets without batch norm against the same nets from other seeds",
+        compared(design.others, design.nets[CONTROL_DEPTH]["without"]),
+    )
+    return Where("convolutions", places, float(decides_at)), control
 
 
 def at_best_rate(curves: Curves, score: Callable[[tuple[Epoch, ...]], float]) -> list[tuple[Epoch, ...]]:

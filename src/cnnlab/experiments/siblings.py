@@ -74,7 +74,7 @@ def mixed_machines(runs: Sequence[Run]) -> list[str]:
             listing = ", ".join(
                 f"{value} ({number} run{'' if number == 1 else 's'})" for value, number in counts.items()
             )
-            lines.append(f"the runs differ in {says}: {listing}; their last digits may differ with it")
+            lines.append(f"the runs differ in {says}: {listing}; their figures may differ with it")
     return lines
 
 
