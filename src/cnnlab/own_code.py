@@ -133,12 +133,6 @@ def own_mistake(error: BaseException) -> OwnCodeError | None:
     return OwnCodeError(f"{shown(Path(file))}, line {number}: {what}; raised by your own code: mend it there")
 
 
-def raised_by_own_line(error: BaseException) -> bool:
-    """Whether a line of the user's own code raised `error` itself, and not something that it called."""
-    lines = _lines(error)
-    return bool(lines) and lines[-1][0] in _own_files()
-
-
 @contextmanager
 def own_mistakes() -> Generator[None]:
     """Raise what the user's own code raises inside the block as OwnCodeError; all else passes as it is."""

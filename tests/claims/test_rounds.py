@@ -54,7 +54,8 @@ def test_entries_stand_in_the_lessons_order_however_they_were_asked_for(tmp_path
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seeds": (0, 1, 2)}, {"quick": False}, {"data": "mnist"}, {"data_sha256": "0"}, {"epochs": 3}]
+    "changes",
+    [{"seeds": (0, 1, 2)}, {"seeds": (5, 6)}, {"quick": False}, {"data": "mnist"}, {"data_sha256": "0"}, {"epochs": 3}],
 )
 def test_another_round_is_put_aside_whole_and_not_mixed_in(tmp_path, round_, changes):
     RoundRecord(tmp_path / "claims.json", round_()).add(entry("output-size"))

@@ -138,3 +138,14 @@ def test_own_net_that_does_not_fit_names_the_layer(cnnlab, tmp_path):
         for part in ("layer fc (Linear)", "got 2304 values", "wanted 400", "in_features to 2304"):
             assert part in outcome.err
     assert not (tmp_path / "run").exists()
+
+
+def test_own_net_with_a_mistake_of_its_own_names_the_line(cnnlab, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from torch import nn\nclass Net(nn.Module):\n    def forward(self, x):\n        return self.dense(x) + lost\n"
+    )
+    said = cnnlab("describe", f"{file}:Net")
+    assert said.code == 2
+    assert "mine.py, line 4: AttributeError: " in said.err
+    assert "raised by your own code" in said.err

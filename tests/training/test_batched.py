@@ -332,4 +332,4 @@ def test_the_lessons_nets_by_both_recipes(small, name):
             net = build_net(NetSpec(name=name), image_shape=(1, 28, 28), num_classes=10, seed=seed)
             for ours, alone in zip(records[seed], train_alone(net, small, training, seed), strict=True):
                 assert ours.training_loss == pytest.approx(alone.training_loss, rel=2e-2), (of, seed)
-                assert ours.validation_accuracy == pytest.approx(alone.validation_accuracy, abs=0.03), (of, seed)
+                assert ours.validation_loss == pytest.approx(alone.validation_loss, rel=5e-2), (of, seed)

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from cnnlab.anatomy.misfit import Misfit, why
 from cnnlab.anatomy.signatures import bind, bind_values, canonical_name, is_known, is_reflected
 from cnnlab.errors import UserError
+from cnnlab.own_code import own_mistake
 
 #: Images in the run: two, so that a net which squeezes its answers keeps the batch apart from them.
 BATCH = 2
@@ -111,7 +112,7 @@ def walk(
     The net, its random state and the process's are left as they were. images: float (N, C, H, W), by default `batch`
     random ones. dtype: of images and weights, by default the net's own. keep: what to keep of the result of a call, by
     its number; asked right after the call, when no other has written over it. Raises UserError where the net cannot be
-    copied or run, naming the layer, what came in and what it wanted.
+    copied or run, naming the layer, what came in and what it wanted; or the line of the user's own that raised.
     """
     try:
         with torch.no_grad():
@@ -142,7 +143,9 @@ def walk(
         except UserError:
             raise
         except Exception as error:
-            raise UserError(recorder.explain(error, image_shape)) from error
+            misfit = recorder.misfit(error)
+            slip = own_mistake(error) if misfit is None else None
+            raise (slip or UserError(why(type(net).__name__, image_shape, error, misfit))) from error
     return recorder.finish(answer)
 
 
@@ -379,9 +382,9 @@ class _Recorder(TorchFunctionMode):
 
     # The end.
 
-    def explain(self, error: Exception, image_shape: tuple[int, ...]) -> str:
-        misfit = self._failed[1] if self._failed is not None else None
-        return why(type(self._net).__name__, image_shape, error, misfit)
+    def misfit(self, error: Exception) -> Misfit | None:
+        """The call that raised `error`; None where no call of PyTorch's did."""
+        return self._failed[1] if self._failed is not None and self._failed[0] is error else None
 
     def finish(self, answer: Any) -> Trace:
         outputs = tuple(

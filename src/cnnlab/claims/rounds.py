@@ -13,7 +13,7 @@ from cnnlab.runs.folder import read_json, write_json
 from cnnlab.training.machine import resolve_device, resolve_precision
 
 #: What two rounds have in common if they are one; of the environment, its versions and arithmetic.
-_SAME = ("quick", "data", "data_sha256", "fashion", "seeds", "epochs", "train_size")
+_SAME = ("quick", "data", "data_sha256", "fashion", "seeds", "first_seed", "epochs", "train_size")
 _SAME_ENVIRONMENT = ("cnnlab", "torch", "device", "precision")
 
 
@@ -26,6 +26,7 @@ def round_of(laboratory: Laboratory, *, quick: bool, engine: str) -> dict[str, A
         "data_sha256": laboratory.load(laboratory.data).sha256,
         "fashion": laboratory.fashion,
         "seeds": len(laboratory.seeds),
+        "first_seed": laboratory.seeds[0],
         "epochs": laboratory.epochs,
         "train_size": laboratory.train_size,
         "engine": engine,

@@ -22,7 +22,9 @@ _MARKS = {"supported": "✓", "not supported": "✗", "undecided": "?"}
 @click.command("claims")
 @click.argument("ids", nargs=-1, metavar="[ID…]")
 @click.option("--list", "only_list", is_flag=True, help="Say what the claims are and measure nothing.")
-@click.option("--seeds", type=click.IntRange(1), help="Runs of each variant. [default: 5; 3 with --quick]")
+@click.option(
+    "--seeds", type=click.IntRange(1), help="Runs of each variant: seeds 10 to N+9. [default: 5; 3 with --quick]"
+)
 @click.option("--quick", is_flag=True, help="On mnist-5k alone, in a few minutes; stated with each figure.")
 @click.option("--data", metavar="DATA", help="Digits. [default: mnist; mnist-5k with --quick]")
 @options.data_root
@@ -47,7 +49,7 @@ def command(
     trained again. A verdict is computed from the figures: supported, not supported, or undecided with so few seeds.
     OUT/index.html leads to a page for each claim.
     """
-    from cnnlab.claims.laboratory import Laboratory
+    from cnnlab.claims.laboratory import Laboratory, seeds_of_a_round
     from cnnlab.claims.measuring import measure, still_to_train
     from cnnlab.claims.registry import CLAIMS, find_claim
     from cnnlab.claims.rounds import RoundRecord, round_of
@@ -68,7 +70,7 @@ def command(
         laboratory = Laboratory(
             data=digits,
             fashion=digits if quick else "fashion-mnist",
-            seeds=tuple(range(seeds or (3 if quick else 5))),
+            seeds=seeds_of_a_round(seeds or (3 if quick else 5)),
             train_size=2000 if quick else None,
             is_quick=quick,
             epochs=5 if quick else 3,

@@ -15,6 +15,7 @@ from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from torch import nn
 
     from cnnlab.data import ImageSet
     from cnnlab.evaluation import Evaluation
@@ -47,7 +48,7 @@ def command(
     from cnnlab.runs import open_run
 
     run = open_run(run_path)
-    net = run.load_net(own_code=own_code)
+    net = net_of(run, own_code)
     images = run_data(run, data, data_root=data_root, image_size=image_size)
     part = images.split(split)
     if split != "train" and images.sha256 != run.config.data.sha256:
@@ -66,6 +67,19 @@ def command(
         click.echo(json.dumps({"data": images.name, "split": split} | {name: figures[name] for name in kept}))
     else:
         _print(evaluation, f"{run.config.net.name} on {images.name}, {split} split")
+
+
+def net_of(run: Run, own_code: str | None) -> nn.Module:
+    """The trained net; where it is a user's own whose code was edited since the training, a warning says so."""
+    net = run.load_net(own_code=own_code)
+    edited = run.edited_files(own_code)
+    if edited:
+        notice(
+            f"warning: {', '.join(edited)} {'was' if len(edited) == 1 else 'were'} edited since {run.path} was "
+            "trained: what follows is of its weights in the net as it is now; put the code back for the figures of "
+            "that training"
+        )
+    return net
 
 
 def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: int | None) -> ImageSet:

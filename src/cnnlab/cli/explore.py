@@ -44,7 +44,7 @@ def command(
     sums. The page works from a file, loads nothing, and says how far its values are from PyTorch's. With RUN2, a run on
     the same data: two nets on one input.
     """
-    from cnnlab.cli.evaluate import run_data
+    from cnnlab.cli.evaluate import net_of, run_data
     from cnnlab.explorer import Shown, explorer_page
     from cnnlab.report.run_page import run_page
     from cnnlab.runs import open_run
@@ -55,7 +55,7 @@ def command(
         run.result()  # an unfinished run is said before anything is loaded
     run = runs[0]
     codes = _codes([each.config.net.name for each in runs], own_codes)
-    shown = [Shown(each, each.load_net(own_code=code)) for each, code in zip(runs, codes, strict=True)]
+    shown = [Shown(each, net_of(each, code)) for each, code in zip(runs, codes, strict=True)]
     images = run_data(run, None, data_root=data_root, image_size=image_size)
     path = out or (
         run.explorer_path if beside is None else run.path / f"explorer-with-{runs[1].path.resolve().name}.html"

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.evaluate import run_data
+from cnnlab.cli.evaluate import net_of, run_data
 from cnnlab.exchange.formats import FORMATS
 
 
@@ -51,7 +51,7 @@ def command(
     run = open_run(run_path)
     run.result()  # an unfinished run is said before anything is loaded
     find_format(to)  # and so is a package that is missing
-    net = run.load_net(own_code=own_code)
+    net = net_of(run, own_code)
     images = run_data(run, None, data_root=data_root, image_size=image_size)
     run.note_test_opening(f"cnnlab export --to {to}")
     exported = export(run, net, images.test, to=to, path=out or run.path / f"net.{to}")

@@ -26,7 +26,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     The pages ask for predictions, and every number on them was computed in this run. A folder that holds some of it
     already is gone on with; what is finished is not done again. Without --full nothing is fetched.
     """
-    from cnnlab.claims.laboratory import Laboratory
+    from cnnlab.claims.laboratory import Laboratory, seeds_of_a_round
     from cnnlab.cli.lesson_parts import SEED, Lesson
     from cnnlab.cli.lesson_view import LessonView
     from cnnlab.experiments.engines.choice import choose_engine
@@ -47,8 +47,9 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
         laboratory = Laboratory(
             data=digits,
             fashion=size.fashion if full else digits,
-            seeds=tuple(range(size.seeds)),
+            seeds=seeds_of_a_round(size.seeds),
             train_size=size.laboratory.images,
+            is_quick=not full,
             epochs=size.laboratory.epochs,
             folder=out / "claims" / "runs",
             engine=choose_engine("auto", say=notice),

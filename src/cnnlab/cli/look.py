@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.evaluate import run_data
+from cnnlab.cli.evaluate import net_of, run_data
 from cnnlab.cli.several import TakesSeveral
 from cnnlab.errors import UserError, nearest
 
@@ -65,7 +65,7 @@ def command(
     keep_freed_memory()
     run = open_run(run_path)
     run.result()  # an unfinished run is said before anything is loaded
-    net = run.load_net(own_code=own_code)
+    net = net_of(run, own_code)
     data = run_data(run, None, data_root=data_root, image_size=image_size)
     mistakes = run.evaluations()["test"].mistakes
     if files:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnlab.cli import options
+from cnnlab.cli.evaluate import net_of
 from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def command(
     from cnnlab.runs import open_run
 
     run = open_run(run_path)
-    net = run.load_net(own_code=own_code)
+    net = net_of(run, own_code)
     record = run.config.data
     preparation = "none" if no_prepare else record.preparation
     answers: list[dict[str, Any]] = []

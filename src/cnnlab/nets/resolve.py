@@ -16,7 +16,7 @@ from cnnlab.nets.convnet import ConvNet
 from cnnlab.nets.lenet import LeNet5
 from cnnlab.nets.mlp import MLP
 from cnnlab.nets.simple_cnn import SimpleCNN
-from cnnlab.own_code import load_module, loaded_code, own_mistake, own_mistakes, raised_by_own_line
+from cnnlab.own_code import OwnCodeError, load_module, loaded_code, own_mistake, own_mistakes
 
 
 def lenet5_1998(in_channels: int = 1, image_size: int = 28, num_classes: int = 10) -> LeNet5:
@@ -148,9 +148,16 @@ def _load_class(name: str) -> Callable[..., nn.Module]:
 
 
 def _reason(net: nn.Module, image_shape: tuple[int, int, int], error: BaseException) -> str:
-    """Why a net fails on blank images: the layer, what came in and what it wanted, where anatomy can tell."""
+    """Why a net fails on blank images: the layer, what came in and what it wanted, where anatomy can tell.
+
+    Raises OwnCodeError where it was a line of the user's own and no layer.
+    """
+    if not isinstance(error, Exception):  # SystemExit
+        raise (own_mistake(error) or error) from error
     try:
         describe(net, image_shape)
+    except OwnCodeError:
+        raise
     except UserError as misfit:
         return str(misfit).partition(": ")[2]
     return str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -164,9 +171,6 @@ def _require_logits(net: nn.Module, name: str, image_shape: tuple[int, int, int]
         with torch.no_grad():
             logits = net(torch.zeros(2, *image_shape))
     except (Exception, SystemExit) as error:
-        # PyTorch says RuntimeError for shapes that do not fit; what else comes of a line of the user's is no misfit.
-        if not isinstance(error, RuntimeError) and raised_by_own_line(error):
-            raise (own_mistake(error) or error) from error
         reason = _reason(net, image_shape, error)
         raise UserError(
             f"{name}: images of {'×'.join(map(str, image_shape))} do not fit the net: {reason}; "

@@ -38,6 +38,7 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import CalibrationBin, ClassFigures, Evaluation, Mistake
 from cnnlab.nets import build_net
+from cnnlab.nets.resolve import net_code
 from cnnlab.runs.identity import Identity
 from cnnlab.training.loop import Epoch
 from cnnlab.training.state import TrainingState
@@ -111,6 +112,17 @@ class Run:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{self.path}: its weights do not fit {spec.name}: {reason}") from None
         return net.eval()
+
+    def edited_files(self, own_code: str | None = None) -> list[str]:
+        """Files of a user's own net, or imported by it, that are not what the run was trained with, by name.
+
+        own_code: as in `load_net`, after which it is asked: of the code as it was last loaded. Empty for cnnlab's nets.
+        """
+        identity = self.identity()
+        if identity is None or not identity.net_code:
+            return []
+        was, now = identity.net_code, net_code(own_code or self.config.net.name)
+        return sorted(name for name in was | now if was.get(name) != now.get(name))
 
     def weights(self) -> dict[str, Tensor]:
         """The weights of the best epoch so far. Raises UserError when there are none yet, or when they are damaged."""
