@@ -210,22 +210,22 @@ SECOND_EDITION = {
     "Says how much still changes: less is not nothing.",
     "early-edges": "The share of edges must be above chance by 5 points, and the probe gain more than on untrained "
     "nets: a significant 1.4 points of 22 had no size.",
-    "lenet-digits": "94 % must be cleared, which the images can decide and no linear classifier reaches; 95 % could not "
-    "be decided with 500 images at 96 %. A linear classifier is the control.",
+    "lenet-digits": "94 % must be cleared, which the images can decide and no linear classifier reaches; 95 % could "
+    "not be decided with 500 images at 96 %. A linear classifier is the control.",
     "memorise": "A net too small to memorise is the control, so that the rule can come out false.",
     "small-data-overfits": "As many steps for every size; *noisy* is measured and part of the rule.",
     "dropout-regularises": "The gap in loss over numbers of images, each arm at its best rate. It was decided on 500 "
     "images, where both arms know all training images by heart and dropout helps least. A dropout of 1 % is the "
     "control. Weight decay is decoupled.",
-    "dropout-ensemble": "Loss as well as accuracy, over 1 to 100 masks; nets trained without dropout are the control. "
-    "A band of one point was passed by those, too.",
-    "batchnorm-speed": "2, 4 and 8 convolutions, each arm at its best rate. At 0.001 alone batch norm came out 10 steps "
-    "sooner, at 0.004 12 steps later.",
-    "batchnorm-lr": "Over depth, with every hidden layer normalised or none: the statement is about depth (Bjorck et al. "
-    "2018), and the net had two convolutions.",
+    "dropout-ensemble": "Loss as well as accuracy, over 1 to 100 masks; nets trained without dropout are the "
+    "control. A band of one point was passed by those, too.",
+    "batchnorm-speed": "2, 4 and 8 convolutions, each arm at its best rate. At 0.001 alone batch norm came out 10 "
+    "steps sooner, at 0.004 12 steps later.",
+    "batchnorm-lr": "Over depth, with every hidden layer normalised or none: the statement is about depth (Bjorck et "
+    "al. 2018), and the net had two convolutions.",
     "batchnorm-regularises": "The gap in loss, each arm at its best rate. The gap in accuracy came from the rate.",
-    "cnn-beats-dense": "Each net at its best recipe in equal time; the dense one had 3 passes and shifts that cost it a "
-    "point.",
+    "cnn-beats-dense": "Each net at its best recipe in equal time; the dense one had 3 passes and shifts that cost it "
+    "a point.",
 }
 
 
@@ -235,11 +235,11 @@ def editions_table(first: dict[str, Any]) -> str:
     after = {entry["id"]: entry for entry in json.loads((ROOT / "results" / "claims-quick.json").read_text())["claims"]}
     lines = ["| claim | first edition | second edition | what changed, and why |", "| --- | --- | --- | --- |"]
     for name, changed in SECOND_EDITION.items():
-        figures = (
-            f"**{entry['verdict']}**: {' '.join(filter(None, (number(entry['effect']), interval(entry), entry['unit'])))}"
-            for entry in (before[name], after[name])
-        )
-        lines.append(f"| `{name}` | {' | '.join(figures)} | {changed} |")
+        cells = []
+        for entry in (before[name], after[name]):
+            figures = " ".join(filter(None, (number(entry["effect"]), interval(entry), entry["unit"])))
+            cells.append(f"**{entry['verdict']}**: {figures}")
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {changed} |")
     return "\n".join(lines) + "\n"
 
 
