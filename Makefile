@@ -2,9 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lesson notebook test test-slow test-all check check-web docs bench
+.PHONY: help setup lesson notebook test test-slow test-all check check-web docs bench
 
 setup: .venv/.ready  ## .venv with everything that the tests need
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile | expand -t 12
 
 # torch first and pinned: a range that admits a newer release would bring gigabytes of CUDA packages.
 .venv/.ready: pyproject.toml constraints.txt
@@ -25,7 +28,7 @@ test: setup  ## the quick tests
 test-slow: setup  ## minutes: the wheel, the lesson, the notebooks, the bench, accuracy on full sets, the pages in Chromium
 	$(BIN)/python -m pytest -m 'slow or browser'
 
-test-all: test test-slow
+test-all: test test-slow  ## both
 
 check: setup  ## style and types
 	$(BIN)/ruff format --check src tests benchmarks docs/*.py
