@@ -209,3 +209,7 @@ def test_the_readme_s_commands_run(tmp_path):
     digit = 255 - load("mnist-5k").test.images[3, 0].numpy()
     Image.fromarray(digit).resize((140, 140)).convert("RGB").save(tmp_path / "photo.jpg")
     run_all(README_COMMANDS, tmp_path)
+
+
+def test_the_citation_is_of_this_version():
+    assert f"\nversion: {cnnlab.__version__}\n" in (ROOT / "CITATION.cff").read_text()

@@ -15,6 +15,7 @@ import click
 
 from cnnlab.errors import UserError, nearest
 from cnnlab.own_code import own_mistake
+from cnnlab.version import __version__
 
 #: Command → what it does. Each lives in a module of its name and is imported when it is called.
 COMMANDS = {
@@ -60,7 +61,7 @@ class Commands(click.Group):
     epilog="NET is lenet5, lenet5-1998, simple-cnn, mlp, conv-net or your own path/to/file.py:ClassName. "
     "DATA is mnist-5k (needs no network), mnist, fashion-mnist, kmnist, folder:PATH or npz:FILE.",
 )
-@click.version_option(package_name="cnnlab", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def cnnlab() -> None:
     """A laboratory for convolutional networks: train one in seconds, look inside it, test what is said about it.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-import cnnlab
 from cnnlab.prepare import PREPARATIONS
 from cnnlab.prepare.steps import preparation_steps
 from cnnlab.runs import Run
+from cnnlab.version import __version__
 
 
 def description(run: Run) -> dict[str, str]:
@@ -35,5 +35,5 @@ def description(run: Run) -> dict[str, str]:
         "run": run.path.resolve().name,
         "data": data.name,
         "data_sha256": data.sha256,
-        "cnnlab": cnnlab.__version__,
+        "cnnlab": __version__,
     }

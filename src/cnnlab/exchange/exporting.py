@@ -13,7 +13,8 @@ from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
 from cnnlab.evaluation import eval_mode
 from cnnlab.exchange.describing import description
-from cnnlab.exchange.formats import Format, find_format
+from cnnlab.exchange.format import Format
+from cnnlab.exchange.formats import find_format
 from cnnlab.exchange.tracing import first_sentence
 from cnnlab.runs import Run
 from cnnlab.whole_files import disk_error, whole_file

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.errors import UserError
-from cnnlab.exchange.formats import Format
+from cnnlab.exchange.format import Format
 from cnnlab.exchange.tracing import first_sentence, quiet, trace
 
 #: Names of the graph's input and output.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from cnnlab.exchange.formats import Format
+from cnnlab.exchange.format import Format
 from cnnlab.exchange.tracing import quiet, trace
 
 #: The extra file that holds what the export says of itself.

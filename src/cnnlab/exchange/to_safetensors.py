@@ -9,7 +9,7 @@ from importlib.metadata import version
 import safetensors.torch
 from torch import Tensor, nn
 
-from cnnlab.exchange.formats import Format
+from cnnlab.exchange.format import Format
 
 
 def safetensors_format() -> Format:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-import cnnlab
 from cnnlab.runs.identity import Identity
+from cnnlab.version import __version__
 
 if TYPE_CHECKING:
     from cnnlab.runs.folder import Run
@@ -37,7 +37,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 def environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     """Versions, device, precision and threads of this process, as a JSON-ready record."""
     here = Identity(
-        cnnlab=cnnlab.__version__,
+        cnnlab=__version__,
         torch=torch.__version__,
         numpy=version("numpy"),
         device=device.type,

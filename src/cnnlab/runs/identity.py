@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from pydantic import Field
 
-import cnnlab
 from cnnlab.config import RunConfig, Strict
 from cnnlab.errors import UserError
 from cnnlab.nets.resolve import net_code
 from cnnlab.training.machine import resolve_device, resolve_precision
+from cnnlab.version import __version__
 
 
 class Identity(Strict):
@@ -41,7 +41,7 @@ def identity_of(config: RunConfig, *, threads: int | None = None, seeds_together
     """
     device = resolve_device(config.training.device)
     return Identity(
-        cnnlab=cnnlab.__version__,
+        cnnlab=__version__,
         torch=torch.__version__,
         numpy=version("numpy"),
         device=device.type,
