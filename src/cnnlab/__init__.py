@@ -19,6 +19,7 @@ _HOMES = {
     "Anatomy": "cnnlab.anatomy",
     "Training": "cnnlab.config",
     "UserError": "cnnlab.errors",
+    "data_of": "cnnlab.data",
     "describe": "cnnlab.anatomy",
     "evaluate": "cnnlab.evaluation",
     "feature_maps": "cnnlab.features",
@@ -38,6 +39,7 @@ __all__ = [
     "Training",
     "UserError",
     "__version__",
+    "data_of",
     "describe",
     "evaluate",
     "feature_maps",
@@ -51,7 +53,7 @@ __all__ = [
 if TYPE_CHECKING:
     from cnnlab.anatomy import Anatomy, describe
     from cnnlab.config import Training
-    from cnnlab.data import load
+    from cnnlab.data import data_of, load
     from cnnlab.errors import UserError
     from cnnlab.evaluation import evaluate
     from cnnlab.features import feature_maps

@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cnnlab.data.arrays import data_of
     from cnnlab.data.imageset import ImageSet, Progress, Split
     from cnnlab.data.listing import Availability, available
     from cnnlab.data.loading import load
 
-__all__ = ["Availability", "ImageSet", "Progress", "Split", "available", "load"]
+__all__ = ["Availability", "ImageSet", "Progress", "Split", "available", "data_of", "load"]
 
 _HOMES = {
     "Availability": "listing",
@@ -21,6 +22,7 @@ _HOMES = {
     "Progress": "imageset",
     "Split": "imageset",
     "available": "listing",
+    "data_of": "arrays",
     "load": "loading",
 }
 

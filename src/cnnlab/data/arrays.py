@@ -1,0 +1,225 @@
+"""Arrays in memory as a data set: a user's own, or those of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from cnnlab.data.imageset import ImageSet, Split, image_set
+from cnnlab.data.splits import shuffle_keys, stratify
+from cnnlab.errors import UserError
+
+_SEED = 80_10_10
+
+
+class Pair(NamedTuple):
+    """Images and their labels as somebody gave them, and what messages call the two."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    images_are: str
+    labels_are: str
+
+
+def data_of(
+    images: Any,
+    labels: Any,
+    *,
+    test: tuple[Any, Any] | None = None,
+    validation: tuple[Any, Any] | None = None,
+    classes: Sequence[str] | None = None,
+    name: str = "arrays",
+) -> ImageSet:
+    """Make a data set of arrays or tensors in memory: what `load` gives, with the same checks.
+
+    images: uint8, 0–255, (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or 3; NumPy, PyTorch, or what
+    `numpy.asarray` takes. When both the second and the last size are 1 or 3 the shape is ambiguous and refused.
+    labels: integers, (N,) or (N, 1).
+    test, validation: images and labels of these splits. Without `test`, all are split 80/10/10 % a class by a fixed
+    shuffle; without `validation`, 10 % of each class of the training images are cut, by a fixed shuffle, too.
+    classes: the classes' names; without them the labels must be 0 … K-1 with none left out, and the classes are called
+    by their numbers. name: what reports and messages call the set.
+    Nothing is shared with what was given: the set holds copies. Raises UserError when anything is something else, and
+    when more than one in a hundred test images stands among the training images.
+    """
+    if test is None and validation is not None:
+        raise UserError(
+            f"{name}: got validation images but none for the test; expected both, the test alone, or neither: "
+            "add test=(images, labels)"
+        )
+    given: dict[str, tuple[Any, Any]] = {"all" if test is None else "train": (images, labels)}
+    given |= {} if test is None else {"test": _two(test, f"{name}: test")}
+    given |= {} if validation is None else {"validation": _two(validation, f"{name}: validation")}
+    pairs = {}
+    for part, (x, y) in given.items():
+        of = name if part in ("all", "train") else f"{name}: {part}"
+        pairs[part] = Pair(_array(x, f"{of}: images"), _array(y, f"{of}: labels"), f"{of}: images", f"{of}: labels")
+    return set_of_arrays(
+        pairs,
+        None if classes is None else np.asarray([str(one) for one in classes]),
+        name=name,
+        where=name,
+        source="arrays in memory",
+        by="as given",
+    )
+
+
+def set_of_arrays(
+    pairs: Mapping[str, Pair],
+    classes: np.ndarray | None,
+    *,
+    name: str,
+    where: str,
+    source: str,
+    by: str,
+    notes: tuple[str, ...] = (),
+) -> ImageSet:
+    """Check arrays, split those that are not split, and make them a data set.
+
+    pairs: of `train`, `test` and maybe `validation`; or of `all`. classes: names, strings (K,). where: what messages
+    about all of them begin with. by: who says which images are for the test. Raises UserError as `data_of` does.
+    """
+    checked = {
+        part: (_images(pair.images, pair.images_are), _labels(pair.labels, pair.labels_are))
+        for part, pair in pairs.items()
+    }
+    for part, pair in pairs.items():
+        images, labels = checked[part]
+        if len(images) != len(labels):
+            raise UserError(
+                f"{pair.images_are} holds {len(images)} images, {pair.labels_are.removeprefix(where + ': ')} "
+                f"{len(labels)} labels; expected one label an image: make the two arrays equally long"
+            )
+    names = _classes(classes, np.concatenate([labels for _, labels in checked.values()]), where)
+    (train, validation, test), how = _split(checked, names, name, by)
+    return image_set(
+        name,
+        classes=names,
+        train=train,
+        validation=validation,
+        test=test,
+        source=source,
+        split_note=f"{len(train):,} training, {len(validation):,} validation and {len(test):,} test images: {how}",
+        notes=notes,
+    )
+
+
+def _two(pair: Any, name: str) -> tuple[Any, Any]:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise UserError(
+            f"{name} is {type(pair).__name__}{f' of {len(pair)}' if isinstance(pair, tuple | list) else ''}; expected "
+            "images and labels: give (images, labels)"
+        )
+    return pair[0], pair[1]
+
+
+def _array(values: Any, name: str) -> np.ndarray:
+    """A NumPy array that shares nothing with what was given."""
+    try:
+        return values.detach().cpu().numpy().copy() if isinstance(values, torch.Tensor) else np.array(values)
+    except Exception as error:  # whatever the object's own conversion raises
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{name} is {type(values).__name__}, which is no array ({reason}); expected a NumPy array or a tensor: "
+            "convert it with numpy.asarray"
+        ) from None
+
+
+def _images(array: np.ndarray, name: str) -> np.ndarray:
+    """uint8 (N, C, H, W)."""
+    if array.dtype != np.uint8:
+        mend = "scale and convert them, e.g. (255 * images).round().astype(np.uint8) for values from 0 to 1"
+        if array.dtype.kind != "f":
+            mend = "convert them with images.astype(np.uint8) where values run from 0 to 255"
+        raise UserError(f"{name} is {array.dtype}; expected uint8, 0–255: {mend}")
+    if 0 in array.shape:
+        raise UserError(f"{name} has the shape {array.shape}; expected at least one image with pixels: add images")
+    if array.ndim == 3:
+        return np.ascontiguousarray(array[:, None])
+    if array.ndim == 4:
+        first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3)
+        if first and last:
+            raise UserError(
+                f"{name} has the shape {array.shape}, which could be channels first or last; expected one "
+                "size of 1 or 3: drop a channel axis of 1 to get (N, H, W), or resize the images"
+            )
+        if last:
+            return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+        if first:
+            return np.ascontiguousarray(array)
+    raise UserError(
+        f"{name} has the shape {array.shape}; expected (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or "
+        "3: reshape it"
+    )
+
+
+def _labels(array: np.ndarray, name: str) -> np.ndarray:
+    """int64 (N,)."""
+    if array.dtype.kind not in "iu":
+        raise UserError(f"{name} is {array.dtype}; expected integers: convert them with labels.astype(np.int64)")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise UserError(
+            f"{name} has the shape {array.shape}; expected (N,) or (N, 1), one class an image: "
+            "use labels.argmax(1) where they are one-hot"
+        )
+    if len(array) and int(array.min()) < 0:
+        raise UserError(f"{name} holds the label {int(array.min())}; expected 0 and up: renumber from 0")
+    if len(array) and int(array.max()) > 1_000_000:
+        raise UserError(f"{name} holds the label {int(array.max())}; expected class numbers from 0: renumber from 0")
+    return array.astype(np.int64)
+
+
+def _classes(names: np.ndarray | None, labels: np.ndarray, where: str) -> tuple[str, ...]:
+    present = np.unique(labels)
+    if len(present) < 2:
+        raise UserError(
+            f"{where} holds labels of {len(present)} class only; expected at least two: add images of another"
+        )
+    if names is None:
+        if present[-1] != len(present) - 1:
+            missing = int(np.setdiff1d(np.arange(present[-1]), present)[0])
+            raise UserError(
+                f"{where}: labels run to {present[-1]} but no image has {missing}; expected 0 to K-1 with "
+                "none left out: renumber the labels, or name every class in an array called classes"
+            )
+        return tuple(str(label) for label in range(len(present)))
+    if names.dtype.kind != "U" or names.ndim != 1:
+        raise UserError(
+            f"{where}: classes is {names.dtype} of the shape {names.shape}; expected a 1-D array of strings: "
+            "use np.array(['cat', 'dog'])"
+        )
+    if present[-1] >= len(names):
+        raise UserError(
+            f"{where}: labels run to {present[-1]} but classes names {len(names)}; expected labels 0 to "
+            f"{len(names) - 1}: name every class or mend the labels"
+        )
+    return tuple(str(name) for name in names)
+
+
+def _split(
+    pairs: dict[str, tuple[np.ndarray, np.ndarray]], classes: tuple[str, ...], name: str, by: str
+) -> tuple[list[Split], str]:
+    if "all" in pairs:
+        images, labels = pairs["all"]
+        keys = shuffle_keys(len(labels), seed=_SEED)
+        parts = stratify(labels, keys, shares=(0.1, 0.1), classes=classes, name=name)
+        return [_take(images, labels, part) for part in parts], "a fixed shuffle, 80/10/10 % of each class"
+    whole = {part: Split(torch.from_numpy(x), torch.from_numpy(y)) for part, (x, y) in pairs.items()}
+    if "validation" in whole:
+        return [whole["train"], whole["validation"], whole["test"]], by
+    images, labels = pairs["train"]
+    keys = shuffle_keys(len(labels), seed=_SEED)
+    train, validation = stratify(labels, keys, shares=(0.1,), classes=classes, name=name)
+    return (
+        [_take(images, labels, train), _take(images, labels, validation), whole["test"]],
+        f"test {by}, validation 10 % of each class of the training images by a fixed shuffle",
+    )
+
+
+def _take(images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> Split:
+    return Split(torch.from_numpy(images[indices]), torch.from_numpy(labels[indices]))
