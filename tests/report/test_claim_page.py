@@ -21,7 +21,6 @@ from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.measuring import Measured, measure
 from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
-from cnnlab.cli.claim_pages import ClaimPages
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.report.claim_figures import draw_figures
@@ -29,6 +28,7 @@ from cnnlab.report.claim_numbers import number, typeset, why
 from cnnlab.report.claim_page import claim_page, command
 from cnnlab.report.claim_strip import MARGIN, strip
 from cnnlab.report.claims_index import claims_index
+from cnnlab.workflows.claim_pages import ClaimPages
 
 ROUND = {
     "quick": True,

@@ -53,10 +53,10 @@ def command(
     from cnnlab.claims.measuring import measure, still_to_train
     from cnnlab.claims.registry import CLAIMS, find_claim
     from cnnlab.claims.rounds import RoundRecord, round_of
-    from cnnlab.cli.claim_pages import ClaimPages
     from cnnlab.experiments.engines.choice import choose_engine
     from cnnlab.experiments.trainer import Stopped
     from cnnlab.training.machine import keep_freed_memory
+    from cnnlab.workflows.claim_pages import ClaimPages
 
     keep_freed_memory()
     claims = [find_claim(name) for name in dict.fromkeys(ids or CLAIMS)]

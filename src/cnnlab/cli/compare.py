@@ -148,9 +148,9 @@ def command(
 
 def _write_pages(result: Comparison, page: Path, load: Callable[[str], ImageSet]) -> None:
     """The comparison's page, and a report for every run that its rows lead to."""
-    from cnnlab.cli.reports import write_reports
     from cnnlab.report.comparison_page import comparison_page
     from cnnlab.whole_files import write_whole
+    from cnnlab.workflows.reports import write_reports
 
     links = {figures.variant.name: write_reports(figures.runs, page.parent, load) for figures in result.variants}
     write_whole(page, comparison_page(result, links=links).encode())

@@ -11,8 +11,6 @@ from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.measuring import measure, still_to_train, work_of
 from cnnlab.claims.registry import find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
-from cnnlab.cli.claim_pages import ClaimPages
-from cnnlab.cli.reports import write_reports
 from cnnlab.cli.terminal import notice
 from cnnlab.experiments.compare import Comparison, as_two_by_two, require_trained, train
 from cnnlab.experiments.job import Job
@@ -33,6 +31,8 @@ from cnnlab.runs import open_run
 from cnnlab.runs.identity import require_same
 from cnnlab.runs.make import make_run, reopen_run
 from cnnlab.whole_files import write_whole
+from cnnlab.workflows.claim_pages import ClaimPages
+from cnnlab.workflows.reports import write_reports
 
 if TYPE_CHECKING:
     from cnnlab.cli.lesson_view import LessonView

@@ -153,9 +153,9 @@ def _sampler(axes: list[Axis], trials: int | None, journal: Path, *, key: object
 
 def _write_pages(result: Sweep, page: Path, load: Callable[[str], ImageSet]) -> None:
     """The sweep's page, and a report for every run that its rows lead to."""
-    from cnnlab.cli.reports import write_reports
     from cnnlab.report.sweep_page import sweep_page
     from cnnlab.whole_files import write_whole
+    from cnnlab.workflows.reports import write_reports
 
     runs = [run for point in result.points for run in point.runs]
     runs += [run for figures in result.final.variants for run in figures.runs]

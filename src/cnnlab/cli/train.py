@@ -91,6 +91,8 @@ def command(
         again += " --tensorboard" if tensorboard else ""
         notice(f"stopped; {run.path} keeps the run. Go on with: {again}")
         raise click.exceptions.Exit(130)
+    from cnnlab.workflows.reports import write_report  # loads matplotlib, which no training waits for
+
     write_report(run, images, module)
     if as_json:
         click.echo(json.dumps(result))
@@ -119,14 +121,6 @@ def train_and_show(
             )
         finally:
             view.close()
-
-
-def write_report(run: Run, images: ImageSet, module: nn.Module) -> None:
-    """Make the run's page, unless it is there."""
-    if not (run.path / "report.html").exists():
-        from cnnlab.report.run_page import run_page
-
-        run.write_report(run_page(run, images, module))
 
 
 def summary(result: dict[str, Any]) -> str:

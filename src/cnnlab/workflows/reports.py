@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnnlab.cli.train import write_report
+from cnnlab.nets.resolve import is_own
+from cnnlab.report.run_page import run_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from torch import nn
+
     from cnnlab.data.imageset import ImageSet
     from cnnlab.runs import Run
 
 
+def write_report(run: Run, images: ImageSet, module: nn.Module) -> None:
+    """Make the run's page, unless it is there."""
+    if not (run.path / "report.html").exists():
+        run.write_report(run_page(run, images, module))
+
+
 def write_reports(runs: Iterable[Run], folder: Path, load: Callable[[str], ImageSet]) -> list[str]:
     """Make the runs' reports, unless they are there; returns where they lie from `folder`, in the runs' order."""
-    from cnnlab.nets.resolve import is_own
-
     links = []
     for run in runs:
         name = run.config.net.name

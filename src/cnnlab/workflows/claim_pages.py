@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnlab.claims.registry import CLAIMS
-from cnnlab.cli.reports import write_reports
 from cnnlab.report.claim_figures import DrawnFigure, draw_figures
 from cnnlab.report.claim_page import Neighbour, claim_page
 from cnnlab.report.claims_index import claims_index
 from cnnlab.whole_files import write_whole
+from cnnlab.workflows.reports import write_reports
 
 if TYPE_CHECKING:
     from cnnlab.claims.measuring import Measured
