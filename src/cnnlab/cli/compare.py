@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,8 @@ from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
 from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.table import Table
 
-    from cnnlab.data.imageset import ImageSet
     from cnnlab.experiments.compare import Comparison
     from cnnlab.experiments.two_by_two import TwoByTwo
 
@@ -75,85 +71,56 @@ def command(
     The baseline is NET by the recipe; a variant changes one thing in it. Runs lie in OUT/runs; one that is there
     already is not trained again, and one that was stopped goes on.
     """
-    from cnnlab.config import NetSpec, checked
-    from cnnlab.data import load
-    from cnnlab.experiments.compare import as_two_by_two, comparison, contestants, prepare, require_trained, train
-    from cnnlab.experiments.engines.choice import choose_engine
-    from cnnlab.experiments.plan import Plan
-    from cnnlab.experiments.two_by_two import both
-    from cnnlab.experiments.variants import find_variant, own_variant
-    from cnnlab.runs.folder import write_json
+    from cnnlab.experiments.trainer import Stopped
     from cnnlab.training.machine import keep_freed_memory
+    from cnnlab.workflows.comparison import compare
+    from cnnlab.workflows.watch import Watch
 
     keep_freed_memory()
-    named = dict.fromkeys(("baseline", *variants, *more))
-    chosen = [*map(find_variant, named), *map(own_variant, settings)]
-    if len(chosen) < 2:
-        raise UserError(
-            "compare: got no variants; expected at least one: cnnlab compare --variants no-dropout no-batchnorm"
-        )
-    if factorial:
-        if len(chosen) != 3:
-            raise UserError(
-                f"--factorial: got {len(chosen) - 1} variant{'s' if len(chosen) > 2 else ''}; expected two: "
-                "cnnlab compare --factorial --variants no-dropout no-batchnorm"
-            )
-        chosen.append(both(chosen[1], chosen[2]))
-    trained_by = choose_engine(engine, ray_address=ray_address, say=notice)
-    said = {
-        "net": NetSpec(name=net, options=options.net_changes(values, net)),
-        "data": data if train_size is None else f"{data}@{train_size}",
-        "recipe": recipe,
-        "epochs": epochs,
-    }
-    base = checked(Plan, said, "options")
-    root = None if data_root is None else str(data_root)
-    load_once = cache(lambda name: load(name, root=root, progress=Work()))
-    found = contestants(base, chosen, range(seeds), load_once)
-    jobs = prepare(found, out / "runs", trained_by, data_root=root)
-    # One seed of every variant before the next seed: stopped early, it has still compared something.
-    queue = [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed]
-    left = [job for job in queue if not job.is_finished]
-    if len(left) < len(queue):
-        notice(f"{len(queue) - len(left)} of {len(queue)} runs are there already")
-    view = ExperimentView(len(left))
+    wrong = [one for one in settings if "=" not in one]
+    if wrong:
+        raise UserError(f"--set {wrong[0]}: expected FIELD=VALUE, such as dropout=0.25")
+    view = ExperimentView()
     with stop_requests() as requests:
+        watch = Watch(
+            on_data=Work(),
+            on_found=_say_found,
+            on_ahead=view.expect_runs,
+            on_progress=view.progress,
+            should_stop=lambda: bool(requests),
+            say=notice,
+        )
         try:
-            wrong = train(
-                left,
-                trained_by,
-                on_progress=view.progress,
-                should_stop=lambda: bool(requests),
+            result = compare(
+                [*(name for name in dict.fromkeys((*variants, *more)) if name != "baseline"), *settings],
+                net=net,
+                net_options=options.net_changes(values, net),
+                data=data if train_size is None else f"{data}@{train_size}",
+                recipe=recipe,
+                epochs=epochs,
+                seeds=seeds,
+                factorial=factorial,
+                out=out,
+                data_root=data_root,
+                engine=engine,
+                ray_address=ray_address,
+                watch=watch,
             )
+        except Stopped as stopped:
+            notice(f"stopped; {stopped}. Go on with the same command")
+            raise click.exceptions.Exit(130) from None
         finally:
             view.close()
-    if requests:
-        done = sum(job.is_finished for job in queue)
-        notice(f"stopped; {done} of {len(queue)} runs are finished and kept. Go on with the same command")
-        raise click.exceptions.Exit(130)
-    require_trained(wrong)
-    result = comparison(found, jobs)
-    if factorial:
-        result = as_two_by_two(result)
-    page = out / "index.html"
-    _write_pages(result, page, load_once)
-    document = result.to_json() | {"page": str(page)}
-    write_json(out / "comparison.json", document)
     if as_json:
-        click.echo(json.dumps(document))
+        click.echo(json.dumps(result.to_json() | {"page": str(out / "index.html")}))
     else:
         _print(result)
-        click.echo(f"page  {page}")
+        click.echo(f"page  {out / 'index.html'}")
 
 
-def _write_pages(result: Comparison, page: Path, load: Callable[[str], ImageSet]) -> None:
-    """The comparison's page, and a report for every run that its rows lead to."""
-    from cnnlab.report.comparison_page import comparison_page
-    from cnnlab.whole_files import write_whole
-    from cnnlab.workflows.reports import write_reports
-
-    links = {figures.variant.name: write_reports(figures.runs, page.parent, load) for figures in result.variants}
-    write_whole(page, comparison_page(result, links=links).encode())
+def _say_found(found: int, of: int) -> None:
+    if found:
+        notice(f"{found} of {of} runs are there already")
 
 
 def _print(result: Comparison) -> None:

@@ -1,0 +1,85 @@
+"""Variants of a training compared on matched seeds: trained, decided, and written as a page with its reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cnnlab.config import NetSpec, checked
+from cnnlab.data import load
+from cnnlab.errors import UserError
+from cnnlab.experiments.compare import Comparison, as_two_by_two, comparison, contestants
+from cnnlab.experiments.engines.choice import choose_engine
+from cnnlab.experiments.plan import Plan
+from cnnlab.experiments.trainer import Trainer
+from cnnlab.experiments.two_by_two import both
+from cnnlab.experiments.variants import find_variant, own_variant
+from cnnlab.report.comparison_page import comparison_page
+from cnnlab.runs.folder import write_json
+from cnnlab.whole_files import write_whole
+from cnnlab.workflows.reports import write_reports
+from cnnlab.workflows.watch import Watch
+
+_SILENT = Watch()
+
+
+def compare(
+    variants: Sequence[str],
+    *,
+    net: str = "simple-cnn",
+    net_options: Mapping[str, Any] | None = None,
+    data: str = "mnist-5k",
+    recipe: str = "lesson",
+    epochs: float | None = None,
+    seeds: int = 5,
+    factorial: bool = False,
+    out: str | Path = "compare",
+    data_root: str | Path | None = None,
+    engine: str = "auto",
+    ray_address: str | None = None,
+    watch: Watch = _SILENT,
+) -> Comparison:
+    """Compare variants of a training on matched seeds, with a verdict on each: `cnnlab compare` from Python.
+
+    variants: names such as `no-dropout`, and changes of one's own as `field=value`; the baseline is not among them.
+    net, net_options, data, recipe, epochs: of the baseline; epochs None for the recipe's own number. seeds: runs of
+    each variant, seeds 0 to N-1. factorial: a 2×2 design of exactly two variants, each alone and both.
+    out: where `index.html`, `comparison.json` and `runs/` are written; a run that is there is not trained again.
+    data_root: where data sets lie in PyTorch's layout. engine, ray_address: who trains, as on the command line. The
+    engine `process` starts Python anew: in a script call this below `if __name__ == "__main__":`.
+    Raises Stopped when `watch` says so, and UserError for what the user can mend.
+    """
+    folder = Path(out)
+    chosen = [find_variant("baseline"), *(own_variant(one) if "=" in one else find_variant(one) for one in variants)]
+    if len(chosen) < 2:
+        raise UserError(
+            "compare: got no variants; expected at least one: cnnlab compare --variants no-dropout no-batchnorm"
+        )
+    if factorial:
+        if len(chosen) != 3:
+            raise UserError(
+                f"--factorial: got {len(chosen) - 1} variant{'s' if len(chosen) > 2 else ''}; expected two: "
+                "cnnlab compare --factorial --variants no-dropout no-batchnorm"
+            )
+        chosen.append(both(chosen[1], chosen[2]))
+    trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)
+    said = {"net": NetSpec(name=net, options=dict(net_options or {})), "data": data, "recipe": recipe, "epochs": epochs}
+    base = checked(Plan, said, "options")
+    root = None if data_root is None else str(data_root)
+    load_once = cache(lambda name: load(name, root=root, progress=watch.on_data))
+    found = contestants(base, chosen, range(seeds), load_once)
+    trainer = Trainer(folder / "runs", trained_by, root, watch.on_progress, watch.on_ahead, watch.should_stop)
+    jobs = trainer.prepare(found)
+    every = [job for of_variant in jobs.values() for job in of_variant]
+    watch.on_found(sum(job.is_finished for job in every), len(every))
+    trainer.train_jobs(jobs)
+    result = comparison(found, jobs)
+    if factorial:
+        result = as_two_by_two(result)
+    page = folder / "index.html"
+    links = {figures.variant.name: write_reports(figures.runs, folder, load_once) for figures in result.variants}
+    write_whole(page, comparison_page(result, links=links).encode())
+    write_json(folder / "comparison.json", result.to_json() | {"page": str(page)})
+    return result

@@ -1,0 +1,27 @@
+"""How somebody who waits for an experiment is told of it, and stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cnnlab.data.imageset import Progress
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is called while an experiment runs; by default nothing.
+
+    on_data: while images are brought or decoded. on_found: once, with how many runs are there already, of how many.
+    on_ahead: with how many runs are left at most. on_progress: with a run and the share of it (0–1) that is done.
+    should_stop: asked between two steps; the experiment then ends and raises Stopped, and what is finished is kept.
+    say: with a sentence, where an engine does otherwise than asked.
+    """
+
+    on_data: Progress | None = None
+    on_found: Callable[[int, int], None] = lambda _found, _of: None
+    on_ahead: Callable[[int], None] = lambda _runs: None
+    on_progress: Callable[[Any, float], None] = lambda _run, _share: None
+    should_stop: Callable[[], bool] = lambda: False
+    say: Callable[[str], None] = lambda _sentence: None
