@@ -19,6 +19,8 @@ _HOMES = {
     "Anatomy": "cnnlab.anatomy",
     "Training": "cnnlab.config",
     "UserError": "cnnlab.errors",
+    "Watch": "cnnlab.workflows.watch",
+    "compare": "cnnlab.workflows.comparison",
     "data_of": "cnnlab.data",
     "describe": "cnnlab.anatomy",
     "evaluate": "cnnlab.evaluation",
@@ -27,6 +29,7 @@ _HOMES = {
     "load": "cnnlab.data",
     "open_run": "cnnlab.runs",
     "recipe": "cnnlab.training",
+    "sweep": "cnnlab.workflows.sweep",
     "train": "cnnlab.training",
 }
 
@@ -38,7 +41,9 @@ __all__ = [
     "SimpleCNN",
     "Training",
     "UserError",
+    "Watch",
     "__version__",
+    "compare",
     "data_of",
     "describe",
     "evaluate",
@@ -47,6 +52,7 @@ __all__ = [
     "load",
     "open_run",
     "recipe",
+    "sweep",
     "train",
 ]
 
@@ -60,6 +66,9 @@ if TYPE_CHECKING:
     from cnnlab.nets import MLP, ConvNet, LeNet5, SimpleCNN
     from cnnlab.runs import open_run
     from cnnlab.training import find_learning_rate, recipe, train
+    from cnnlab.workflows.comparison import compare
+    from cnnlab.workflows.sweep import sweep
+    from cnnlab.workflows.watch import Watch
 
 
 def __getattr__(name: str) -> Any:

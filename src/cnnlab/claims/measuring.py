@@ -97,6 +97,9 @@ class _NoTraining:
         """Train nothing."""
         return ()
 
+    def close(self) -> None:
+        """Nothing was started."""
+
 
 def work_of(config: RunConfig, costs: dict[str, int]) -> float:
     """What a training costs, in multiply-adds, roughly. costs: of nets that were asked about before, filled here.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,6 @@ from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
 from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cnnlab.data.imageset import ImageSet
-    from cnnlab.experiments.samplers import Sampler
-    from cnnlab.experiments.space import Axis
     from cnnlab.experiments.sweep import Point, Sweep
 
 
@@ -80,62 +74,52 @@ def command(
     trained again on fresh seeds, and only these runs say how good it is. Runs lie in OUT/runs; one that is there
     already is not trained again, and one that was stopped goes on.
     """
-    from cnnlab.config import NetSpec, checked
-    from cnnlab.data import load
-    from cnnlab.experiments.compare import contestants
-    from cnnlab.experiments.engines.choice import choose_engine
+    from cnnlab.config import NetSpec
     from cnnlab.experiments.plan import Plan
-    from cnnlab.experiments.space import points, read_space
-    from cnnlab.experiments.sweep import conclude, search
-    from cnnlab.experiments.trainer import Stopped, Trainer
-    from cnnlab.runs.folder import write_json
+    from cnnlab.experiments.trainer import Stopped
     from cnnlab.training.machine import keep_freed_memory
+    from cnnlab.workflows.sweep import sweep
+    from cnnlab.workflows.watch import Watch
 
     keep_freed_memory()
     _check_trials(sampler, trials)
-    trained_by = choose_engine(engine, ray_address=ray_address, say=notice)
-    said = {
-        "net": NetSpec(name=net),
-        "data": data if train_size is None else f"{data}@{train_size}",
-        "recipe": recipe,
-        "epochs": epochs,
-    }
-    start = checked(Plan, said, "options")
-    base, axes = read_space(start, [*options.net_settings(values, start.as_family().net.name), *settings])
-    root = None if data_root is None else str(data_root)
-    load_once = cache(lambda name: load(name, root=root, progress=Work()))
-    found = contestants(base, points(axes), range(seeds), load_once)
-    proposals = _sampler(axes, trials, out / "optuna.log", key=[base.model_dump(mode="json"), seeds, prune])
+    family = Plan(net=NetSpec(name=net), data=data).as_family().net.name
     view = ExperimentView()
     with stop_requests() as requests:
-        trainer = Trainer(
-            folder=out / "runs",
-            engine=trained_by,
-            data_root=root,
-            on_progress=view.progress,
+        watch = Watch(
+            on_data=Work(),
             on_ahead=view.expect_runs,
+            on_progress=view.progress,
             should_stop=lambda: bool(requests),
+            say=notice,
         )
         try:
-            standings = search(found, proposals, trainer, prune=prune)
-            result = conclude(base, standings, trainer, prune=prune)
+            result = sweep(
+                [*options.net_settings(values, family), *settings],
+                net=net,
+                data=data if train_size is None else f"{data}@{train_size}",
+                recipe=recipe,
+                epochs=epochs,
+                seeds=seeds,
+                trials=trials,
+                prune=prune,
+                out=out,
+                data_root=data_root,
+                engine=engine,
+                ray_address=ray_address,
+                watch=watch,
+            )
         except Stopped:
-            result = None
+            done = len(list((out / "runs").glob("*/result.json")))
+            notice(f"stopped; {done} finished runs are kept in {out}. Go on with the same command")
+            raise click.exceptions.Exit(130) from None
         finally:
             view.close()
-    if result is None:
-        done = len(list((out / "runs").glob("*/result.json")))
-        notice(f"stopped; {done} finished runs are kept in {out}. Go on with the same command")
-        raise click.exceptions.Exit(130)
-    page = out / "index.html"
-    _write_pages(result, page, load_once)
-    document = result.to_json() | {"sampler": sampler, "page": str(page)}
-    write_json(out / "sweep.json", document)
     if as_json:
-        click.echo(json.dumps(document))
+        click.echo(json.dumps(result.to_json() | {"sampler": sampler, "page": str(out / "index.html")}))
     else:
         _print(result)
-        click.echo(f"page  {page}")
+        click.echo(f"page  {out / 'index.html'}")
 
 
 def _check_trials(sampler: str, trials: int | None) -> None:
@@ -143,24 +127,6 @@ def _check_trials(sampler: str, trials: int | None) -> None:
         raise UserError("--sampler optuna: got no number of points to try; expected one: --trials 20")
     if sampler == "grid" and trials is not None:
         raise UserError("--trials: the grid tries every combination; expected --sampler optuna with it")
-
-
-def _sampler(axes: list[Axis], trials: int | None, journal: Path, *, key: object) -> Sampler:
-    from cnnlab.experiments.samplers import Grid, Optuna
-
-    return Grid(axes) if trials is None else Optuna(axes, trials=trials, journal=journal, key=key)
-
-
-def _write_pages(result: Sweep, page: Path, load: Callable[[str], ImageSet]) -> None:
-    """The sweep's page, and a report for every run that its rows lead to."""
-    from cnnlab.report.sweep_page import sweep_page
-    from cnnlab.whole_files import write_whole
-    from cnnlab.workflows.reports import write_reports
-
-    runs = [run for point in result.points for run in point.runs]
-    runs += [run for figures in result.final.variants for run in figures.runs]
-    links = dict(zip((run.path for run in runs), write_reports(runs, page.parent, load), strict=True))
-    write_whole(page, sweep_page(result, links=links).encode())
 
 
 def _print(result: Sweep) -> None:

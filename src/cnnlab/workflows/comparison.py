@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,6 @@ from cnnlab.whole_files import write_whole
 from cnnlab.workflows.reports import write_reports
 from cnnlab.workflows.watch import Watch
 
-_SILENT = Watch()
-
 
 def compare(
     variants: Sequence[str],
@@ -39,7 +38,7 @@ def compare(
     data_root: str | Path | None = None,
     engine: str = "auto",
     ray_address: str | None = None,
-    watch: Watch = _SILENT,
+    watch: Watch | None = None,
 ) -> Comparison:
     """Compare variants of a training on matched seeds, with a verdict on each: `cnnlab compare` from Python.
 
@@ -51,7 +50,7 @@ def compare(
     engine `process` starts Python anew: in a script call this below `if __name__ == "__main__":`.
     Raises Stopped when `watch` says so, and UserError for what the user can mend.
     """
-    folder = Path(out)
+    watch, folder = watch or Watch(), Path(out)
     chosen = [find_variant("baseline"), *(own_variant(one) if "=" in one else find_variant(one) for one in variants)]
     if len(chosen) < 2:
         raise UserError(
@@ -71,10 +70,11 @@ def compare(
     load_once = cache(lambda name: load(name, root=root, progress=watch.on_data))
     found = contestants(base, chosen, range(seeds), load_once)
     trainer = Trainer(folder / "runs", trained_by, root, watch.on_progress, watch.on_ahead, watch.should_stop)
-    jobs = trainer.prepare(found)
-    every = [job for of_variant in jobs.values() for job in of_variant]
-    watch.on_found(sum(job.is_finished for job in every), len(every))
-    trainer.train_jobs(jobs)
+    with closing(trained_by):
+        jobs = trainer.prepare(found)
+        every = [job for of_variant in jobs.values() for job in of_variant]
+        watch.on_found(sum(job.is_finished for job in every), len(every))
+        trainer.train_jobs(jobs)
     result = comparison(found, jobs)
     if factorial:
         result = as_two_by_two(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cnnlab.data.imageset import Progress
@@ -20,8 +20,16 @@ class Watch:
     """
 
     on_data: Progress | None = None
-    on_found: Callable[[int, int], None] = lambda _found, _of: None
-    on_ahead: Callable[[int], None] = lambda _runs: None
-    on_progress: Callable[[Any, float], None] = lambda _run, _share: None
-    should_stop: Callable[[], bool] = lambda: False
-    say: Callable[[str], None] = lambda _sentence: None
+    on_found: Callable[[int, int], None] = field(default_factory=lambda: _nothing)
+    on_ahead: Callable[[int], None] = field(default_factory=lambda: _nothing)
+    on_progress: Callable[[Any, float], None] = field(default_factory=lambda: _nothing)
+    should_stop: Callable[[], bool] = field(default_factory=lambda: _never)
+    say: Callable[[str], None] = field(default_factory=lambda: _nothing)
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False

@@ -41,6 +41,9 @@ class Batched:
 
         return identity_of(config, seeds_together=self.most)
 
+    def close(self) -> None:
+        """Nothing was started beside this process."""
+
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
     ) -> Iterator[Outcome]:

@@ -62,6 +62,10 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End whatever was started to train with; it starts again with the next training."""
+        ...
+
 
 class WorkerBug(Exception):  # noqa: N818 - what it is to the user
     """A bug that showed in another process; the text is that process's traceback."""

@@ -24,6 +24,9 @@ class InProcess:
 
         return identity_of(config)
 
+    def close(self) -> None:
+        """Nothing was started beside this process."""
+
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]
     ) -> Iterator[Outcome]:
