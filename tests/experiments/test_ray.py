@@ -25,7 +25,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'cnnlab[clu
 from cnnlab.experiments.engines import ray_cluster
 from cnnlab.experiments.engines.ray_cluster import RayCluster
 
-pytestmark = pytest.mark.slow  # the cluster alone takes 10 s to start
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # a cluster takes minutes to start where cores are few
 
 PLAN = Plan(net=NetSpec(name="simple-cnn"), data="mnist-5k@1000", epochs=4)
 
