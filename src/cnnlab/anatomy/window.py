@@ -17,7 +17,7 @@ class WindowAxis:
 
     output: the number of positions. arithmetic: the formula filled in. first_pixels: the first pixel under the window
     at each position, negative in the padding. unused: pixels that no position reads, because the window stops short of
-    the end, or its stride or dilation leaps over them. padding_read: positions of padding before and behind the image
+    the end, or its stride or dilation leaps over them. padding_read: positions of padding before and after the image
     that some window reads.
     """
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--seeds", type=click.IntRange(1), default=5, show_default=True, help="Runs of each variant: seeds 0 to N-1."
 )
 @click.option("--epochs", type=float, help="Passes over the training images. [default: the recipe's]")
-@click.option("--train-size", type=click.IntRange(1), help="Only so many training images: DATA@N.")
+@click.option("--train-size", type=click.IntRange(1), help="Only this many training images: DATA@N.")
 @click.option("--recipe", default="lesson", show_default=True, help="How the baseline is trained.")
 @options.engine
 @click.option("--out", type=click.Path(path_type=Path), default=Path("compare"), show_default=True)

@@ -275,8 +275,8 @@ def _sandbox(kind: str, shape: tuple[int, ...], window: dict[str, Any], as_json:
 def _print_axis(name: str, axis: WindowAxis) -> None:
     click.echo(f"{name}: {axis.arithmetic}")
     last = axis.first_pixels[-1]
-    before, behind = axis.padding_read
-    reads = [f"{count} px of padding {where}" for count, where in ((before, "before"), (behind, "behind")) if count]
+    before, after = axis.padding_read
+    reads = [f"{count} px of padding {where}" for count, where in ((before, "before"), (after, "after")) if count]
     read = " and ".join(reads) or "no padding"
     click.echo(f"the last window covers pixels {last} … {last + axis.reach - 1} of 0 … {axis.size - 1}; {read} is read")
     if axis.unused:

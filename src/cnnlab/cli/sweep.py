@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs of a point: seeds 0 to N-1.")
 @click.option("--epochs", type=float, help="Passes over the training images. [default: the recipe's]")
-@click.option("--train-size", type=click.IntRange(1), help="Only so many training images: DATA@N.")
+@click.option("--train-size", type=click.IntRange(1), help="Only this many training images: DATA@N.")
 @click.option("--recipe", default="lesson", show_default=True, help="How the nets are trained.")
 @click.option(
     "--sampler",

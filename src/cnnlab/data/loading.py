@@ -29,7 +29,7 @@ def load(
 ) -> ImageSet:
     """Load a data set by its name.
 
-    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH` or `npz:FILE`; behind it `@N` for N training
+    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH` or `npz:FILE`; after it `@N` for N training
     images, `+shuffled-labels`, `+permuted-pixels`: see `cnnlab.data.views`.
     root: where the user keeps data sets in PyTorch's layout (ROOT/MNIST/raw/…); else $CNNLAB_DATA.
     cache: where fetched files and decoded images are kept; else $CNNLAB_CACHE, else the user's cache folder.

@@ -78,7 +78,7 @@ def _permuted_pixels(data: ImageSet) -> ImageSet:
     )
 
 
-#: What can be done to a set, by the word that stands behind its name.
+#: What can be done to a set, by the word that stands after its name.
 CHANGES: dict[str, Callable[[ImageSet], ImageSet]] = {
     "shuffled-labels": _shuffled_labels,
     "permuted-pixels": _permuted_pixels,

@@ -24,7 +24,7 @@ class BatchNorm:
     """A channel's values over a batch of m: before, normalised by the batch, and what leaves.
 
     running_mean, running_variance: what inference takes instead; inference: what leaves then; furthest: how far that is
-    from y, at most, over the batch. spreads: of every channel, before and behind the layer.
+    from y, at most, over the batch. spreads: of every channel, before and after the layer.
     """
 
     layer: str
@@ -91,7 +91,7 @@ def section(evidence: Evidence) -> BatchNorm:
         images=evidence.regularisers.baseline.runs[0].config.data.images["train"],
         questions=(_normalised(mu, np.sqrt(sigma2)), _parameters(len(gamma)), _alone()),
         see=(
-            cnn.explorer(layer.name, "A unit behind batch norm, with its four numbers filled in"),
+            cnn.explorer(layer.name, "A unit after batch norm, with its four numbers filled in"),
             Link("comparison", "The four ways of homework 2", "regularisers.html"),
             cnn.report("The run of SimpleCNN"),
         ),
@@ -108,7 +108,7 @@ def _spreads(before: NDArray[np.floating], after: NDArray[np.floating]) -> Lines
         "standard deviation",
         (
             Series("before batch norm", (tuple(before[order].tolist()),), shape="dots"),
-            Series("behind it", (tuple(after[order].tolist()),), shape="dots"),
+            Series("after it", (tuple(after[order].tolist()),), shape="dots"),
         ),
     )
 
@@ -125,7 +125,7 @@ def _normalised(means: NDArray[np.floating], deviations: NDArray[np.floating]) -
         f"{_minus(x)} once it is normalised, before γ and β?",
         round(answer, 3),
         worked=f"({_minus(x)} − {'(' + _minus(mu) + ')' if mu < 0 else _minus(mu)})/{_minus(sigma)} = "
-        f"{_minus(answer)}: so many standard deviations above the mean (ε is too small to matter).",
+        f"{_minus(answer)}: that many standard deviations above the mean (ε is too small to matter).",
         slips=[
             (round((x - mu) / sigma**2, 3), "Divide by the standard deviation, not by the variance."),
             (round(x - mu, 3), "You took off the mean; then divide by the standard deviation."),
@@ -164,11 +164,11 @@ def _alone() -> Question:
         others=[
             (
                 "By the image’s own",
-                "The layers behind it learnt to work with values normalised by a whole batch; one image’s own mean "
+                "The layers after it learnt to work with values normalised by a whole batch; one image’s own mean "
                 "and variance can lie far from a batch’s.",
             ),
             ("By those of the last training batch", "One batch is a poor sample; averages over many are kept."),
-            ("It is not normalised", "The layers behind it learnt to work with normalised values."),
+            ("It is not normalised", "The layers after it learnt to work with normalised values."),
         ],
         place=2,
     )

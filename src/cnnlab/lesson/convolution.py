@@ -144,7 +144,7 @@ def _two_threes() -> Question:
     assert isinstance(size, int)
     return number(
         "two-threes",
-        "Two 3×3 convolutions with stride 1 stand one behind the other. How many pixels wide is the receptive field of "
+        "Two 3×3 convolutions with stride 1 stand one after the other. How many pixels wide is the receptive field of "
         "a unit of the second?",
         size,
         worked=f"{last.field_arithmetic[0]}: the first gives 3 pixels, the second adds one on either side.",

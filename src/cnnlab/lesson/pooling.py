@@ -1,4 +1,4 @@
-"""Pooling: a window of a real map, what a shifted image changes before and behind a pool, and what pooling saves."""
+"""Pooling: a window of a real map, what a shifted image changes before and after a pool, and what pooling saves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cnnlab.nets import build_net
 class Shifted:
     """Relative change of a layer's answer when the image moves a pixel to the right: mean over images (0–1).
 
-    saved: change before the pool less change behind it, paired by image.
+    saved: change before the pool less change after it, paired by image.
     """
 
     before: float
@@ -58,7 +58,7 @@ def section(evidence: Evidence) -> Pooling:
     return Pooling(
         pool=pool,
         before=_drawn("A piece of a feature map of LeNet-5", piece, piece),
-        behind=_drawn("Behind the pool", max_pool2d(piece[None, None], 2)[0, 0], piece),
+        behind=_drawn("After the pool", max_pool2d(piece[None, None], 2)[0, 0], piece),
         shifted=_shifted(maps, lenet.maps(_moved(evidence.some_images)), entering, pool.name),
         cnn=cnn.anatomy,
         unpooled=describe(unpooled, data.image_shape),

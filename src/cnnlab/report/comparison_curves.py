@@ -1,4 +1,4 @@
-"""Learning curves over seeds: accuracy in both eyes and the gap between them, on the same axes for every variant."""
+"""Learning curves over seeds: training and validation accuracy and their gap, on the same axes for every variant."""
 
 from __future__ import annotations
 

@@ -84,11 +84,11 @@ def pruning_words(sweep: Sweep) -> str:
         f"and {count(sweep.validation_images)} validation images."
     )
     if not pruned:
-        return f"{rule} No point was so far behind."
+        return f"{rule} No point was that far behind."
     left_out = sum(len(sweep.seeds) - len(point.runs) for point in pruned)
     runs = sum(len(point.runs) for point in sweep.points)
     return (
-        f"{rule} So far behind: {count(len(pruned))} of {count(len(sweep.points))} points. "
+        f"{rule} That far behind: {count(len(pruned))} of {count(len(sweep.points))} points. "
         f"Trainings left out by that: {count(left_out)}; made: {count(runs)}."
     )
 
