@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnlab.config import NetSpec
 from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
-from cnnlab.experiments.compare import Comparison, comparison, contestants, prepare, require_trained, train
-from cnnlab.experiments.engines import Engine, Outcome
+from cnnlab.experiments.compare import Comparison, comparison, contestants
+from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.plan import Plan
-from cnnlab.experiments.trainer import Stopped
+from cnnlab.experiments.trainer import Trainer
 from cnnlab.experiments.variants import Variant
 from cnnlab.runs import Run, open_run
 
@@ -55,6 +55,13 @@ class Laboratory:
     #: Job → whether its run was finished when it was first asked for.
     _asked: dict[Job, bool] = field(default_factory=dict)
 
+    @property
+    def trainer(self) -> Trainer:
+        """Who trains here, and where."""
+        return Trainer(
+            self.folder, self.engine, self.data_root, on_progress=self.on_progress, should_stop=self.should_stop
+        )
+
     def plan(self, net: str, *, data: str | None = None, recipe: str = "lesson", epochs: float | None = None) -> Plan:
         """A training in this laboratory; by default by the lesson's recipe."""
         return Plan(
@@ -80,8 +87,8 @@ class Laboratory:
         Raises Stopped when the user asked for it, and UserError where a training fails.
         """
         found = contestants(base, [_UNCHANGED, *variants], self.seeds, self.load)
-        jobs = prepare(found, self.folder, self.engine, data_root=self.data_root)
-        require_trained(self._train([job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed]))
+        jobs = self.trainer.prepare(found)
+        self._train(jobs)
         return comparison(found, jobs)
 
     def train(self, plan: Plan) -> tuple[Run, ...]:
@@ -95,9 +102,9 @@ class Laboratory:
         """
         asked = [(plan, self.seeds) for plan in plans] + [(plan, self.other_seeds) for plan in on_other_seeds]
         found = [contestants(plan, [_UNCHANGED], seeds, self.load)[0] for plan, seeds in asked]
-        jobs = [prepare([one], self.folder, self.engine, data_root=self.data_root)[_UNCHANGED.name] for one in found]
-        require_trained(self._train([job for of_plan in jobs for job in of_plan]), may_diverge=True)
-        return [[open_run(job.path) if job.is_finished else None for job in of_plan] for of_plan in jobs]
+        jobs = {f"plan {i}": self.trainer.prepare([one])[_UNCHANGED.name] for i, one in enumerate(found)}
+        self._train(jobs, may_diverge=True)
+        return [[open_run(job.path) if job.is_finished else None for job in of_plan] for of_plan in jobs.values()]
 
     def asked(self) -> dict[Job, bool]:
         """The jobs asked for since this was last called, each with whether its run was there already."""
@@ -105,13 +112,11 @@ class Laboratory:
         self._asked.clear()
         return asked
 
-    def _train(self, jobs: Sequence[Job]) -> list[Outcome]:
-        for job in jobs:
-            self._asked.setdefault(job, job.is_finished)
-        wrong = train(jobs, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
-        if self.should_stop():
-            raise Stopped
-        return wrong
+    def _train(self, jobs: Mapping[str, Sequence[Job]], *, may_diverge: bool = False) -> None:
+        for of_one in jobs.values():
+            for job in of_one:
+                self._asked.setdefault(job, job.is_finished)
+        self.trainer.train_jobs(jobs, may_diverge=may_diverge)
 
     def load(self, name: str) -> ImageSet:
         """The set of that name, loaded once."""

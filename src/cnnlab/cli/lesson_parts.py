@@ -12,7 +12,7 @@ from cnnlab.claims.measuring import measure, still_to_train, work_of
 from cnnlab.claims.registry import find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.cli.terminal import notice
-from cnnlab.experiments.compare import Comparison, as_two_by_two, require_trained, train
+from cnnlab.experiments.compare import Comparison, as_two_by_two
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.trainer import Stopped
 from cnnlab.explorer import Shown, explorer_page
@@ -78,9 +78,7 @@ class Lesson:
         self.view.expect(work | self._other_work())
         self.view.begin(f"{len(work)} trainings")
         queue = sorted(work, key=lambda job: (job not in nets, -work[job]))
-        wrong = train(queue, self.laboratory.engine, on_progress=self.view.progress, should_stop=self.is_stopped)
-        self._go_on_or_stop()
-        require_trained(wrong, may_diverge=True)  # a claim may try rates that are too high
+        self.laboratory.trainer.train_jobs({"all": queue}, may_diverge=True)  # a claim may try rates that are too high
 
     def _net_job(self, name: str) -> Job:
         path, epochs = self.out / name, float(self.sizes.nets.epochs)
