@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.cli.lesson_parts import SEED, Lesson
 from cnnlab.cli.lesson_view import LessonView
 from cnnlab.data import load
 from cnnlab.experiments.compare import Comparison
@@ -22,6 +21,7 @@ from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.record import LessonRecord
 from cnnlab.lesson.sizes import Sizes, Training
 from cnnlab.report.lesson_pages import LessonFacts
+from cnnlab.workflows.lesson import SEED, Lesson
 
 CLAIMS = ("output-size", "fewer-params", "dropout-mean", "pooling-cost")
 

@@ -27,7 +27,6 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     already is gone on with; what is finished is not done again. Without --full nothing is fetched.
     """
     from cnnlab.claims.laboratory import Laboratory, seeds_of_a_round
-    from cnnlab.cli.lesson_parts import SEED, Lesson
     from cnnlab.cli.lesson_view import LessonView
     from cnnlab.experiments.engines.choice import choose_engine
     from cnnlab.experiments.trainer import Stopped
@@ -35,6 +34,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     from cnnlab.lesson.record import LessonRecord
     from cnnlab.report.lesson_pages import LessonFacts
     from cnnlab.training.machine import keep_freed_memory
+    from cnnlab.workflows.lesson import SEED, Lesson
 
     keep_freed_memory()
     digits = data or ("mnist" if full else "mnist-5k")

@@ -45,6 +45,10 @@ class LessonView:
             self.done[piece] = share
         self._show()
 
+    def say(self, sentence: str) -> None:
+        """A line that stays."""
+        notice(sentence)
+
     def close(self) -> None:
         """Take the bar off the screen."""
         self.bar.stop()

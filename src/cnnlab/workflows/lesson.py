@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.measuring import measure, still_to_train, work_of
 from cnnlab.claims.registry import find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
-from cnnlab.cli.terminal import notice
 from cnnlab.experiments.compare import Comparison, as_two_by_two
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.trainer import Stopped
@@ -35,7 +34,6 @@ from cnnlab.workflows.claim_pages import ClaimPages
 from cnnlab.workflows.reports import write_reports
 
 if TYPE_CHECKING:
-    from cnnlab.cli.lesson_view import LessonView
     from cnnlab.data.imageset import ImageSet
 
 #: The nets of the lesson, in its order; their runs' folders have these names.
@@ -51,6 +49,26 @@ A_SECOND = 140e9
 EXPLORER_S, LOOK_S, CLAIM_S, REPORT_S, PAGES_S = 3.0, 10.0, 1.0, 0.25, 8.0
 
 
+class View(Protocol):
+    """Where a lesson shows how far it is."""
+
+    def expect(self, work: Mapping[Any, float]) -> None:
+        """Count more pieces of work, in any one unit."""
+        ...
+
+    def begin(self, part: str) -> None:
+        """Say which part of the lesson begins."""
+        ...
+
+    def progress(self, piece: Any, share: float) -> None:
+        """Say that a share (0–1) of a piece of work is done."""
+        ...
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence that stays."""
+        ...
+
+
 @dataclass(frozen=True)
 class Lesson:
     """A lesson's folder while it is filled. is_stopped: whether the user has asked to stop."""
@@ -59,7 +77,7 @@ class Lesson:
     sizes: Sizes
     images: ImageSet
     laboratory: Laboratory
-    view: LessonView
+    view: View
     is_stopped: Callable[[], bool]
 
     def train(self) -> None:
@@ -157,7 +175,7 @@ class Lesson:
         self.view.begin("claims")
         folder, record = self.out / "claims", self._round()
         if record.put_aside is not None:
-            notice(f"{folder} held another round; its figures are kept in {record.put_aside}")
+            self.view.say(f"{folder} held another round; its figures are kept in {record.put_aside}")
         pages = ClaimPages(folder, record, self.laboratory.load)
         for name in self.sizes.claims:
             self._go_on_or_stop()
