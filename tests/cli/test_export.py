@@ -18,6 +18,7 @@ from PIL import Image
 
 from cnnlab import LeNet5, load, open_run
 from cnnlab.exchange import exporting, formats, to_onnx
+from cnnlab.exchange.format import Format
 from cnnlab.runs import execute
 from cnnlab.runs.make import make_run
 
@@ -116,7 +117,7 @@ def test_a_file_that_answers_otherwise_is_not_kept(kind, run, cnnlab, tmp_path, 
         next(other.parameters()).data.mul_(1.01)
         return honest.write(other, example, beside)
 
-    wrong = formats.Format(honest.reader, write_another_net, honest.open)
+    wrong = Format(honest.reader, write_another_net, honest.open)
     monkeypatch.setattr(exporting, "find_format", lambda _kind: wrong)
     path = tmp_path / f"exported.{kind}"
     path.write_bytes(b"an older file")
