@@ -17,6 +17,7 @@ from torch import nn
 
 import cnnlab
 from cnnlab import formulas
+from cnnlab.workflows.claims import claims
 
 #: Functions behind those of `cnnlab`, which other pages and docstrings send a reader to.
 BEHIND = (
@@ -41,16 +42,34 @@ BEHIND = (
     "cnnlab.prepare.prepare",
 )
 
-#: Rooms in the order of a day's work; what else there is comes behind them.
-ROOMS = ("data", "nets", "training", "evaluation", "runs", "anatomy", "features", "explorer", "prepare", "config")
+#: Rooms in the order of a day's work; what else there is comes after them.
+ROOMS = (
+    "data",
+    "nets",
+    "training",
+    "evaluation",
+    "runs",
+    "workflows",
+    "anatomy",
+    "features",
+    "explorer",
+    "prepare",
+    "config",
+)
 
 #: Types that a public record carries for cnnlab's own use.
-OWN_USE = ("cnnlab.anatomy.fields.Field", "cnnlab.anatomy.walk.Call", "cnnlab.training.state.Position")
+OWN_USE = (
+    "cnnlab.anatomy.fields.Field",
+    "cnnlab.anatomy.walk.Call",
+    "cnnlab.claims.claim.Claim",
+    "cnnlab.claims.claim.Finding",
+    "cnnlab.training.state.Position",
+)
 
 
 def python_reference() -> str:
     """docs/reference/api.md: every public name of `cnnlab`, and all that these lead to."""
-    public = [getattr(cnnlab, name) for name in public_names()]
+    public = [public_name(name) for name in public_names()]
     everything = list(_reached([*public, *map(_named, BEHIND)]))
     parts = [
         "# Python\n",
@@ -81,6 +100,11 @@ def formulas_reference() -> str:
 def public_names() -> list[str]:
     """The names that `import cnnlab` gives."""
     return [name for name in cnnlab.__all__ if name != "__version__"]
+
+
+def public_name(name: str) -> Any:
+    """What a name of `cnnlab` is, or is called as."""
+    return claims if name == "claims" else getattr(cnnlab, name)
 
 
 def public_functions(module: ModuleType) -> list[Callable[..., Any]]:

@@ -6,7 +6,9 @@ does not wait for torch.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.version import __version__
@@ -43,6 +45,7 @@ __all__ = [
     "UserError",
     "Watch",
     "__version__",
+    "claims",
     "compare",
     "data_of",
     "describe",
@@ -66,12 +69,34 @@ if TYPE_CHECKING:
     from cnnlab.nets import MLP, ConvNet, LeNet5, SimpleCNN
     from cnnlab.runs import open_run
     from cnnlab.training import find_learning_rate, recipe, train
+    from cnnlab.workflows.claims import claims
     from cnnlab.workflows.comparison import compare
     from cnnlab.workflows.sweep import sweep
     from cnnlab.workflows.watch import Watch
 
 
+class _Callable(ModuleType):
+    """The room `cnnlab.claims`, called as the function that puts claims to the test: both have that name."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return import_module("cnnlab.workflows.claims").claims(*args, **options)
+
+
+class _Front(ModuleType):
+    """This package, which is told of each room when it is first imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "claims" and isinstance(value, ModuleType):
+            value.__class__ = _Callable
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Front
+
+
 def __getattr__(name: str) -> Any:
+    if name == "claims":
+        return import_module("cnnlab.claims")
     if name not in _HOMES:
         raise AttributeError(f"module 'cnnlab' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -35,14 +35,14 @@ def test_another_round_says_what_becomes_of_the_first(cnnlab, tmp_path):
 
 def test_stopped_it_keeps_the_pages_of_what_is_finished(cnnlab, tmp_path, monkeypatch):
     """Ctrl-C between two claims."""
-    from cnnlab.claims import measuring
+    from cnnlab.workflows import claims as workflow
 
-    def measure(claim, laboratory, whole=measuring.measure):
+    def measure(claim, laboratory, whole=workflow.measure):
         if claim.id == "pooling-cost":
             raise Stopped
         return whole(claim, laboratory)
 
-    monkeypatch.setattr(measuring, "measure", measure)
+    monkeypatch.setattr(workflow, "measure", measure)
     out = tmp_path / "claims"
     outcome = cnnlab("claims", "fewer-params", "pooling-cost", "--quick", "--out", out, "--json")
     assert [entry["id"] for entry in outcome.json] == ["fewer-params"]

@@ -28,7 +28,7 @@ from cnnlab.report.claim_numbers import number, typeset, why
 from cnnlab.report.claim_page import claim_page, command
 from cnnlab.report.claim_strip import MARGIN, strip
 from cnnlab.report.claims_index import claims_index
-from cnnlab.workflows.claim_pages import ClaimPages
+from cnnlab.workflows.claims import ClaimPages
 
 ROUND = {
     "quick": True,

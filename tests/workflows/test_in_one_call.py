@@ -1,4 +1,4 @@
-"""compare and sweep from Python give what the commands give, with the same files."""
+"""compare, sweep and claims from Python give what the commands give, with the same files."""
 
 from __future__ import annotations
 
@@ -72,3 +72,36 @@ def test_stopped_from_python_keeps_what_is_finished(tmp_path):
     cnnlab.compare(["sgd"], out=tmp_path, watch=cnnlab.Watch(on_found=lambda *counts: found.append(counts)), **SMALL)
     assert found == [(2, 4)]
     assert (tmp_path / "index.html").is_file()
+
+
+def test_claims_from_python_as_from_the_command_line(tmp_path, monkeypatch):
+    asked, called = tmp_path / "asked", tmp_path / "called"
+    asked.mkdir(), called.mkdir()
+    printed = command("claims", "fewer-params", "lenet-digits", "--quick", "--seeds", "1", "--out", "out", folder=asked)
+    monkeypatch.chdir(called)
+    begun, measured, work = [], [], []
+    watch = cnnlab.Watch(on_work=work.append)
+    results = cnnlab.claims(
+        ["fewer-params", "lenet-digits"],
+        quick=True,
+        seeds=1,
+        out="out",
+        on_begin=begun.append,
+        on_measured=measured.append,
+        watch=watch,
+    )
+    written = json.loads((called / "out" / "claims.json").read_text())["claims"]
+    assert without_times(written) == without_times(printed)
+    assert [one.finding.verdict for one in results] == [entry["verdict"] for entry in written]
+    assert begun == ["fewer-params", "lenet-digits"]
+    assert measured == results
+    assert len(work) == 1
+    assert len(work[0]) == 2, "LeNet-5 and the linear classifier"
+    assert files(called) == files(asked)
+
+
+def test_the_room_of_claims_is_there_under_its_name_too():
+    import cnnlab.claims.registry
+
+    assert cnnlab.claims.registry.CLAIMS
+    assert callable(cnnlab.claims)

@@ -49,65 +49,54 @@ def command(
     trained again. A verdict is computed from the figures: supported, not supported, or undecided with so few seeds.
     OUT/index.html leads to a page for each claim.
     """
-    from cnnlab.claims.laboratory import Laboratory, seeds_of_a_round
-    from cnnlab.claims.measuring import measure, still_to_train
     from cnnlab.claims.registry import CLAIMS, find_claim
-    from cnnlab.claims.rounds import RoundRecord, round_of
-    from cnnlab.experiments.engines.choice import choose_engine
     from cnnlab.experiments.trainer import Stopped
+    from cnnlab.runs.folder import read_json
     from cnnlab.training.machine import keep_freed_memory
-    from cnnlab.workflows.claim_pages import ClaimPages
+    from cnnlab.workflows.claims import claims
+    from cnnlab.workflows.watch import Watch
 
     keep_freed_memory()
-    claims = [find_claim(name) for name in dict.fromkeys(ids or CLAIMS)]
     if only_list:
-        _list(claims, as_json)
+        _list([find_claim(name) for name in dict.fromkeys(ids or CLAIMS)], as_json)
         return
-    digits = data or ("mnist-5k" if quick else "mnist")
     view = ExperimentView()
     done: list[Measured] = []
+
+    def show(measured: Measured) -> None:
+        view.pause()
+        done.append(measured)
+        if not as_json:
+            _print(measured)
+
+    stopped = None
     with stop_requests() as requests:
-        laboratory = Laboratory(
-            data=digits,
-            fashion=digits if quick else "fashion-mnist",
-            seeds=seeds_of_a_round(seeds or (3 if quick else 5)),
-            train_size=2000 if quick else None,
-            is_quick=quick,
-            epochs=5 if quick else 3,
-            folder=out / "runs",
-            engine=choose_engine(engine, ray_address=ray_address, say=notice),
-            data_root=None if data_root is None else str(data_root),
-            on_progress=view.progress,
-            should_stop=lambda: bool(requests),
-        )
-        record = RoundRecord(out / "claims.json", round_of(laboratory, quick=quick, engine=engine))
-        if record.put_aside is not None:
-            notice(f"{out} held another round; its figures are kept in {record.put_aside}, its runs where they are")
-        pages = ClaimPages(out, record, laboratory.load)
-        view.expect(still_to_train(claims, laboratory))
-        for claim in claims:
-            view.begin(claim.id)
-            try:
-                measured = measure(claim, laboratory)
-            except Stopped:
-                break
-            finally:
-                view.pause()
-            done.append(measured)
-            record.add(measured.to_json(out))
-            pages.add(measured)
-            if not as_json:
-                _print(measured)
-        view.close()
+        watch = Watch(on_progress=view.progress, on_work=view.expect, should_stop=lambda: bool(requests), say=notice)
+        try:
+            claims(
+                ids,
+                quick=quick,
+                seeds=seeds,
+                data=data,
+                out=out,
+                data_root=data_root,
+                engine=engine,
+                ray_address=ray_address,
+                on_begin=view.begin,
+                on_measured=show,
+                watch=watch,
+            )
+        except Stopped as reason:
+            stopped = reason
+        finally:
+            view.close()
     if as_json:
-        click.echo(json.dumps([record.entries[measured.claim.id] for measured in done]))
+        entries = {entry["id"]: entry for entry in read_json(out / "claims.json")["claims"]} if done else {}
+        click.echo(json.dumps([entries[measured.claim.id] for measured in done]))
     elif done:
         click.echo(f"page  {out / 'index.html'}")
-    if requests:
-        notice(
-            f"stopped; {len(done)} of {len(claims)} claims are done, finished runs are kept in {out}. "
-            "Go on with the same command"
-        )
+    if stopped is not None:
+        notice(f"stopped; {stopped}. Go on with the same command")
         raise click.exceptions.Exit(130)
 
 

@@ -30,7 +30,7 @@ from cnnlab.runs import open_run
 from cnnlab.runs.identity import require_same
 from cnnlab.runs.make import make_run, reopen_run
 from cnnlab.whole_files import write_whole
-from cnnlab.workflows.claim_pages import ClaimPages
+from cnnlab.workflows.claims import ClaimPages
 from cnnlab.workflows.reports import write_reports
 
 if TYPE_CHECKING:

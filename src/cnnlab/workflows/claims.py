@@ -1,0 +1,136 @@
+"""Statements of the lesson put to the test: measured one after another, each with its page as it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnlab.claims.laboratory import Laboratory, seeds_of_a_round
+from cnnlab.claims.measuring import Measured, measure, still_to_train
+from cnnlab.claims.registry import CLAIMS, find_claim
+from cnnlab.claims.rounds import RoundRecord, round_of
+from cnnlab.experiments.engines.choice import choose_engine
+from cnnlab.experiments.trainer import Stopped
+from cnnlab.report.claim_figures import DrawnFigure, draw_figures
+from cnnlab.report.claim_page import Neighbour, claim_page
+from cnnlab.report.claims_index import claims_index
+from cnnlab.whole_files import write_whole
+from cnnlab.workflows.reports import write_reports
+from cnnlab.workflows.watch import Watch
+
+if TYPE_CHECKING:
+    from cnnlab.data.imageset import ImageSet
+
+
+def claims(
+    ids: Sequence[str] = (),
+    *,
+    quick: bool = False,
+    seeds: int | None = None,
+    data: str | None = None,
+    out: str | Path = "claims",
+    data_root: str | Path | None = None,
+    engine: str = "auto",
+    ray_address: str | None = None,
+    on_begin: Callable[[str], None] = lambda _name: None,
+    on_measured: Callable[[Measured], None] = lambda _measured: None,
+    watch: Watch | None = None,
+) -> list[Measured]:
+    """Put statements of the lesson to the test: `cnnlab claims` from Python, as `cnnlab.claims(...)`.
+
+    ids: of claims; none for all of them. quick: on mnist-5k alone, few images. seeds: runs of each variant, seeds 10 to
+    N+9; by default 5, in a quick round 3. data: digits; by default mnist, in a quick round mnist-5k.
+    out: where `index.html`, a page a claim, `claims.json` and `runs/` are written, as each claim ends; a run that is
+    there is not trained again, and entries of another round are put aside. data_root, engine, ray_address: as in
+    `compare`. on_begin: called with the name of each claim, on_measured: with what came of it. watch: told of the
+    trainings; its `on_work` once, before the first.
+    Returns what came of each claim, with `finding.verdict` and `finding.says`. Raises Stopped when `watch` says so, and
+    UserError where a training fails.
+    """
+    watch, folder = watch or Watch(), Path(out)
+    chosen = [find_claim(name) for name in dict.fromkeys(ids or CLAIMS)]
+    digits = data or ("mnist-5k" if quick else "mnist")
+    trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)
+    laboratory = Laboratory(
+        data=digits,
+        fashion=digits if quick else "fashion-mnist",
+        seeds=seeds_of_a_round(seeds or (3 if quick else 5)),
+        train_size=2000 if quick else None,
+        is_quick=quick,
+        epochs=5 if quick else 3,
+        folder=folder / "runs",
+        engine=trained_by,
+        data_root=None if data_root is None else str(data_root),
+        on_progress=watch.on_progress,
+        should_stop=watch.should_stop,
+    )
+    record = RoundRecord(folder / "claims.json", round_of(laboratory, quick=quick, engine=engine))
+    if record.put_aside is not None:
+        watch.say(f"{folder} held another round; its figures are kept in {record.put_aside}, its runs where they are")
+    pages = ClaimPages(folder, record, laboratory.load)
+    done: list[Measured] = []
+    with closing(trained_by):
+        watch.on_work(still_to_train(chosen, laboratory))
+        for claim in chosen:
+            on_begin(claim.id)
+            try:
+                measured = measure(claim, laboratory)
+            except Stopped:
+                raise Stopped(
+                    f"{len(done)} of {len(chosen)} claims are done, finished runs are kept in {folder}"
+                ) from None
+            done.append(measured)
+            record.add(measured.to_json(folder))
+            pages.add(measured)
+            on_measured(measured)
+    return done
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What a page is made of, drawn once."""
+
+    measured: Measured
+    figures: list[DrawnFigure]
+    links: list[str]
+
+
+class ClaimPages:
+    """OUT/index.html and OUT/ID.html. A page is written again when a claim after it changes what it says."""
+
+    def __init__(self, out: Path, record: RoundRecord, load: Callable[[str], ImageSet]) -> None:
+        self.out, self.record, self.load = out, record, load
+        self.pages: dict[str, _Page] = {}
+
+    def add(self, measured: Measured) -> None:
+        """Write a claim's page and the index; the record holds its entry already.
+
+        Others are written again: its neighbours lead to it, and the family's intervals move with every claim.
+        """
+        name = measured.claim.id
+        links = write_reports(measured.runs, self.out, self.load)
+        self.pages[name] = _Page(measured, draw_figures(measured.finding.figures), links)
+        for one in self.pages:
+            self._write(one)
+        index = claims_index(list(self.record.entries.values()), self.record.round, of=len(CLAIMS))
+        write_whole(self.out / "index.html", index.encode())
+
+    def _write(self, name: str) -> None:
+        page, order = self.pages[name], list(self.record.entries)
+        place = order.index(name)
+        html = claim_page(
+            page.measured,
+            self.record.entries[name],
+            page.figures,
+            self.record.round,
+            links=page.links,
+            previous=self._neighbour(order[place - 1]) if place else None,
+            following=self._neighbour(order[place + 1]) if place + 1 < len(order) else None,
+        )
+        write_whole(self.out / f"{name}.html", html.encode())
+
+    def _neighbour(self, name: str) -> Neighbour:
+        return Neighbour(name, self.record.entries[name]["statement"])
