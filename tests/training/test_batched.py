@@ -322,14 +322,19 @@ def test_nets_that_cannot_go_together_are_found_by_trying(tiny):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["simple-cnn", "lenet5"])
 def test_the_lessons_nets_by_both_recipes(small, name):
+    """In float64: in float32 some 40 steps carry the last digit on into the first ones."""
+
+    def made(seed):
+        return Exact(build_net(NetSpec(name=name), image_shape=(1, 28, 28), num_classes=10, seed=seed))
+
     for of in ("lesson", "fast"):
-        nets = {
-            seed: build_net(NetSpec(name=name), image_shape=(1, 28, 28), num_classes=10, seed=seed) for seed in SEEDS
-        }
+        nets = {seed: made(seed) for seed in SEEDS}
         training = recipe(of, nets[0], small, epochs=2, precision="fp32")
         records = train_together(nets, small, training)
         for seed in SEEDS:
-            net = build_net(NetSpec(name=name), image_shape=(1, 28, 28), num_classes=10, seed=seed)
-            for ours, alone in zip(records[seed], train_alone(net, small, training, seed), strict=True):
-                assert ours.training_loss == pytest.approx(alone.training_loss, rel=2e-2), (of, seed)
-                assert ours.validation_loss == pytest.approx(alone.validation_loss, rel=5e-2), (of, seed)
+            for ours, alone in zip(records[seed], train_alone(made(seed), small, training, seed), strict=True):
+                for split in ("training", "validation"):
+                    one, other = (getattr(record, f"{split}_loss") for record in (ours, alone))
+                    assert one == pytest.approx(other, rel=1e-5), (of, seed, split)
+                    one, other = (getattr(record, f"{split}_accuracy") for record in (ours, alone))
+                    assert one == other, (of, seed, split)
