@@ -28,7 +28,7 @@ test: setup  ## the quick tests
 test-slow: setup  ## minutes: the wheel, the lesson, the notebooks, the bench, accuracy on full sets, the pages in Chromium
 	$(BIN)/python -m pytest -m '(slow or browser) and not long'
 
-test-long: setup  ## many minutes, left out by CI: a Ray cluster of two nodes, the other net's accuracy on full sets
+test-long: setup  ## many minutes, left out by CI: a Ray cluster of two nodes, the teacher's notebook, the MLP on the full set
 	$(BIN)/python -m pytest -m long
 
 test-all: test test-slow test-long  ## all three

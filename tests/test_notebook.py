@@ -97,7 +97,7 @@ def test_a_path_of_this_machine_is_found_in_an_output(build):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [STUDENT, TEACHER])
+@pytest.mark.parametrize("name", [STUDENT, pytest.param(TEACHER, marks=pytest.mark.long)])  # the same and the answers
 def test_a_notebook_runs_from_top_to_bottom(name):
     command = [
         sys.executable,
