@@ -53,7 +53,7 @@ def test_default_recipe_reaches_its_accuracy_on_mnist(net, epochs, promised, ful
 def test_simple_cnn_reaches_97_5_on_mnist_5k_within_30_s(tmp_path):
     result = cnnlab("train", "simple-cnn", "--data", "mnist-5k", "--out", tmp_path / "run")
     assert result["test"]["accuracy"] >= 0.975
-    assert result["train_time_s"] < 60, "twice what is promised: these cores may be busy"
+    assert result["train_time_s"] < 30, "on two quiet cores; about 10 s"
 
 
 def test_lesson_runs_in_minutes_all_its_links_lead_somewhere_and_again_is_nothing_new(tmp_path):

@@ -10,7 +10,6 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
-from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,14 +71,14 @@ def command(
     already is not trained again, and one that was stopped goes on.
     """
     from cnnlab.experiments.trainer import Stopped
+    from cnnlab.experiments.variants import own_variant
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.comparison import compare
     from cnnlab.workflows.watch import Watch
 
     keep_freed_memory()
-    wrong = [one for one in settings if "=" not in one]
-    if wrong:
-        raise UserError(f"--set {wrong[0]}: expected FIELD=VALUE, such as dropout=0.25")
+    for setting in settings:
+        own_variant(setting)  # one without "=" would pass for a variant's name
     view = ExperimentView()
     with stop_requests() as requests:
         watch = Watch(
