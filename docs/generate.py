@@ -230,15 +230,25 @@ SECOND_EDITION = {
 
 
 def editions_table(first: dict[str, Any]) -> str:
-    """What claims came to before they had controls and after, by quick rounds, and what changed in each."""
-    before = {entry["id"]: entry for entry in first["quick"]["claims"]}
-    after = {entry["id"]: entry for entry in json.loads((ROOT / "results" / "claims-quick.json").read_text())["claims"]}
-    lines = ["| claim | first edition | second edition | what changed, and why |", "| --- | --- | --- | --- |"]
+    """What claims came to before they had controls and after, by full and by quick rounds, and what changed in each."""
+
+    def by_claim(record: dict[str, Any]) -> dict[str, Any]:
+        return {entry["id"]: entry for entry in record["claims"]}
+
+    full, quick = (
+        (by_claim(first[name]), by_claim(json.loads((ROOT / "results" / file).read_text())))
+        for name, file in (("full", "claims.json"), ("quick", "claims-quick.json"))
+    )
+    lines = [
+        "| claim | first edition | second edition | quick rounds | what changed, and why |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for name, changed in SECOND_EDITION.items():
         cells = []
-        for entry in (before[name], after[name]):
+        for entry in (before_and_after[name] for before_and_after in full):
             figures = " ".join(filter(None, (number(entry["effect"]), interval(entry), entry["unit"])))
             cells.append(f"**{entry['verdict']}**: {figures}")
+        cells.append(", then ".join(dict.fromkeys(before_and_after[name]["verdict"] for before_and_after in quick)))
         lines.append(f"| `{name}` | {' | '.join(cells)} | {changed} |")
     return "\n".join(lines) + "\n"
 
