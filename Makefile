@@ -1,6 +1,8 @@
 # The project's few words. CI calls the same ones.
 PYTHON ?= python3
 BIN := .venv/bin
+# A test process a core, one thread each: most tests train nets too small for more.
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist worksteal
 
 .PHONY: help setup lesson notebook test test-slow test-long test-all check check-web docs bench
 
@@ -23,10 +25,11 @@ notebook: setup  ## the student's and the teacher's notebook from their one sour
 	$(BIN)/python notebooks/build.py
 
 test: setup  ## the quick tests
-	$(BIN)/python -m pytest
+	$(PARALLEL)
 
 test-slow: setup  ## minutes: the wheel, the lesson, the notebooks, the bench, accuracy on full sets, the pages in Chromium
-	$(BIN)/python -m pytest -m '(slow or browser) and not long'
+	$(PARALLEL) -m '(slow or browser) and not long and not alone'
+	$(BIN)/python -m pytest -m 'alone and not long'
 
 test-long: setup  ## many minutes, left out by CI: a Ray cluster of two nodes, the teacher's notebook, the MLP on the full set
 	$(BIN)/python -m pytest -m long

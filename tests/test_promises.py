@@ -50,12 +50,19 @@ def test_default_recipe_reaches_its_accuracy_on_mnist(net, epochs, promised, ful
     assert result["test"]["images"] == 10_000
 
 
+def time_allowed(seconds: float) -> float:
+    """So much on two cores with bfloat16, where the promised times were measured; twice as much where there is none."""
+    return seconds if resolve_precision("auto", torch.device("cpu")) == torch.bfloat16 else 2 * seconds
+
+
+@pytest.mark.alone
 def test_simple_cnn_reaches_97_5_on_mnist_5k_within_30_s(tmp_path):
     result = cnnlab("train", "simple-cnn", "--data", "mnist-5k", "--out", tmp_path / "run")
     assert result["test"]["accuracy"] >= 0.975
-    assert result["train_time_s"] < 30, "on two quiet cores; about 10 s"
+    assert result["train_time_s"] < time_allowed(30), "about 10 s on two quiet cores with bfloat16"
 
 
+@pytest.mark.alone
 def test_lesson_runs_in_minutes_all_its_links_lead_somewhere_and_again_is_nothing_new(tmp_path):
     first = cnnlab("lesson", "--out", tmp_path / "lesson")
     pages = {path: path.read_text() for path in (tmp_path / "lesson").rglob("*.html")}
@@ -70,11 +77,11 @@ def test_lesson_runs_in_minutes_all_its_links_lead_somewhere_and_again_is_nothin
     assert [part["name"] for part in first["parts"] if part["is_finished"]] == [
         "trainings", "homework", "explorers", "insides", "claims", "pages",
     ]  # fmt: skip
-    bound = 480 if resolve_precision("auto", torch.device("cpu")) == torch.bfloat16 else 960
-    assert first["time_s"] < bound, "half of it on two quiet cores; without bfloat16 nets train half as quickly"
+    assert first["time_s"] < time_allowed(480), "less than half of it on two quiet cores with bfloat16"
     assert cnnlab("lesson", "--out", tmp_path / "lesson") == first
 
 
+@pytest.mark.alone
 def test_bench_compares_both_sides(full_sets):
     result = cnnlab("bench", "--data", "mnist", "--data-root", full_sets, "--rounds", 3, "--seconds", 3)
     assert result["stock"]["images_per_s"] > 0
