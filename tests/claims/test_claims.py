@@ -12,7 +12,7 @@ from cnnlab.claims import fewer_params, output_size, pooling_cost, receptive_fie
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.experiments.engines import InProcess
-from cnnlab.report.claim_figures import draw_figures
+from cnnlab.report.figures.draw import draw_figures
 
 EXACT = [name for name in CLAIMS if find_claim(name).kind == "exact"]
 

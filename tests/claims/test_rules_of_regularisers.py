@@ -12,7 +12,7 @@ from cnnlab.claims import dropout_ensemble, dropout_mean, dropout_regularises, m
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.data import load
 from cnnlab.experiments.engines import InProcess
-from cnnlab.report.claim_figures import draw_figures
+from cnnlab.report.figures.draw import draw_figures
 
 SEEDS = (-0.001, 0.0, 0.001)
 

@@ -20,7 +20,7 @@ from cnnlab.experiments.engines import InProcess
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.record import LessonRecord
 from cnnlab.lesson.sizes import Sizes, Training
-from cnnlab.report.lesson_pages import LessonFacts
+from cnnlab.report.lesson.pages import LessonFacts
 from cnnlab.workflows.lesson import SEED, Lesson
 
 CLAIMS = ("output-size", "fewer-params", "dropout-mean", "pooling-cost")

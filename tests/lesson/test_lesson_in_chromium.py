@@ -129,7 +129,7 @@ def test_no_answer_and_no_number_are_asked_for_again(browser: Any, evidence: Evi
     ],
 )
 def test_numbers_may_be_written_in_several_ways(browser: Any, evidence: Evidence, typed: str, value: float) -> None:
-    source = (Path(__file__).parents[2] / "src/cnnlab/report/lesson_web/judging.js").read_text()
+    source = (Path(__file__).parents[2] / "src/cnnlab/report/lesson/web/judging.js").read_text()
     with opened(browser, evidence.folder / "index.html") as page:
         found = page.evaluate(f"(typed) => {{ {source.replace('export ', '')}; return toNumber(typed); }}", typed)
     assert found == value

@@ -17,7 +17,7 @@ from torch import nn
 
 from cnnlab.data import ImageSet, load
 from cnnlab.data.imageset import Split, image_set
-from cnnlab.report.run_page import run_page
+from cnnlab.report.run.page import run_page
 from cnnlab.runs import Run, execute
 from cnnlab.runs.make import make_run
 

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from cnnlab.cli import cnnlab, options, train
-from cnnlab.report.again import command, settings
+from cnnlab.report.run.again import command, settings
 from cnnlab.runs.make import make_run
 
 CASES: dict[str, dict[str, Any]] = {

@@ -10,7 +10,7 @@ import torch
 
 from cnnlab.anatomy import describe
 from cnnlab.nets import LeNet5, SimpleCNN
-from cnnlab.report.anatomy_page import anatomy_page
+from cnnlab.report.net.page import anatomy_page
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
-from cnnlab.claims.figures import Bars, Lines, Map, Maps, Series, over_seeds
 from cnnlab.claims.judging import Control, Smallest, judge
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.measuring import Measured, measure
@@ -23,11 +22,12 @@ from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import paired_difference
-from cnnlab.report.claim_figures import draw_figures
+from cnnlab.figures import Bars, Lines, Map, Maps, Series, over_seeds
 from cnnlab.report.claim_numbers import number, typeset, why
-from cnnlab.report.claim_page import claim_page, command
-from cnnlab.report.claim_strip import MARGIN, strip
-from cnnlab.report.claims_index import claims_index
+from cnnlab.report.claims.index import claims_index
+from cnnlab.report.claims.page import claim_page, command
+from cnnlab.report.claims.strip import MARGIN, strip
+from cnnlab.report.figures.draw import draw_figures
 from cnnlab.workflows.claims import ClaimPages
 
 ROUND = {

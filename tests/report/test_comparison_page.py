@@ -27,7 +27,7 @@ from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.statistics import holm, paired_difference, verdict
 from cnnlab.experiments.variants import Variant, find_variant, own_variant
-from cnnlab.report.comparison_page import comparison_page
+from cnnlab.report.comparison.page import comparison_page
 from cnnlab.runs import Run
 from cnnlab.training.loop import Epoch
 

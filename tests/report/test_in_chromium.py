@@ -9,7 +9,7 @@ import pytest
 
 from cnnlab.anatomy import describe
 from cnnlab.nets import ConvNet, LeNet5
-from cnnlab.report.anatomy_page import anatomy_page
+from cnnlab.report.net.page import anatomy_page
 
 pytestmark = pytest.mark.browser
 

@@ -14,7 +14,7 @@ import torch
 from cnnlab.data.normalise import normalise
 from cnnlab.features.choosing import a_handful, by_index
 from cnnlab.features.looking import look, look_at_layer
-from cnnlab.report.look_page import layer_page, look_page
+from cnnlab.report.look.page import layer_page, look_page
 
 Read = Callable[[str], Any]
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from cnnlab.anatomy import Anatomy, describe
 from cnnlab.nets import LeNet5
-from cnnlab.report.net_diagram import net_diagram
-from cnnlab.report.net_dot import net_dot
+from cnnlab.report.net.diagram import net_diagram
+from cnnlab.report.net.dot import net_dot
 from cnnlab.report.svg import STRONG, shortened, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cnnlab.report import numbers
-from cnnlab.report.origin import note_without_folders, without_folders
+from cnnlab.report.run.origin import note_without_folders, without_folders
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import torch
 from cnnlab.config import Training
 from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
-from cnnlab.report.calibration import verdict
-from cnnlab.report.run_page import run_page
+from cnnlab.report.run.calibration import verdict
+from cnnlab.report.run.page import run_page
 from cnnlab.runs import open_run
 from cnnlab.runs.make import make_run
 

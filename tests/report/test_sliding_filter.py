@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cnnlab.formulas import conv2d
-from cnnlab.report.sliding_filter import sliding_filter
+from cnnlab.report.lesson.sliding_filter import sliding_filter
 
 SVG = "{http://www.w3.org/2000/svg}"
 SOBEL = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])

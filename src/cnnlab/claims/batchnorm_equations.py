@@ -9,8 +9,8 @@ from torch import nn
 
 from cnnlab import formulas
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Lines, Series, from_case_to_case
 from cnnlab.claims.laboratory import Laboratory
+from cnnlab.figures import Lines, Series, from_case_to_case
 
 TOLERANCE = 1e-12
 BATCHES = 10

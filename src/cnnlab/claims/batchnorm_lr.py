@@ -8,10 +8,10 @@ from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
 from cnnlab.claims.depth import DATA, Curves, over_depth, train_depths
-from cnnlab.claims.figures import Lines, over_seeds, where_it_holds
 from cnnlab.claims.judging import Judged, Smallest, judge
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.experiments.statistics import paired_difference
+from cnnlab.figures import Lines, over_seeds, where_it_holds
 from cnnlab.training.loop import Epoch
 
 #: Validation accuracy from which a net counts as trained: well above chance, below what a good rate gives.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from cnnlab.claims.judging import Control, Judged, Smallest, VerdictWord, Where, controlled, seeds_to_settle
 
 if TYPE_CHECKING:
-    from cnnlab.claims.figures import Figure
     from cnnlab.claims.laboratory import Laboratory
+    from cnnlab.figures import Figure
 
 Kind = Literal["exact", "statistical"]
 

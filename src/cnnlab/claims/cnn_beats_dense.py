@@ -7,12 +7,12 @@ from statistics import mean
 
 from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
-from cnnlab.claims.figures import Lines, from_case_to_case
 from cnnlab.claims.judging import Control, Judged, Smallest, judge
 from cnnlab.claims.laboratory import Laboratory, to
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import VariantFigures
 from cnnlab.experiments.statistics import paired_difference
+from cnnlab.figures import Lines, from_case_to_case
 from cnnlab.nets import MLP, SimpleCNN
 
 SMALLEST = Smallest(

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Map, Maps
 from cnnlab.claims.laboratory import Laboratory
+from cnnlab.figures import Map, Maps
 from cnnlab.formulas import conv2d
 
 #: Of sums of up to 200 products of numbers around 1 in float64; differences come from the order of summation.

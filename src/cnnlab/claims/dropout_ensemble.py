@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Lines, Series, over_seeds
 from cnnlab.claims.judging import (
     Control,
     Judged,
@@ -26,6 +25,7 @@ from cnnlab.claims.laboratory import Laboratory
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.statistics import paired_difference
+from cnnlab.figures import Lines, Series, over_seeds
 from cnnlab.runs import Run
 
 #: Training images and passes over them: nets that dropout-regularises has trained, too.

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Lines, Series
 from cnnlab.claims.judging import Control, Smallest, VerdictWord, controlled
 from cnnlab.claims.laboratory import Laboratory
+from cnnlab.figures import Lines, Series
 
 MASKS = 20_000
 UNITS = 256

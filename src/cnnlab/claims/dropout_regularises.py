@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
-from cnnlab.claims.figures import Lines, from_case_to_case, where_it_holds
 from cnnlab.claims.judging import Control, Judged, Smallest, Where, judge
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.tuning import best_rates
@@ -15,6 +14,7 @@ from cnnlab.errors import UserError
 from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.variants import VARIANTS
+from cnnlab.figures import Lines, from_case_to_case, where_it_holds
 from cnnlab.runs import Run
 
 #: Training images → passes over them. The largest is left out of a quick round.

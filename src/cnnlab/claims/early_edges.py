@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
-from cnnlab.claims.figures import Lines, Map, Maps, from_case_to_case
 from cnnlab.claims.judging import Control, Judged, Smallest, all_of, judge
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.statistics import paired_difference
+from cnnlab.figures import Lines, Map, Maps, from_case_to_case
 
 #: Training images at most where a laboratory takes few; else all there are.
 QUICK_IMAGES = 4000

@@ -8,8 +8,8 @@ from torch import nn
 
 from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Lines, Series
 from cnnlab.claims.laboratory import Laboratory
+from cnnlab.figures import Lines, Series
 
 SIDES = (28, 56, 112, 224)
 

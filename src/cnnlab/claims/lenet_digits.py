@@ -6,11 +6,11 @@ from statistics import mean
 
 from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.claims.judging import Control, Smallest, VerdictWord, all_of, controlled
 from cnnlab.claims.laboratory import Laboratory, to
 from cnnlab.config import NetSpec
 from cnnlab.evaluation import wilson_interval
+from cnnlab.figures import Lines, over_seeds
 from cnnlab.nets import LeNet5
 
 SHAPES = [(6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,)]

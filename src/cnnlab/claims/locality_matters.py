@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
-from cnnlab.claims.figures import Lines, Map, Maps, from_case_to_case
 from cnnlab.claims.judging import Control, Judged, Smallest, judge
 from cnnlab.claims.laboratory import Laboratory, to
 from cnnlab.config import NetSpec
 from cnnlab.experiments.statistics import factorial, paired_difference
+from cnnlab.figures import Lines, Map, Maps, from_case_to_case
 
 SMALLEST = Smallest(
     1.0, "point", "a point of accuracy is what nets of this size are told apart by; less would be a detail"

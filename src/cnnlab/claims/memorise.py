@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from statistics import mean
 
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.claims.judging import Control, Smallest, VerdictWord, controlled
 from cnnlab.claims.laboratory import Laboratory, to
 from cnnlab.config import NetSpec
+from cnnlab.figures import Lines, over_seeds
 from cnnlab.training.loop import Epoch
 
 #: Training images, whose labels are dealt out at random, and passes over them.

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Lines, Map, Maps, Series
 from cnnlab.claims.laboratory import Laboratory
+from cnnlab.figures import Lines, Map, Maps, Series
 from cnnlab.formulas import output_size
 
 

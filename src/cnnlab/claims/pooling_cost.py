@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Bars
 from cnnlab.claims.laboratory import Laboratory
+from cnnlab.figures import Bars
 from cnnlab.nets import ConvNet
 
 #: SimpleCNN's layers that multiply.

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
-from cnnlab.claims.figures import Lines, over_seeds, where_it_holds
 from cnnlab.claims.judging import Control, Judged, Smallest, Where, judge
 from cnnlab.claims.laboratory import Laboratory, to
 from cnnlab.claims.tuning import best_rates
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.statistics import paired_difference
+from cnnlab.figures import Lines, over_seeds, where_it_holds
 from cnnlab.runs import Run
 
 IMAGES, EPOCHS = 500, 6

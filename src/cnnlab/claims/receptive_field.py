@@ -9,8 +9,8 @@ from torch import nn
 from cnnlab.anatomy import describe
 from cnnlab.anatomy.verify import verify_fields
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Map, Maps
 from cnnlab.claims.laboratory import Laboratory
+from cnnlab.figures import Map, Maps
 from cnnlab.nets import LeNet5, SimpleCNN
 
 DEPTHS = range(1, 7)

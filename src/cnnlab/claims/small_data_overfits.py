@@ -9,10 +9,10 @@ from statistics import mean
 import numpy as np
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
-from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.claims.judging import Control, Judged, Smallest, all_of, judge
 from cnnlab.claims.laboratory import Laboratory, to
 from cnnlab.experiments.statistics import paired_difference
+from cnnlab.figures import Lines, over_seeds
 from cnnlab.training.loop import Epoch
 
 #: Images in a step of the lesson's recipe.

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.claims.claim import Claim, Finding
-from cnnlab.claims.figures import Map, Maps
 from cnnlab.claims.laboratory import Laboratory
+from cnnlab.figures import Map, Maps
 
 #: Pixels, along each axis.
 SHIFT = 4

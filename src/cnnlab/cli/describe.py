@@ -104,12 +104,12 @@ def _describe(
     module = build_net(spec, image_shape=shape, num_classes=classes, seed=0, own_code=net, needs_logits=False)
     anatomy = describe(module, shape)
     if svg is not None:
-        from cnnlab.report.net_diagram import net_diagram
+        from cnnlab.report.net.diagram import net_diagram
 
         write_whole(svg, net_diagram(anatomy).encode())
         notice(f"wrote {svg}")
     if dot is not None:
-        from cnnlab.report.net_dot import net_dot
+        from cnnlab.report.net.dot import net_dot
 
         write_whole(dot, net_dot(anatomy).encode())
         notice(f"wrote {dot}")

@@ -46,7 +46,7 @@ def command(
     """
     from cnnlab.cli.evaluate import net_of, run_data
     from cnnlab.explorer import Shown, explorer_page
-    from cnnlab.report.run_page import run_page
+    from cnnlab.report.run.page import run_page
     from cnnlab.runs import open_run
     from cnnlab.whole_files import write_whole
 

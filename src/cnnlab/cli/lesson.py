@@ -32,7 +32,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     from cnnlab.experiments.trainer import Stopped
     from cnnlab.lesson import sizes
     from cnnlab.lesson.record import LessonRecord
-    from cnnlab.report.lesson_pages import LessonFacts
+    from cnnlab.report.lesson.pages import LessonFacts
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.lesson import SEED, Lesson
 

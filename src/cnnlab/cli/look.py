@@ -55,7 +55,7 @@ def command(
     from cnnlab.anatomy import describe
     from cnnlab.features.choosing import a_handful, by_index
     from cnnlab.features.looking import look, look_at_layer
-    from cnnlab.report.look_page import layer_page, look_page
+    from cnnlab.report.look.page import layer_page, look_page
     from cnnlab.runs import open_run
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.whole_files import write_whole

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from cnnlab.claims.figures import Lines, Series
 from cnnlab.experiments.two_by_two import Effect
+from cnnlab.figures import Lines, Series
 from cnnlab.formulas import batch_norm_inference, batch_norm_training
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnlab.claims.figures import Lines, from_case_to_case
 from cnnlab.experiments.compare import Comparison, VariantFigures
+from cnnlab.figures import Lines, from_case_to_case
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice

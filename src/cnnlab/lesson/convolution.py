@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cnnlab.anatomy import Layer, describe
-from cnnlab.claims.figures import Map, Maps
+from cnnlab.figures import Map, Maps
 from cnnlab.formulas import conv2d
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.lenet import lesson_names

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.experiments.compare import VariantFigures
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.two_by_two import Effect
+from cnnlab.figures import Lines, over_seeds
 from cnnlab.formulas import dropout
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from cnnlab.anatomy import Layer
-from cnnlab.claims.figures import Map
 from cnnlab.features.choosing import RIGHT, a_handful
+from cnnlab.figures import Map
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import mean
 
-from cnnlab.claims.figures import Lines, over_seeds
 from cnnlab.experiments.compare import VariantFigures
 from cnnlab.experiments.statistics import Difference, paired_difference
+from cnnlab.figures import Lines, over_seeds
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, measured_choice, number

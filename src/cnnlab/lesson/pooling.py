@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from cnnlab.anatomy import Anatomy, Layer, describe
-from cnnlab.claims.figures import Map, Maps
 from cnnlab.config import NetSpec
 from cnnlab.experiments.statistics import Difference, paired_difference
+from cnnlab.figures import Map, Maps
 from cnnlab.formulas import max_pool2d
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link

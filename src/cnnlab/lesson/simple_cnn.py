@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnnlab.anatomy import Anatomy, Layer
-from cnnlab.claims.figures import Bars
 from cnnlab.evaluation import Evaluation
+from cnnlab.figures import Bars
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, number

@@ -8,8 +8,8 @@ from statistics import mean
 
 import numpy as np
 
-from cnnlab.claims.figures import Lines, Series
 from cnnlab.evaluation import Evaluation, logits
+from cnnlab.figures import Lines, Series
 from cnnlab.formulas import cross_entropy
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link

@@ -14,9 +14,9 @@ from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.experiments.engines.choice import choose_engine
 from cnnlab.experiments.trainer import Stopped
-from cnnlab.report.claim_figures import DrawnFigure, draw_figures
-from cnnlab.report.claim_page import Neighbour, claim_page
-from cnnlab.report.claims_index import claims_index
+from cnnlab.report.claims.index import claims_index
+from cnnlab.report.claims.page import Neighbour, claim_page
+from cnnlab.report.figures.draw import DrawnFigure, draw_figures
 from cnnlab.whole_files import write_whole
 from cnnlab.workflows.reports import write_reports
 from cnnlab.workflows.watch import Watch

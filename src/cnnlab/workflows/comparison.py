@@ -17,7 +17,7 @@ from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.experiments.two_by_two import both
 from cnnlab.experiments.variants import find_variant, own_variant
-from cnnlab.report.comparison_page import comparison_page
+from cnnlab.report.comparison.page import comparison_page
 from cnnlab.runs.folder import write_json
 from cnnlab.whole_files import write_whole
 from cnnlab.workflows.reports import write_reports

@@ -21,11 +21,11 @@ from cnnlab.lesson.chapters import CHAPTERS
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.experiments import architectures, best_cnn, jobs_of, regularisers
 from cnnlab.lesson.sizes import Sizes
-from cnnlab.report.anatomy_page import anatomy_page
-from cnnlab.report.comparison_page import comparison_page
-from cnnlab.report.lesson_pages import LessonFacts, lesson_pages
-from cnnlab.report.look_page import look_page
-from cnnlab.report.run_page import run_page
+from cnnlab.report.comparison.page import comparison_page
+from cnnlab.report.lesson.pages import LessonFacts, lesson_pages
+from cnnlab.report.look.page import look_page
+from cnnlab.report.net.page import anatomy_page
+from cnnlab.report.run.page import run_page
 from cnnlab.runs import open_run
 from cnnlab.runs.identity import require_same
 from cnnlab.runs.make import make_run, reopen_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnnlab.nets.resolve import is_own
-from cnnlab.report.run_page import run_page
+from cnnlab.report.run.page import run_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -16,7 +16,7 @@ from cnnlab.experiments.samplers import Grid, Optuna
 from cnnlab.experiments.space import points, read_space
 from cnnlab.experiments.sweep import Sweep, conclude, search
 from cnnlab.experiments.trainer import Trainer
-from cnnlab.report.sweep_page import sweep_page
+from cnnlab.report.sweep.page import sweep_page
 from cnnlab.runs.folder import write_json
 from cnnlab.whole_files import write_whole
 from cnnlab.workflows.reports import write_reports

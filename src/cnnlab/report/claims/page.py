@@ -1,0 +1,78 @@
+"""The page of a claim: what it states, what was measured, the figure that shows it, and the verdict."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from cnnlab.claims.measuring import Measured
+from cnnlab.report import claim_numbers
+from cnnlab.report.claims.runs import trained
+from cnnlab.report.claims.strip import strip
+from cnnlab.report.figures.draw import DrawnFigure
+from cnnlab.report.pages import render
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """The claim before or after this one."""
+
+    id: str
+    statement: str
+
+
+class _Control:
+    """A control as the page writes it."""
+
+    def __init__(self, control: Mapping[str, Any]) -> None:
+        self.what, self.verdict = control["what"], control["verdict"]
+        self.effect = f"{claim_numbers.number(control['effect'])} {claim_numbers.interval(control)}".strip()
+
+
+def claim_page(
+    measured: Measured,
+    entry: Mapping[str, Any],
+    figures: Sequence[DrawnFigure],
+    this_round: Mapping[str, Any],
+    *,
+    links: Sequence[str],
+    previous: Neighbour | None = None,
+    following: Neighbour | None = None,
+) -> str:
+    """The page, as HTML that loads nothing from elsewhere.
+
+    entry: the claim's in claims.json. this_round: what claims.json says besides entries. links: where the report of
+    each of `measured.runs` lies from the page.
+    """
+    return render(
+        "claims/page.html",
+        entry=entry,
+        effect=claim_numbers.number(entry["effect"]),
+        interval_text=claim_numbers.interval(entry),
+        sample=claim_numbers.sample(entry),
+        corrected=claim_numbers.corrected(entry),
+        why=claim_numbers.why(entry),
+        controls=[_Control(one) for one in entry["controls"]],
+        strip=strip(entry),
+        figures=figures,
+        trained=trained(measured.runs, links),
+        command=command(entry["id"], this_round),
+        round=this_round,
+        previous=previous,
+        following=following,
+        quote=quote,
+    )
+
+
+def command(name: str | None, this_round: Mapping[str, Any]) -> str:
+    """The command that puts a claim, or all of them, to the test in the same way."""
+    quick = this_round["quick"]
+    words = ["cnnlab", "claims", *([name] if name else []), *(["--quick"] if quick else [])]
+    if this_round["data"] != ("mnist-5k" if quick else "mnist"):
+        words += ["--data", this_round["data"]]
+    if this_round["seeds"] != (3 if quick else 5):
+        words += ["--seeds", str(this_round["seeds"])]
+    return shlex.join(words)

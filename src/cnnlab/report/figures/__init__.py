@@ -1,0 +1,1 @@
+"""Figures that claims and the lesson hand on as plain data, drawn."""

@@ -1,0 +1,1 @@
+"""The lesson's pages; `web/` is what runs in them."""

@@ -1,0 +1,156 @@
+"""The lesson's pages: one a chapter, and the contents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from typing import Any
+
+from markupsafe import Markup
+
+from cnnlab.claims.registry import find_claim
+from cnnlab.figures import Bars, Lines, Maps
+from cnnlab.lesson.chapters import CHAPTERS, Chapter
+from cnnlab.lesson.evidence import Evidence
+from cnnlab.one_script import one_script, policy_hash
+from cnnlab.report import claim_numbers
+from cnnlab.report.comparison.curves import comparison_curves
+from cnnlab.report.comparison.overfitting import overfitting
+from cnnlab.report.comparison_numbers import difference_text
+from cnnlab.report.figures.draw import DrawnFigure, draw_figures
+from cnnlab.report.figures.maps import draw_maps
+from cnnlab.report.lesson.sliding_filter import sliding_filter
+from cnnlab.report.net.diagram import net_diagram
+from cnnlab.report.pages import render
+
+#: The pages' script, as modules.
+WEB = files("cnnlab.report").joinpath("lesson/web")
+
+
+@dataclass(frozen=True)
+class LessonFacts:
+    """What the pages say of the lesson as a whole.
+
+    made: tells this lesson's answers from another's. parts: what was done → seconds that it took. environment: versions
+    and machine. command: that runs the lesson again.
+    """
+
+    made: str
+    command: str
+    seed: int
+    parts: Mapping[str, float]
+    environment: Mapping[str, Any]
+
+
+def lesson_pages(evidence: Evidence, facts: LessonFacts) -> dict[str, str]:
+    """File name → page, as HTML that loads nothing from elsewhere: all chapters, and index.html."""
+    sections = {chapter: chapter.section(evidence) for chapter in CHAPTERS}
+    asked = [
+        {"id": question.id, "text": question.text, "page": chapter.file}
+        for chapter, section in sections.items()
+        for question in section.questions
+    ]
+    common = {
+        "chapters": CHAPTERS,
+        "facts": facts,
+        "sizes": evidence.sizes,
+        "data": evidence.data,
+        "environment": facts.environment,
+        "script": Markup(one_script(WEB, "lesson.js")),
+    }
+    common["script_hash"] = policy_hash(common["script"])
+    pages = {chapter.file: _chapter(chapter, section, evidence, common, asked) for chapter, section in sections.items()}
+    return {"index.html": _contents(evidence, common, asked)} | pages
+
+
+def _chapter(
+    chapter: Chapter, section: Any, evidence: Evidence, common: Mapping[str, Any], asked: Sequence[Mapping[str, str]]
+) -> str:
+    at = CHAPTERS.index(chapter)
+    comparison = getattr(section, "comparison", None)
+    return render(
+        f"lesson/{chapter.name}.html",
+        **common,
+        chapter=chapter,
+        previous=CHAPTERS[at - 1] if at else None,
+        following=CHAPTERS[at + 1] if at + 1 < len(CHAPTERS) else None,
+        s=section,
+        figures=_figures(section),
+        questions={question.id: question for question in section.questions},
+        claims=[
+            (find_claim(name), evidence.entries.get(name), evidence.claim_command(name)) for name in chapter.claims
+        ],
+        effect_of=_effect,
+        sample_of=claim_numbers.sample,
+        points=_points,
+        signed=_signed,
+        diagram=lambda anatomy: Markup(net_diagram(anatomy)),
+        sliding=lambda image, kernel: Markup(sliding_filter(image, kernel)),
+        curves=comparison_curves(comparison, [one.curves for one in comparison.variants]) if comparison else [],
+        overfitting=None
+        if comparison is None
+        else overfitting(comparison, [one.curves for one in comparison.variants]),
+        draw=lambda *maps: draw_maps(Maps("", maps)),
+        record=_record(common["facts"], evidence, chapter.file, section.questions, asked),
+    )
+
+
+def _contents(evidence: Evidence, common: Mapping[str, Any], asked: Sequence[Mapping[str, str]]) -> str:
+    nets = [(one, one.run.result(), one.run.evaluations()["test"]) for one in (evidence.lenet, evidence.simple_cnn)]
+    words = [entry["verdict"] for entry in evidence.entries.values()]
+    return render(
+        "lesson/contents.html",
+        **common,
+        nets=nets,
+        asked=asked,
+        titles={chapter.file: chapter.title for chapter in CHAPTERS},
+        verdicts=[(word, words.count(word)) for word in ("supported", "not supported", "undecided")],
+        record=_record(common["facts"], evidence, "index.html", (), asked),
+    )
+
+
+def _record(
+    facts: LessonFacts, evidence: Evidence, page: str, questions: Sequence[Any], asked: Sequence[Mapping[str, str]]
+) -> Markup:
+    """What the page's script is told."""
+    versions = {name: facts.environment[name] for name in ("cnnlab", "torch", "python")}
+    lesson = {"made": facts.made, "data": evidence.data.name, "data_sha256": evidence.data.sha256, "seed": facts.seed}
+    return _as_json(
+        {
+            "lesson": lesson | {"full": evidence.sizes.is_full} | versions,
+            "page": page,
+            "questions": [question.to_page() for question in questions],
+            "all": list(asked),
+        }
+    )
+
+
+def _figures(section: Any) -> dict[str, DrawnFigure]:
+    """The section's figures by their names, drawn together so that no two share an id."""
+    named = {
+        each.name: value
+        for each in fields(section)
+        if isinstance(value := getattr(section, each.name), Bars | Lines | Maps)
+    }
+    return dict(zip(named, draw_figures(list(named.values())), strict=True))
+
+
+def _effect(entry: Mapping[str, Any]) -> str:
+    return f"{claim_numbers.number(entry['effect'])} {claim_numbers.interval(entry)}".strip()
+
+
+def _points(difference: Any, sign: int = 1) -> str:
+    """A difference with its interval, in points; sign: -1 turns it round."""
+    ends = [None, None] if difference.low is None else sorted((sign * difference.low, sign * difference.high))
+    return difference_text(sign * difference.mean, *ends)
+
+
+def _signed(value: float, decimals: int = 2) -> str:
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def _as_json(record: Any) -> Markup:
+    """A record for a `<script type="application/json">`: nothing in it can end the script."""
+    return Markup(json.dumps(record, ensure_ascii=False).replace("<", "\\u003c"))

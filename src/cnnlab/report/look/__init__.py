@@ -1,0 +1,1 @@
+"""The pages of what a net does with images."""

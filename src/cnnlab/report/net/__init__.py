@@ -1,0 +1,1 @@
+"""A net's own pictures: its page, its diagram, its DOT."""
