@@ -57,7 +57,7 @@ def main() -> None:
     state = start(_net(0), training, seed=0)
     record = {
         "command": "python -m benchmarks.batched",
-        "environment": environment(state.device, state.dtype),
+        "environment": environment(state.device, state.dtype).to_json(of_a_run=False),
         "rounds": ROUNDS,
         "images": images,
         "batch_size": training.batch_size,

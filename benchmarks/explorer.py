@@ -51,7 +51,9 @@ def main() -> None:
         for path in runs:
             record["runs"].append(_measure(path, browser))
             print(record["runs"][-1], flush=True)
-        record["environment"] = environment(torch.device("cpu"), torch.float32) | {"chromium": browser.version}
+        record["environment"] = environment(torch.device("cpu"), torch.float32).to_json(of_a_run=False) | {
+            "chromium": browser.version
+        }
         browser.close()
     RESULTS.write_text(json.dumps(record, indent=2) + "\n")
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 from pathlib import Path
 from statistics import mean
@@ -43,7 +42,7 @@ def main() -> None:
     measured = {
         "seeds": chosen.seeds,
         "commit": _commit(),
-        "environment": environment(device, resolve_precision("auto", device)) | {"python": platform.python_version()},
+        "environment": environment(device, resolve_precision("auto", device)).to_json(of_a_run=False),
         "rows": [_row(size, chosen.seeds) for size in SIZES],
     }
     record = json.loads(chosen.out.read_text()) if chosen.out.exists() else {"labels": {}}

@@ -30,7 +30,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         steps = run_all(tutorial_commands(), Path(folder))
         where = open_run(Path(folder) / "runs" / "simple-cnn-mnist-5k-1").environment()
-    record = {"command": "python -m benchmarks.first_hour", "environment": where, "steps": steps}
+    record = {"command": "python -m benchmarks.first_hour", "environment": where.to_json(), "steps": steps}
     RESULTS.write_text(json.dumps(record, indent=2) + "\n")
 
 

@@ -78,7 +78,7 @@ def main() -> None:
             cluster.shutdown()
         assert killer.finished_before is not None, "the node was never killed"
         pairs = [(open_run(one.path), open_run(other.path)) for one, other in zip(here, there, strict=True)]
-        environment = pairs[0][1].environment()
+        environment = pairs[0][1].environment().to_json()
         record = {
             "command": "python -m benchmarks.ray_cluster",
             "variants": list(VARIED),
@@ -109,7 +109,8 @@ def figures(run: Run) -> list[float]:
         if isinstance(value, int | float) and not name.endswith("time_s")
     ]
     result = run.result()
-    return epochs + [result[split][name] for split in ("validation", "test") for name in ("accuracy", "loss")]
+    splits = (result.validation, result.test)
+    return epochs + [figure for split in splits for figure in (split.accuracy, split.loss)]
 
 
 def largest_difference(one: Run, other: Run) -> float:

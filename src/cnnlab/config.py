@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from cnnlab.errors import UserError, nearest
 
@@ -17,7 +17,7 @@ Schedule = Literal["constant", "one-cycle", "cosine", "step"]
 Precision = Literal["auto", "fp32", "bf16"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Scalar = bool | int | float | str
-Record = TypeVar("Record", bound="Strict")
+Record = TypeVar("Record")
 
 
 class Strict(BaseModel):
@@ -105,19 +105,24 @@ class RunConfig(Strict):
     seed: int = Field(ge=0, lt=2**63)
 
 
-def checked(kind: type[Record], values: dict[str, Any], what: str) -> Record:
+def checked(kind: type[Record], values: Any, what: str) -> Record:
     """Build a record, and turn pydantic's report into one line of the user's words.
 
-    what: the thing at fault, as the user knows it (`"runs/a/config.json"`, `"training options"`).
+    kind: a `Strict` record or a dataclass. values: what JSON holds of it. what: the thing at fault, as the user knows
+    it (`"runs/a/config.json"`, `"training options"`).
     Raises UserError naming the first field at fault, what was got and what was expected.
     """
     try:
-        return kind.model_validate(values)
+        return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "value"
         if first["type"] == "extra_forbidden":
-            hint = nearest(field.rsplit(".", 1)[-1], kind.model_fields)
+            hint = nearest(field.rsplit(".", 1)[-1], getattr(kind, "model_fields", ()))
             raise UserError(f"{what}: unknown key {field}; {hint}") from None
         message = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{what}: {field}: got {first['input']!r}; {message[0].lower()}{message[1:]}") from None
+        if first["type"] == "missing":
+            raise UserError(f"{what}: {field} is missing; expected a whole record: make it again") from None
+        got = repr(first["input"])
+        got = got if len(got) <= 200 else f"{got[:200]}…"
+        raise UserError(f"{what}: {field}: got {got}; {message[0].lower()}{message[1:]}") from None

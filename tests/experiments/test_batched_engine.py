@@ -41,8 +41,8 @@ def assert_like(job, other):
         assert (one.epoch, one.steps, one.learning_rate) == (two.epoch, two.steps, two.learning_rate)
         assert one.training_loss == pytest.approx(two.training_loss, rel=1e-2)
         assert one.validation_loss == pytest.approx(two.validation_loss, rel=2e-2)
-    assert ours.result().keys() == theirs.result().keys()
-    assert ours.result()["test"]["accuracy"] == pytest.approx(theirs.result()["test"]["accuracy"], abs=0.02)
+    assert ours.result().model_fields_set == theirs.result().model_fields_set
+    assert ours.result().test.accuracy == pytest.approx(theirs.result().test.accuracy, abs=0.02)
     assert ours.test_openings() == 1
     assert ours.load_net().state_dict().keys() == theirs.load_net().state_dict().keys()
     assert {name: value.shape for name, value in ours.read_state()[0].items()} == {
@@ -66,8 +66,8 @@ def test_folders_are_those_of_the_ordinary_loop(tmp_path, alone):
     assert set(shares.values()) == {1.0}
     for job in jobs:
         assert_like(job, alone[job.path.name])
-        assert open_run(job.path).environment()["trained_together"] == 3
-    assert len({open_run(job.path).result()["validation"]["loss"] for job in jobs}) == 6, "each run is its own"
+        assert open_run(job.path).environment().trained_together == 3
+    assert len({open_run(job.path).result().validation.loss for job in jobs}) == 6, "each run is its own"
 
 
 @pytest.mark.parametrize("then", [Batched(), InProcess()], ids=["batched", "here"])
@@ -87,7 +87,7 @@ def test_one_that_stands_elsewhere_goes_on_alone(tmp_path, alone, monkeypatch):
     jobs, steps = jobs_in(tmp_path), []
     train(jobs[:1], InProcess(), on_progress=lambda *_: steps.append(1), should_stop=lambda: len(steps) >= 1)
     assert train(jobs, Batched()) == []
-    together = [open_run(job.path).environment().get("trained_together") for job in jobs]
+    together = [open_run(job.path).environment().trained_together for job in jobs]
     assert together == [None, 2, 2]
     for job in jobs:
         assert_like(job, alone[job.path.name])
@@ -96,7 +96,7 @@ def test_one_that_stands_elsewhere_goes_on_alone(tmp_path, alone, monkeypatch):
 def test_more_seeds_than_fit_go_in_turns(tmp_path):
     jobs = jobs_in(tmp_path, plan=PLAN.model_copy(update={"epochs": 0.5}))
     assert train(jobs, Batched(most=2)) == []
-    together = [open_run(job.path).environment().get("trained_together") for job in jobs]
+    together = [open_run(job.path).environment().trained_together for job in jobs]
     assert together == [2, 2, None], "the last is alone, by the ordinary loop"
 
 

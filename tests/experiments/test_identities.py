@@ -106,7 +106,7 @@ def test_a_found_run_that_is_not_what_its_name_promises_is_refused_with_every_fi
     _, _, queue = jobs_in(tmp_path, InProcess())
     train(queue[:1], InProcess())
     run = open_run(queue[0].path)
-    run.write_environment(run.environment() | {"torch": "1.13.0", "cnnlab": "0.0.1"})
+    run.write_environment(run.environment().model_copy(update={"torch": "1.13.0", "cnnlab": "0.0.1"}))
     with pytest.raises(UserError, match=r"made with cnnlab 0\.0\.1 \(here .*\), torch 1\.13\.0 \(here .*\); expected"):
         jobs_in(tmp_path, InProcess())
 
@@ -119,12 +119,12 @@ def test_a_mixture_of_identities_is_not_compared_and_one_of_machines_is_said(tmp
     assert [one["runs"] for one in compared.to_json()["environments"]] == [4]
     run = open_run(queue[-1].path)
     record = run.environment()
-    run.write_environment(record | {"python": "2.7.18"})
+    run.write_environment(record.model_copy(update={"python": "2.7.18"}))
     (warning,) = comparison(found, jobs).warnings
     assert "differ in Python" in warning
     assert "2.7.18 (1 run)" in warning
     for field, other in (("numpy", "1.0"), ("threads", 77), ("precision", "bfloat16")):
-        run.write_environment(record | {field: other})
+        run.write_environment(record.model_copy(update={field: other}))
         with pytest.raises(UserError, match=rf"made with {field} {other} \(here"):
             comparison(found, jobs)
 

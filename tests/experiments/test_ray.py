@@ -71,8 +71,8 @@ def assert_equal(jobs, here):
         assert list(map(figures, there.epochs())) == list(map(figures, run.epochs()))
         assert there.evaluations() == run.evaluations()
         for split in ("validation", "test"):
-            assert there.result()[split] == run.result()[split]
-        assert there.result()["run"] == str(job.path)
+            assert getattr(there.result(), split) == getattr(run.result(), split)
+        assert there.result().run == str(job.path)
         assert there.test_openings() == 1
 
 
@@ -86,7 +86,7 @@ def test_the_cluster_gives_the_figures_of_processes(tmp_path, engine, here):
     assert train(jobs, engine, on_progress=shares.__setitem__) == []
     assert set(shares) == set(jobs)
     assert_equal(jobs, here)
-    assert len({open_run(job.path).environment()["ray_node"] for job in jobs}) == 2
+    assert len({open_run(job.path).environment().ray_node for job in jobs}) == 2
 
 
 def test_a_node_that_dies_costs_its_unfinished_runs_only(tmp_path, engine, cluster, here, capfd):

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from cnnlab.cli import lesson, main
+from cnnlab.data import load
+from cnnlab.lesson.record import LessonRecord
+from cnnlab.lesson.sizes import full
 
 
 @pytest.fixture
@@ -41,10 +44,14 @@ def test_nothing_is_fetched_without_full(refused: Callable[..., str], tmp_path: 
 
 
 def test_another_lesson_in_the_folder_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    tmp_path.joinpath("lesson.json").write_text(
-        json.dumps({"lesson": {"full": True}, "parts": [], "outcome": {}, "environment": {"cnnlab": "0.1.0"}})
-    )
+    images = load("mnist-5k")
+    LessonRecord(tmp_path / "lesson.json", full(images.name, "fashion-mnist"), images, seed=0).write()
     assert "choose another --out" in refused("--out", tmp_path)
+
+
+def test_a_damaged_record_of_a_lesson_is_told_in_one_line(refused: Callable[..., str], tmp_path: Path) -> None:
+    tmp_path.joinpath("lesson.json").write_text(json.dumps({"lesson": {"full": True}, "parts": []}))
+    assert "lesson.json: lesson.data is missing; expected a whole record" in refused("--out", tmp_path)
 
 
 def test_too_few_images_are_refused_before_anything_is_trained(

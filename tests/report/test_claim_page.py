@@ -117,7 +117,7 @@ def test_says_what_was_measured(read: Callable[[str], Any]) -> None:
 def test_leads_to_its_runs(digits: Any, read: Callable[[str], Any]) -> None:
     page = read(page_of(finding(), (digits.run,), ("runs/a b/report.html",)))
     assert "runs/a%20b/report.html" in [values.get("href") for tag, values in page.tags if tag == "a"]
-    accuracy = digits.run.result()["test"]["accuracy"]
+    accuracy = digits.run.result().test.accuracy
     assert f"{100 * accuracy:.2f}" in page.text
 
 

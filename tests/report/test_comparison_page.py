@@ -64,10 +64,10 @@ def test_the_page_says_on_what_its_very_runs_were_made(small: Small) -> None:
     page = comparison_page(small.comparison, links=small.links)
     assert "9 runs" in page
     ((record, runs),) = small.comparison.environments
-    other = {"torch": "1.13.0", "net_code": {"mine.py": "ab" * 32}}
-    mixed = replace(small.comparison, environments=((record, 8), (record | other, 1)))
+    other = record.model_copy(update={"torch": "1.13.0", "net_code": {"mine.py": "ab" * 32}})
+    mixed = replace(small.comparison, environments=((record, 8), (other, 1)))
     page = comparison_page(mixed, links=small.links)
-    for says in ("8 runs", "1 run<", "1.13.0", record["torch"], "mine.py", "abababababababab…"):
+    for says in ("8 runs", "1 run<", "1.13.0", record.torch, "mine.py", "abababababababab…"):
         assert says in page
     assert runs == 9
 

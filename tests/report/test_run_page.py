@@ -94,7 +94,7 @@ def test_the_headline_is_what_the_net_does(digits: Any, read: Read) -> None:
     right = int((answers.argmax(1) == test.labels).sum())
     assert f"{right} of {len(test)} images" in text
     assert f"{100 * right / len(test):.1f} %" in text
-    low, high = digits.run.result()["test"]["accuracy_interval"]
+    low, high = digits.run.result().test.accuracy_interval
     assert f"{100 * low:.1f} – {100 * high:.1f} %" in text
     assert "61,706" in text
     assert "The only epoch is a part of one: 30 %" in text

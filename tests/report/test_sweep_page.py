@@ -74,7 +74,7 @@ def test_the_table_holds_every_points_figures(small: Small, read: Callable[[str]
             assert row[2:4] == ["–", "–"]
             assert row[6:] == ["–", ""]
         else:
-            found = [run.result()["validation"]["accuracy"] for run in point.runs]
+            found = [run.result().validation.accuracy for run in point.runs]
             assert row[2:4] == [f"{100 * mean(found):.2f} %", f"{100 * stdev(found):.2f}"]
             assert row[7].split() == " ".join(f"seed {seed}" for seed in range(len(found))).split()
 
@@ -83,7 +83,7 @@ def test_the_winner_is_told_by_its_fresh_runs_alone(small: Small, read: Callable
     page = read(page_of(small.sweep, small))
     fresh = [run.result() for run in small.sweep.winner.runs]
     assert [run.config.seed for run in small.sweep.winner.runs] == [3, 4, 5]
-    test = [result["test"]["accuracy"] for result in fresh]
+    test = [result.test.accuracy for result in fresh]
     text = " ".join(page.text.split())
     assert f"{100 * mean(test):.2f} % test accuracy, mean of 3 runs on seeds that chose nothing" in text
     assert f"{100 * stdev(test):.2f} pointsstandard deviation of these 3 runs" in text

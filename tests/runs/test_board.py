@@ -49,12 +49,13 @@ def require_same_figures(run):
 def test_events_are_the_run_s_records(data, tmp_path):
     run, net = make_run(tmp_path / "run", data, net="mlp", epochs=3)
     result = execute(run, net, data, tensorboard=True)
+    assert result is not None
     found = require_same_figures(run)
     assert set(found.Tags()["scalars"]) == {*TAGS, "test/accuracy", "test/loss"}
     for name in ("accuracy", "loss"):
         (test,) = found.Scalars(f"test/{name}")
-        assert test.value == pytest.approx(result["test"][name], rel=1e-6)
-        assert test.step == result["best_epoch"]
+        assert test.value == pytest.approx(getattr(result.test, name), rel=1e-6)
+        assert test.step == result.best_epoch
     content = found.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     decided = HParamsPluginData.FromString(content).session_start_info.hparams
     assert decided["net"].string_value == "mlp"
@@ -81,12 +82,14 @@ def test_a_run_that_began_or_ended_without_gets_all_of_them(data, tmp_path):
     assert not (run.path / "tensorboard").exists()
     execute(run, net, data, tensorboard=True)
     found = require_same_figures(run)
-    assert found.Scalars("test/accuracy")[0].value == pytest.approx(run.result()["test"]["accuracy"])
+    assert found.Scalars("test/accuracy")[0].value == pytest.approx(run.result().test.accuracy)
 
 
 def test_figures_do_not_depend_on_who_watches(data, tmp_path):
     figures = []
     for watched in (False, True):
         run, net = make_run(tmp_path / str(watched), data, net="mlp", epochs=2)
-        figures.append(execute(run, net, data, tensorboard=watched)["test"])
+        result = execute(run, net, data, tensorboard=watched)
+        assert result is not None
+        figures.append(result.test)
     assert figures[0] == figures[1]

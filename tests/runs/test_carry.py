@@ -31,7 +31,7 @@ def test_a_run_comes_back_as_it_was(tmp_path, finished):
     for file in finished.path.iterdir():
         if file.name != "result.json":
             assert (copy.path / file.name).read_bytes() == file.read_bytes(), file.name
-    assert copy.result() == finished.result() | {"run": str(copy.path)}
+    assert copy.result() == finished.result().model_copy(update={"run": str(copy.path)})
 
 
 @pytest.mark.parametrize("written", range(7))
@@ -55,8 +55,7 @@ def test_a_kill_between_two_files_leaves_a_run_that_comes_to_the_same(tmp_path, 
     monkeypatch.undo()
     run, net = reopen_run(copy.path, images)
     result = execute(run, net, images)
-    assert [result[split] for split in ("validation", "test")] == [
-        finished.result()[split] for split in ("validation", "test")
-    ]
+    assert result is not None
+    assert (result.validation, result.test) == (finished.result().validation, finished.result().test)
     for name, weight in finished.weights().items():
         assert weight.equal(open_run(copy.path).weights()[name]), name

@@ -58,7 +58,7 @@ def test_the_kept_nets_are_those_of_their_steps(kept, data, tmp_path):
 def test_keeping_them_changes_no_figure(kept, data, tmp_path):
     run, result = kept
     without, plain = trained(tmp_path / "run", data)
-    assert plain["test"] == result["test"]
+    assert plain.test == result.test
     for name, value in without.weights().items():
         assert torch.equal(value, run.weights()[name])
     assert read_checkpoints(without) == []

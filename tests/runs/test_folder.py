@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,12 +48,12 @@ def test_a_finished_run_says_what_it_was(finished, data):
     assert run.config.data.mean == data.mean
     assert run.config.training.batch_size == 200
     result = run.result()
-    assert set(result) >= {"run", "parameters", "train_time_s", "epochs_run", "validation", "test"}
-    assert result["parameters"] == 61_706
-    assert result["epochs_run"] == 2 == len(run.epochs())
-    assert run.evaluations()["test"].accuracy == result["test"]["accuracy"]
+    assert json.loads((run.path / "result.json").read_text()) == result.model_dump(mode="json")
+    assert result.parameters == 61_706
+    assert result.epochs_run == 2 == len(run.epochs())
+    assert run.evaluations()["test"].accuracy == result.test.accuracy
     assert run.test_openings() == 1
-    assert {"torch", "python", "threads", "device_name"} <= set(run.environment())
+    assert {"torch", "python", "threads", "device_name"} <= set(run.environment().to_json())
     names = {path.name for path in run.path.iterdir()}
     assert not any(name.startswith(".") or name.endswith(".part") for name in names)
 
@@ -75,7 +77,7 @@ def test_a_stopped_run_goes_on_to_the_same_figures(finished, data, tmp_path, mon
     run, net = reopen_run(run.path, data, said={"net": "lenet5", "batch_size": 200})
     execute(run, net, data)
     assert timeless(run) == timeless(finished)
-    assert run.result()["test"] == finished.result()["test"]
+    assert run.result().test == finished.result().test
 
 
 KILLED = """
@@ -100,7 +102,7 @@ def test_a_killed_run_goes_on_to_the_same_figures(finished, data, tmp_path):
     run, net = reopen_run(tmp_path / "c", data)
     execute(run, net, data)
     assert timeless(run) == timeless(finished)
-    assert run.result()["test"] == finished.result()["test"]
+    assert run.result().test == finished.result().test
 
 
 def test_a_finished_run_is_not_trained_again(finished, data):
@@ -233,3 +235,40 @@ def test_a_long_epoch_is_saved_on_the_way(data, tmp_path, monkeypatch):
         execute(run, net, data, on_step=die)
     _, record = run.read_state()
     assert record["position"]["step"] == 5
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil", "says"),
+    [
+        (
+            "result.json",
+            lambda record: record["test"].pop("accuracy"),
+            "result.json: test.accuracy is missing; expected",
+        ),
+        ("result.json", lambda record: record.update(parameters="many"), "result.json: parameters: got 'many'; input"),
+        ("result.json", lambda record: record.update(epoch_run=2), "unknown key epoch_run; did you mean epochs_run"),
+        ("evaluation.json", lambda record: record["test"].pop("ece"), "evaluation.json: test: ece is missing"),
+        (
+            "evaluation.json",
+            lambda record: record["validation"]["mistakes"].append({"index": "first"}),
+            "evaluation.json: validation: mistakes.",
+        ),
+        (
+            "environment.json",
+            lambda record: record.update(threads=0),
+            "environment.json: threads: got 0; input should be",
+        ),
+        ("environment.json", lambda record: record.pop("torch"), "environment.json: torch is missing"),
+    ],
+)
+def test_a_damaged_record_is_told_in_one_line_with_its_field(finished, tmp_path, file, spoil, says):
+    path = tmp_path / "run"
+    shutil.copytree(finished.path, path)
+    record = json.loads((path / file).read_text())
+    spoil(record)
+    (path / file).write_text(json.dumps(record))
+    run = open_run(path)
+    read = {"result.json": run.result, "evaluation.json": run.evaluations, "environment.json": run.identity}[file]
+    with pytest.raises(UserError, match=re.escape(says)) as told:
+        read()
+    assert "\n" not in str(told.value)

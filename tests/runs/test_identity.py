@@ -59,7 +59,7 @@ def contents(run):
 )
 def test_a_run_of_another_identity_is_not_gone_on_with_and_nothing_is_overwritten(tmp_path, data, field, value, says):
     run = stopped(tmp_path / "run", data)
-    record = run.environment() | {field: value}
+    record = run.environment().model_copy(update={field: value})
     run.write_environment(record)
     before = contents(run)
     with pytest.raises(UserError) as refused:
@@ -74,7 +74,7 @@ def test_an_edited_neighbour_of_the_nets_file_is_another_identity(tmp_path, data
     (tmp_path / "mine.py").write_text(OWN)
     (tmp_path / "blocks.py").write_text("rate = 0.5\n")
     run = stopped(tmp_path / "run", data, net="mine.py:Net")
-    assert set(run.environment()["net_code"]) == {"mine.py", "blocks.py"}
+    assert set(run.environment().net_code) == {"mine.py", "blocks.py"}
     (tmp_path / "blocks.py").write_text("rate = 0.1\n")
     with pytest.raises(UserError, match=r"made with blocks\.py SHA-256 .* put the net's code back"):
         execute(*reopen_run(run.path, data, own_code="mine.py:Net"), data)
@@ -150,9 +150,9 @@ def test_a_kill_between_the_opening_and_the_result_is_one_opening(tmp_path, data
 
 def test_environments_are_counted_and_the_node_is_none_of_them(tmp_path, data):
     runs = [stopped(tmp_path / str(number), data) for number in range(3)]
-    runs[1].write_environment(runs[1].environment() | {"ray_node": "abc", "host": "there"})
-    runs[2].write_environment(runs[2].environment() | {"python": "2.7"})
+    runs[1].write_environment(runs[1].environment().model_copy(update={"ray_node": "abc", "host": "there"}))
+    runs[2].write_environment(runs[2].environment().model_copy(update={"python": "2.7"}))
     found = environments_of(runs)
     assert [number for _, number in found] == [2, 1]
-    assert found[1][0]["python"] == "2.7"
+    assert found[1][0].python == "2.7"
     assert found[0][0] == runs[0].environment()

@@ -104,12 +104,12 @@ def _machine(data: ImageSet) -> dict[str, Any]:
         "training_images": len(data.train),
         "net": NET.name,
         "recipe": RECIPE,
-        "device": here["device"],
-        "cpu": str(torch.cpu.get_capabilities().get("cpu_name", here["device_name"])),
-        "device_name": here["device_name"],
-        "cores": here["cores"],
-        "threads": here["threads"],
-        "versions": {name: here[name] for name in ("cnnlab", "python", "torch", "numpy")}
+        "device": here.device,
+        "cpu": str(torch.cpu.get_capabilities().get("cpu_name", here.device_name)),
+        "device_name": here.device_name,
+        "cores": here.cores,
+        "threads": here.threads,
+        "versions": {name: getattr(here, name) for name in ("cnnlab", "python", "torch", "numpy")}
         | {"pillow": version("pillow")},
     }
 

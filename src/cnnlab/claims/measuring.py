@@ -45,8 +45,8 @@ class Measured:
             "runs": [run.path.relative_to(folder).as_posix() for run in self.runs],
             "runs_found": self.found,
             "runs_diverged": self.diverged,
-            "train_time_s": round(sum(run.result()["train_time_s"] for run in self.runs), 3),
-            "environments": [{"runs": count} | record for record, count in environments_of(self.runs)],
+            "train_time_s": round(sum(run.result().train_time_s for run in self.runs), 3),
+            "environments": [{"runs": count} | record.to_json() for record, count in environments_of(self.runs)],
         }
 
 

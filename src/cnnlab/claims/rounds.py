@@ -30,7 +30,7 @@ def round_of(laboratory: Laboratory, *, quick: bool, engine: str) -> dict[str, A
         "epochs": laboratory.epochs,
         "train_size": laboratory.train_size,
         "engine": engine,
-        "environment": environment(device, resolve_precision("auto", device)),
+        "environment": environment(device, resolve_precision("auto", device)).to_json(of_a_run=False),
     }
 
 

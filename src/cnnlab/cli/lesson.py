@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import Work, notice, stop_requests
 from cnnlab.errors import UserError
+
+if TYPE_CHECKING:
+    from cnnlab.lesson.record import LessonRecord
 
 
 @click.command("lesson")
@@ -31,7 +34,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     from cnnlab.experiments.engines.choice import choose_engine
     from cnnlab.experiments.trainer import Stopped
     from cnnlab.lesson import sizes
-    from cnnlab.lesson.record import LessonRecord
+    from cnnlab.lesson.record import LessonOutcome, LessonRecord
     from cnnlab.report.lesson.pages import LessonFacts
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.lesson import SEED, Lesson
@@ -58,7 +61,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
             should_stop=lambda: bool(requests),
         )
         lesson = Lesson(out, size, images, laboratory, view, lambda: bool(requests))
-        if record.outcome.get("claims") != {name: entry["verdict"] for name, entry in lesson.entries().items()}:
+        if record.outcome.claims != {name: entry["verdict"] for name, entry in lesson.entries().items()}:
             record.reopen("pages")  # a claim was put to the test since
         try:
             if "pages" not in record.finished:
@@ -84,16 +87,16 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     if requests:
         notice(f"stopped; {out} keeps what is done. Go on with: {again}")
         raise click.exceptions.Exit(130)
-    record.outcome = {
-        "runs": lesson.results(),
-        "claims": {name: entry["verdict"] for name, entry in lesson.entries().items()},
-    }
+    record.outcome = LessonOutcome(
+        runs=tuple(lesson.results()),
+        claims={name: entry["verdict"] for name, entry in lesson.entries().items()},
+    )
     record.write()
     page = out / "index.html"
     if as_json:
-        click.echo(json.dumps({"page": str(page)} | record.outcome | record.to_json()))
+        click.echo(json.dumps({"page": str(page)} | record.outcome.model_dump(mode="json") | record.to_json()))
     else:
-        _print(record.to_json(), page)
+        _print(record, page)
 
 
 def _load(name: str, data_root: Path | None, *, may_fetch: bool) -> Any:
@@ -122,19 +125,20 @@ def _again(data: str | None, data_root: Path | None, out: Path, full: bool) -> s
     return shlex.join([*words, *([] if out == Path("lesson") else ["--out", str(out)])])
 
 
-def _print(record: dict[str, Any], page: Path) -> None:
+def _print(record: LessonRecord, page: Path) -> None:
+    from cnnlab.lesson.record import PARTS
     from cnnlab.report.numbers import duration
 
-    for result in record["outcome"]["runs"]:
-        test = result["test"]
-        low, high = test["accuracy_interval"]
+    for result in record.outcome.runs:
+        test = result.test
+        low, high = test.accuracy_interval
         click.echo(
-            f"{Path(result['run']).name:11s} {test['accuracy']:.2%}  [{low:.2%}, {high:.2%}]  test accuracy, 95 % "
-            f"interval, {test['images']:,} images"
+            f"{Path(result.run).name:11s} {test.accuracy:.2%}  [{low:.2%}, {high:.2%}]  test accuracy, 95 % "
+            f"interval, {test.images:,} images"
         )
-    verdicts = list(record["outcome"]["claims"].values())
+    verdicts = list(record.outcome.claims.values())
     counts = ((word, verdicts.count(word)) for word in ("supported", "not supported", "undecided"))
     click.echo(f"claims      {', '.join(f'{count} {word}' for word, count in counts if count)}")
-    took = ", ".join(f"{part['name']} {duration(part['time_s'])}" for part in record["parts"])
-    click.echo(f"time        {duration(record['time_s'])}: {took}")
+    took = ", ".join(f"{name} {duration(record.parts[name])}" for name in PARTS if name in record.parts)
+    click.echo(f"time        {duration(record.time_s)}: {took}")
     click.echo(f"the lesson  {page}")

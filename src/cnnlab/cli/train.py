@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from cnnlab.data import ImageSet
     from cnnlab.runs import Run
+    from cnnlab.runs.folder import RunResult
 
 
 @click.command("train")
@@ -95,14 +96,12 @@ def command(
 
     write_report(run, images, module)
     if as_json:
-        click.echo(json.dumps(result))
+        click.echo(json.dumps(result.model_dump(mode="json")))
     else:
         click.echo(summary(result))
 
 
-def train_and_show(
-    run: Run, module: nn.Module, images: ImageSet, *, tensorboard: bool = False
-) -> dict[str, Any] | None:
+def train_and_show(run: Run, module: nn.Module, images: ImageSet, *, tensorboard: bool = False) -> RunResult | None:
     """Train a run with its figures on stderr; None when the user stopped it with Ctrl-C."""
     from cnnlab.runs import execute
 
@@ -123,18 +122,18 @@ def train_and_show(
             view.close()
 
 
-def summary(result: dict[str, Any]) -> str:
+def summary(result: RunResult) -> str:
     """A finished run in a few lines."""
-    test, validation = result["test"], result["validation"]
-    low, high = test["accuracy_interval"]
+    test, validation = result.test, result.validation
+    low, high = test.accuracy_interval
     return "\n".join(
         [
-            *(f"warning        {warning}" for warning in result.get("warnings", ())),
-            f"test accuracy  {test['accuracy']:.2%}  [{low:.2%}, {high:.2%}]  95 % interval, {test['images']:,} images",
-            f"validation     {validation['accuracy']:.2%}  {validation['images']:,} images, "
-            f"best epoch {result['best_epoch']} of {result['epochs_run']}",
-            f"training time  {result['train_time_s']:.1f} s  training steps alone",
-            f"report         {Path(result['run']) / 'report.html'}",
+            *(f"warning        {warning}" for warning in result.warnings),
+            f"test accuracy  {test.accuracy:.2%}  [{low:.2%}, {high:.2%}]  95 % interval, {test.images:,} images",
+            f"validation     {validation.accuracy:.2%}  {validation.images:,} images, "
+            f"best epoch {result.best_epoch} of {result.epochs_run}",
+            f"training time  {result.train_time_s:.1f} s  training steps alone",
+            f"report         {Path(result.run) / 'report.html'}",
         ]
     )
 

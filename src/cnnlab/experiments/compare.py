@@ -30,7 +30,7 @@ from cnnlab.experiments.variants import Variant
 from cnnlab.nets.resolve import is_own
 from cnnlab.own_code import OwnCodeError
 from cnnlab.runs import Run, open_run
-from cnnlab.runs.environment import environments_of
+from cnnlab.runs.environment import Environment, environments_of
 from cnnlab.runs.keeping import DivergedRun
 from cnnlab.training.loop import Epoch
 
@@ -97,7 +97,7 @@ class Comparison:
     variants: tuple[VariantFigures, ...]
     two_by_two: TwoByTwo | None = None
     warnings: tuple[str, ...] = ()
-    environments: tuple[tuple[dict[str, Any], int], ...] = ()
+    environments: tuple[tuple[Environment, int], ...] = ()
 
     @property
     def baseline(self) -> VariantFigures:
@@ -112,7 +112,7 @@ class Comparison:
             "test_images": self.test_images,
             "variants": [_figures_json(figures) for figures in self.variants],
             "warnings": list(self.warnings),
-            "environments": [{"runs": runs} | record for record, runs in self.environments],
+            "environments": [{"runs": runs} | record.to_json() for record, runs in self.environments],
         }
         if self.two_by_two is not None:
             document["factorial"] = [effect.to_json() for effect in self.two_by_two.effects]
@@ -237,7 +237,7 @@ def comparison(found: Sequence[Contestant], jobs: Mapping[str, Sequence[Job]]) -
         for one, difference, p in zip(figures[1:], differences, adjusted, strict=True)
     ]
     seeds = tuple(config.seed for config in found[0].configs)
-    warnings = dict.fromkeys(warning for run in runs for warning in run.result().get("warnings", ()))
+    warnings = dict.fromkeys(warning for run in runs for warning in run.result().warnings)
     mixed = [line for folder in {run.path.parent: None for run in runs} for line in mixed_images(folder)]
     mixed += mixed_machines(runs)
     return Comparison(
@@ -266,12 +266,12 @@ def _figures(one: Contestant, runs: list[Run]) -> VariantFigures:
         variant=one.variant,
         plan=one.plan,
         runs=tuple(runs),
-        test=tuple(result["test"]["accuracy"] for result in results),
-        validation=tuple(result["validation"]["accuracy"] for result in results),
+        test=tuple(result.test.accuracy for result in results),
+        validation=tuple(result.validation.accuracy for result in results),
         remeasured=tuple(epoch.remeasured_accuracy for epoch in last),
         validation_last=tuple(epoch.validation_accuracy for epoch in last),
-        train_time_s=tuple(result["train_time_s"] for result in results),
-        parameters=results[0]["parameters"],
+        train_time_s=tuple(result.train_time_s for result in results),
+        parameters=results[0].parameters,
     )
 
 

@@ -105,5 +105,5 @@ def _after(standing: Standing, run: Run) -> Standing:
     """The standing with one more run; a run that is not finished has diverged."""
     if not run.is_finished:
         return replace(standing, end="diverged")
-    accuracy = run.result()["validation"]["accuracy"]
+    accuracy = run.result().validation.accuracy
     return replace(standing, runs=(*standing.runs, run), validation=(*standing.validation, accuracy))

@@ -69,7 +69,7 @@ def mixed_machines(runs: Sequence[Run]) -> list[str]:
     for fact, says in (("python", "Python"), ("device_name", "processor"), ("trained_together", "seeds together")):
         counts: Counter[str] = Counter()
         for record, number in found:
-            counts[str(record.get(fact, "none"))] += number
+            counts[str(getattr(record, fact) or "none")] += number
         if len(counts) > 1:
             listing = ", ".join(
                 f"{value} ({number} run{'' if number == 1 else 's'})" for value, number in counts.items()

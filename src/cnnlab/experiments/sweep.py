@@ -18,7 +18,7 @@ from cnnlab.experiments.statistics import MeanDifference, Spread, mean_differenc
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.nets.resolve import build_net, is_own
 from cnnlab.runs import Run
-from cnnlab.runs.environment import environments_of
+from cnnlab.runs.environment import Environment, environments_of
 
 #: Costs that accuracy is weighed against, by the names of a point's figures.
 COSTS = ("parameters", "macs", "train_time_s")
@@ -89,7 +89,7 @@ class Sweep:
             "validation_images": self.validation_images,
             "test_images": self.final.test_images,
             "pruning": self.is_pruned,
-            "environments": [{"runs": runs} | record for record, runs in self.environments],
+            "environments": [{"runs": runs} | record.to_json() for record, runs in self.environments],
             "warnings": list(self.final.warnings),
             "points": [_point_json(point) for point in self.points],
             "winner": {
@@ -114,7 +114,7 @@ class Sweep:
         return document
 
     @property
-    def environments(self) -> list[tuple[dict[str, Any], int]]:
+    def environments(self) -> list[tuple[Environment, int]]:
         """On what all runs were made, those of the search and the fresh ones, each with how many of them."""
         searched = [run for point in self.points for run in point.runs]
         return environments_of([*searched, *(run for one in self.final.variants for run in one.runs)])
@@ -198,7 +198,7 @@ def _measure(standing: Standing) -> Point:
         own_code=config.net.name if is_own(config.net.name) else None,
     )
     anatomy = describe(net, config.data.image_shape)
-    times = [run.result()["train_time_s"] for run in standing.runs]
+    times = [run.result().train_time_s for run in standing.runs]
     return Point(
         name=standing.name,
         plan=standing.contestant.plan,

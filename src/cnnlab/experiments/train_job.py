@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 from torch import nn
 
@@ -12,6 +11,7 @@ from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
 from cnnlab.experiments.job import Job
 from cnnlab.runs import Run, execute, open_run
+from cnnlab.runs.folder import RunResult
 from cnnlab.runs.make import reopen_run
 from cnnlab.training.loop import Step
 
@@ -21,7 +21,7 @@ def train_job(
     *,
     on_step: Callable[[Step], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> dict[str, Any] | None:
+) -> RunResult | None:
     """Train a job's run from where it stands; its result, or None when stopped before the end. Raises UserError."""
     run, net, data = open_job(job)
     return execute(run, net, data, on_step=on_step, should_stop=should_stop, promised=job.identity)

@@ -57,7 +57,7 @@ def history(run: Run, net: nn.Module, planned: Plan, data: ImageSet) -> History 
 
     The net is only read. Raises UserError when a kept moment is damaged.
     """
-    last_step = sum(record.steps for record in run.epochs()[: run.result()["best_epoch"]])
+    last_step = sum(record.steps for record in run.epochs()[: run.result().best_epoch])
     kept = [each for each in read_checkpoints(run) if each.step < last_step]
     if not kept:
         return None

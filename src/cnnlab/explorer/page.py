@@ -148,7 +148,7 @@ def _net(label: str, run: Run, planned: Plan) -> dict[str, Any]:
     return {
         "net": label,
         "seed": run.config.seed,
-        "parameters": run.result()["parameters"],
+        "parameters": run.result().parameters,
         "accuracy": evaluation.accuracy,
         "test_images": evaluation.images,
         "layers": [layer.to_page() for layer in planned.layers],

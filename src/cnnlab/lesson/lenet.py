@@ -53,8 +53,8 @@ def section(evidence: Evidence) -> LeNet:
         convolution_macs_share=sum(layer.macs for layer in lenet.layers("conv2d")) / lenet.anatomy.macs,
         test=lenet.run.evaluations()["test"],
         train_images=lenet.run.config.data.images["train"],
-        epochs=result["epochs_run"],
-        train_time_s=result["train_time_s"],
+        epochs=result.epochs_run,
+        train_time_s=result.train_time_s,
         questions=(filters("c3-parameters", "C3 of LeNet-5", named["C3"]), _where(with_parameters, lenet)),
         see=(
             lenet.explorer(named["C3"].name, "LeNet-5, computed in the page: draw a digit and watch C3"),

@@ -10,15 +10,53 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from pydantic import Field
+
+from cnnlab.claims.judging import VerdictWord
+from cnnlab.config import Strict, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.lesson.sizes import Sizes
-from cnnlab.runs.environment import environment
-from cnnlab.runs.folder import read_json, write_json
+from cnnlab.runs.environment import Environment, environment
+from cnnlab.runs.folder import RunResult, read_json, write_json
 from cnnlab.training.machine import resolve_device, resolve_precision
 
 #: The lesson's parts, in their order.
 PARTS = ("trainings", "homework", "explorers", "insides", "claims", "pages")
+
+
+class Which(Strict):
+    """Which lesson it is: two that differ in any of this share no folder."""
+
+    full: bool
+    data: str
+    data_sha256: str
+    fashion: str
+    seed: int
+    seeds: int
+
+
+class Part(Strict):
+    """A part of the lesson. time_s: that it took so far."""
+
+    name: str
+    time_s: float = Field(ge=0)
+    is_finished: bool
+
+
+class LessonOutcome(Strict):
+    """What the lesson came to: both nets' runs, and each claim's verdict."""
+
+    runs: tuple[RunResult, ...] = ()
+    claims: dict[str, VerdictWord] = Field({})
+
+
+class _Whole(Strict):
+    lesson: Which
+    environment: Environment
+    parts: tuple[Part, ...]
+    time_s: float
+    outcome: LessonOutcome
 
 
 class LessonRecord:
@@ -28,38 +66,39 @@ class LessonRecord:
         """Begin, or go on. Raises UserError where the folder holds another lesson."""
         device = resolve_device("auto")
         self.path = path
-        self.lesson = {
-            "full": sizes.is_full,
-            "data": data.name,
-            "data_sha256": data.sha256,
-            "fashion": sizes.fashion,
-            "seed": seed,
-            "seeds": sizes.seeds,
-        }
+        self.lesson = Which(
+            full=sizes.is_full,
+            data=data.name,
+            data_sha256=data.sha256,
+            fashion=sizes.fashion,
+            seed=seed,
+            seeds=sizes.seeds,
+        )
         self.parts: dict[str, float] = {}
         self.finished: set[str] = set()
-        self.outcome: dict[str, Any] = {}
+        self.outcome = LessonOutcome()
         self.environment = environment(device, resolve_precision("auto", device))
         if path.exists():
-            self._go_on(read_json(path))
+            self._go_on(checked(_Whole, read_json(path), str(path)))
 
-    def _go_on(self, before: dict[str, Any]) -> None:
-        for name, value in self.lesson.items():
-            if before.get("lesson", {}).get(name) != value:
+    def _go_on(self, before: _Whole) -> None:
+        for name, value in self.lesson:
+            was = getattr(before.lesson, name)
+            if was != value:
                 raise UserError(
-                    f"{self.path.parent} holds a lesson with {name.replace('_', ' ')} "
-                    f"{before.get('lesson', {}).get(name)}; this one has {value}: choose another --out"
+                    f"{self.path.parent} holds a lesson with {name.replace('_', ' ')} {was}; this one has {value}: "
+                    "choose another --out"
                 )
-        self.parts = {part["name"]: part["time_s"] for part in before["parts"]}
-        self.finished = {part["name"] for part in before["parts"] if part["is_finished"]}
-        self.outcome = before["outcome"]
-        if before["environment"]["cnnlab"] != self.environment["cnnlab"]:
+        self.parts = {part.name: part.time_s for part in before.parts}
+        self.finished = {part.name for part in before.parts if part.is_finished}
+        self.outcome = before.outcome
+        if before.environment.cnnlab != self.environment.cnnlab:
             self.finished.clear()
 
     @property
     def made(self) -> str:
         """What tells this lesson from another: twelve hex digits."""
-        return hashlib.sha256(json.dumps(self.lesson, sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(self.lesson.model_dump(), sort_keys=True).encode()).hexdigest()[:12]
 
     @contextmanager
     def part(self, name: str) -> Generator[None]:
@@ -81,19 +120,25 @@ class LessonRecord:
         self.finished.discard(name)
         self.parts.pop(name, None)
 
+    @property
+    def time_s(self) -> float:
+        """What all parts took so far."""
+        return round(sum(self.parts.values()), 2)
+
     def to_json(self) -> dict[str, Any]:
-        """The record as it is written."""
-        parts = [
-            {"name": name, "time_s": self.parts[name], "is_finished": name in self.finished}
+        """The record as it is written; the outcome is empty until there is one."""
+        parts = tuple(
+            Part(name=name, time_s=self.parts[name], is_finished=name in self.finished)
             for name in PARTS
             if name in self.parts
-        ]
-        return {
-            "lesson": self.lesson,
-            "environment": self.environment,
-            "parts": parts,
-            "time_s": round(sum(self.parts.values()), 2),
-            "outcome": self.outcome,
+        )
+        whole = _Whole(
+            lesson=self.lesson, environment=self.environment, parts=parts, time_s=self.time_s, outcome=self.outcome
+        )
+        outcome = self.outcome.model_dump(mode="json") if self.outcome.runs else {}
+        return whole.model_dump(mode="json", exclude={"environment"}) | {
+            "environment": self.environment.to_json(of_a_run=False),
+            "outcome": outcome,
         }
 
     def write(self) -> None:

@@ -59,7 +59,7 @@ def section(evidence: Evidence) -> SimpleCNN:
 
 def _beside(one: Trained) -> Beside:
     test, result = one.run.evaluations()["test"], one.run.result()
-    return Beside(one.name, one.anatomy, test, result["train_time_s"], f"{one.folder}/report.html")
+    return Beside(one.name, one.anatomy, test, result.train_time_s, f"{one.folder}/report.html")
 
 
 def _flattened(cnn: Trained, dense: Layer) -> Question:

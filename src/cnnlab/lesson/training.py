@@ -66,7 +66,7 @@ def section(evidence: Evidence) -> Training:
         loss_of_guessing=math.log(classes),
         classes=classes,
         epochs=epochs,
-        best_epoch=cnn.run.result()["best_epoch"],
+        best_epoch=cnn.run.result().best_epoch,
         test=cnn.run.evaluations()["test"],
         unlabelled=_curves(epochs, ("A", "B", "C")),
         labelled=_curves(epochs, tuple(CURVES.values())),

@@ -6,7 +6,7 @@ import shutil
 from typing import Any
 
 from cnnlab.errors import UserError
-from cnnlab.runs.folder import Run
+from cnnlab.runs.folder import Run, RunResult
 from cnnlab.training.loop import Epoch
 from cnnlab.whole_files import disk_error
 
@@ -61,14 +61,14 @@ class Board:
             self.writer.add_scalar(tag, value, record.epoch, walltime=self.begun + record.train_time_s)
         self.writer.flush()
 
-    def finish(self, result: dict[str, Any]) -> None:
+    def finish(self, result: RunResult) -> None:
         """Add the finished run's test figures and, as hyperparameters, what decided them."""
         from torch.utils.tensorboard.summary import hparams
 
-        when = self.begun + result["train_time_s"]
-        test = {f"test/{name}": result["test"][name] for name in ("accuracy", "loss")}
+        when = self.begun + result.train_time_s
+        test = {f"test/{name}": getattr(result.test, name) for name in ("accuracy", "loss")}
         for tag, value in test.items():
-            self.writer.add_scalar(tag, value, result["best_epoch"], walltime=when)
+            self.writer.add_scalar(tag, value, result.best_epoch, walltime=when)
         file = self.writer.file_writer
         assert file is not None  # until it is closed
         for summary in hparams(_decided(self.run), test):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from cnnlab.runs.folder import Run
+from cnnlab.config import checked
+from cnnlab.runs.folder import Run, RunResult
 from cnnlab.whole_files import write_whole
 
 #: What a run comes to hold beside its config, in an order in which a kill between two files leaves a run that resumes:
@@ -33,6 +34,7 @@ def unpack_run(run: Run, files: dict[str, bytes]) -> None:
     """
     for name in _ORDER:
         if name == "result.json" and name in files:
-            run.write_result(json.loads(files[name]) | {"run": str(run.path)})
+            record = checked(RunResult, json.loads(files[name]), name)
+            run.write_result(record.model_copy(update={"run": str(run.path)}))
         elif name in files:
             write_whole(run.path / name, files[name])

@@ -16,26 +16,51 @@ from cnnlab.version import __version__
 if TYPE_CHECKING:
     from cnnlab.runs.folder import Run
 
-#: What tells the nodes of a cluster apart, and no figures.
-_PLACES = ("host", "ray_node")
+
+class Environment(Identity):
+    """On what a run, or a round of them, was made: its identity, and what says more of the machine.
+
+    device_name: the processor that computed. cores: of the machine. trained_together: seeds in one program, where there
+    were several. host, ray_node: of a cluster's node; they tell places apart, and no figures.
+    """
+
+    python: str
+    system: str
+    device_name: str
+    cores: int | None = None
+    trained_together: int | None = None
+    host: str | None = None
+    ray_node: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What decides the figures."""
+        return Identity(**{name: getattr(self, name) for name in Identity.model_fields})
+
+    def to_json(self, *, of_a_run: bool = True) -> dict[str, Any]:
+        """What there is to say, as plain values. of_a_run: with what only a run has, its net's code and its program."""
+        without = set() if of_a_run else {"seeds_together", "net_code"}
+        return self.model_dump(exclude=without, exclude_none=True)
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """Python, system, processor and cores, as a JSON-ready record."""
+def made_here(identity: Identity, device: torch.device, *, trained_together: int | None = None) -> Environment:
+    """The environment of what has this identity and is made by this process on `device`."""
     if device.type == "cuda":
         device_name = torch.cuda.get_device_name(device)
     else:
         device_name = str(torch.cpu.get_capabilities().get("cpu_name", platform.processor()))
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "device_name": device_name,
-        "cores": os.cpu_count(),
-    }
+    return Environment(
+        **identity.model_dump(),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        device_name=device_name,
+        cores=os.cpu_count(),
+        trained_together=trained_together,
+    )
 
 
-def environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """Versions, device, precision and threads of this process, as a JSON-ready record."""
+def environment(device: torch.device, dtype: torch.dtype) -> Environment:
+    """Versions, device, precision and threads of this process."""
     here = Identity(
         cnnlab=__version__,
         torch=torch.__version__,
@@ -44,17 +69,17 @@ def environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
         precision=str(dtype).removeprefix("torch."),
         threads=torch.get_num_threads(),
     )
-    return here.model_dump(exclude={"seeds_together", "net_code"}) | machine(device)
+    return made_here(here, device)
 
 
-def environments_of(runs: Iterable[Run]) -> list[tuple[dict[str, Any], int]]:
+def environments_of(runs: Iterable[Run]) -> list[tuple[Environment, int]]:
     """The environments that runs were made in, each with how many of them, in the order of the first of each.
 
     On which node of a cluster a run was made tells no two apart. Raises UserError where a record is missing or damaged.
     """
-    found: list[tuple[dict[str, Any], int]] = []
+    found: list[tuple[Environment, int]] = []
     for run in runs:
-        record = {name: value for name, value in run.environment().items() if name not in _PLACES}
+        record = run.environment().model_copy(update={"host": None, "ray_node": None})
         places = [place for place, (known, _) in enumerate(found) if known == record]
         if places:
             found[places[0]] = (record, found[places[0]][1] + 1)

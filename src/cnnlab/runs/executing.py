@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +13,7 @@ from cnnlab.evaluation import Evaluation, evaluate, logits
 from cnnlab.nets import parameter_count
 from cnnlab.runs.board import Board
 from cnnlab.runs.checkpoints import Checkpoints
-from cnnlab.runs.folder import Run
+from cnnlab.runs.folder import Run, RunResult, SplitFigures
 from cnnlab.runs.identity import Identity
 from cnnlab.runs.keeping import Keeper
 from cnnlab.training.course import Course
@@ -33,7 +32,7 @@ def execute(
     keeps_checkpoints: bool = False,
     tensorboard: bool = False,
     promised: Identity | None = None,
-) -> dict[str, Any] | None:
+) -> RunResult | None:
     """Train `net` as the run's config says, from where the run stands, and evaluate it at the end.
 
     Returns the finished run's figures (`Run.result`), or None when `should_stop` ended it before: then the folder
@@ -87,7 +86,7 @@ def execute(
     return result
 
 
-def finish(keeper: Keeper, data: ImageSet) -> dict[str, Any]:
+def finish(keeper: Keeper, data: ImageSet) -> RunResult:
     """Measure the best epoch's net in float32 on validation and, once, on test; the run is finished with that."""
     run, net, position = keeper.run, keeper.state.net, keeper.state.position
     net.load_state_dict(run.weights())
@@ -103,24 +102,24 @@ def finish(keeper: Keeper, data: ImageSet) -> dict[str, Any]:
     }
     run.write_evaluations(evaluations)
     warning = implausible(data.name, evaluations["test"].accuracy_interval)
-    result = {
-        "run": str(run.path),
-        "parameters": parameter_count(net),
-        "train_time_s": round(position.train_time_s, 3),
-        "epochs_run": position.epoch,
-        "best_epoch": position.best_epoch,
-        "validation": _figures(evaluations["validation"]),
-        "test": _figures(evaluations["test"]),
-        "warnings": [*data.leaks, *([warning] if warning else [])],
-    }
+    result = RunResult(
+        run=str(run.path),
+        parameters=parameter_count(net),
+        train_time_s=round(position.train_time_s, 3),
+        epochs_run=position.epoch,
+        best_epoch=position.best_epoch,
+        validation=_figures(evaluations["validation"]),
+        test=_figures(evaluations["test"]),
+        warnings=(*data.leaks, *([warning] if warning else [])),
+    )
     run.write_result(result)
     return result
 
 
-def _figures(evaluation: Evaluation) -> dict[str, Any]:
-    return {
-        "accuracy": evaluation.accuracy,
-        "loss": evaluation.loss,
-        "accuracy_interval": list(evaluation.accuracy_interval),
-        "images": evaluation.images,
-    }
+def _figures(evaluation: Evaluation) -> SplitFigures:
+    return SplitFigures(
+        accuracy=evaluation.accuracy,
+        loss=evaluation.loss,
+        accuracy_interval=evaluation.accuracy_interval,
+        images=evaluation.images,
+    )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.runs.executing import finish
-from cnnlab.runs.folder import Run
+from cnnlab.runs.folder import Run, RunResult
 from cnnlab.runs.identity import Identity
 from cnnlab.runs.keeping import Keeper
 from cnnlab.training.batched import fit_together
@@ -26,7 +25,7 @@ def execute_together(
     promised: Mapping[Path, Identity],
     on_step: Callable[[Run, Step], None] = lambda _run, _step: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[Run, dict[str, Any] | UserError]]:
+) -> Iterator[tuple[Run, RunResult | UserError]]:
     """Train runs and their nets in one program; yield each one's figures, or why there are none.
 
     The runs differ in nothing but their seeds, none is finished, and all stand at the same step of the same epoch.

@@ -33,12 +33,13 @@ import safetensors.torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from cnnlab.config import DataRecord, NetSpec, RunConfig, Strict, checked
+from cnnlab.config import DataRecord, NetSpec, Record, RunConfig, Strict, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
-from cnnlab.evaluation import CalibrationBin, ClassFigures, Evaluation, Mistake
+from cnnlab.evaluation import Evaluation
 from cnnlab.nets import build_net
 from cnnlab.nets.resolve import net_code
+from cnnlab.runs.environment import Environment
 from cnnlab.runs.identity import Identity
 from cnnlab.training.loop import Epoch
 from cnnlab.training.state import TrainingState
@@ -71,6 +72,32 @@ class Divergence(Strict):
     learning_rate: float
     kept_epoch: int = Field(ge=0)
     says: str
+
+
+class SplitFigures(Strict):
+    """A split in a few figures. accuracy: 0–1, with its 95 % interval (Wilson's). loss: mean cross-entropy in nats."""
+
+    accuracy: float = Field(ge=0, le=1)
+    loss: float = Field(allow_inf_nan=True)
+    accuracy_interval: tuple[float, float]
+    images: int = Field(ge=1)
+
+
+class RunResult(Strict):
+    """A finished run in a few figures, as `cnnlab train --json` prints it.
+
+    run: its folder, as it was named when the run was made. train_time_s: of the training steps alone. best_epoch: by
+    validation; its net is the one that was measured. warnings: what makes the figures doubtful, a line each.
+    """
+
+    run: str
+    parameters: int = Field(ge=0)
+    train_time_s: float = Field(ge=0)
+    epochs_run: int = Field(ge=0)
+    best_epoch: int = Field(ge=0)
+    validation: SplitFigures
+    test: SplitFigures
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,23 +168,27 @@ class Run:
                 break
         return records
 
-    def result(self) -> dict[str, Any]:
-        """The finished run in a few figures, as `cnnlab train --json` prints it. Raises UserError if unfinished."""
+    def result(self) -> RunResult:
+        """The finished run in a few figures. Raises UserError if it is unfinished, or its record is damaged."""
         if not self.is_finished:
             raise UserError(
                 f"{self.path}: the run is not finished; go on with: cnnlab train {self.config.net.name} "
                 f"--data {self.config.data.name} --out {self.path} --resume"
             )
-        return read_json(self.path / "result.json")
+        return self._record(RunResult, "result.json")
 
     def evaluations(self) -> dict[str, Evaluation]:
-        """The finished run's figures on `validation` and `test`."""
-        stored = read_json(self.path / "evaluation.json")
-        return {split: _evaluation(values) for split, values in stored.items()}
+        """The finished run's figures on `validation` and `test`. Raises UserError where the record is damaged."""
+        path = self.path / "evaluation.json"
+        return {split: checked(Evaluation, values, f"{path}: {split}") for split, values in read_json(path).items()}
 
-    def environment(self) -> dict[str, Any]:
-        """On what the run was made."""
-        return read_json(self.path / "environment.json")
+    def environment(self) -> Environment:
+        """On what the run was made. Raises UserError where the record is missing or damaged."""
+        return self._record(Environment, "environment.json")
+
+    def _record(self, kind: type[Record], name: str) -> Record:
+        path = self.path / name
+        return checked(kind, read_json(path), str(path))
 
     def identity(self) -> Identity | None:
         """What decided the run's figures beside its config; None before it was started. Raises UserError if damaged."""
@@ -169,13 +200,12 @@ class Run:
                     "are known to be of one kind: train it again with another --out"
                 )
             return None
-        record = self.environment()
-        return checked(Identity, {name: record[name] for name in Identity.model_fields if name in record}, str(path))
+        return self.environment().identity
 
     def divergence(self) -> Divergence | None:
         """Where the training diverged, if it did. Raises UserError where the record is damaged."""
-        path = self.path / "diverged.json"
-        return checked(Divergence, read_json(path), str(path)) if path.exists() else None
+        name = "diverged.json"
+        return self._record(Divergence, name) if (self.path / name).exists() else None
 
     def write_divergence(self, record: Divergence) -> None:
         """Say that the training diverged: it will not be tried again."""
@@ -203,9 +233,9 @@ class Run:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         append_line(self.path / "test-openings.jsonl", json.dumps({"when": when, "by": by}))
 
-    def write_environment(self, record: dict[str, Any]) -> None:
+    def write_environment(self, record: Environment) -> None:
         """Write down on what the run is made."""
-        write_json(self.path / "environment.json", record)
+        write_json(self.path / "environment.json", record.to_json())
 
     def keep_epochs(self, count: int) -> None:
         """Forget the records of epochs that will be trained again."""
@@ -239,9 +269,9 @@ class Run:
         """Keep all figures of the finished run."""
         write_json(self.path / "evaluation.json", {name: asdict(value) for name, value in evaluations.items()})
 
-    def write_result(self, result: dict[str, Any]) -> None:
+    def write_result(self, result: RunResult) -> None:
         """Say that the run is finished, and how it came out."""
-        write_json(self.path / "result.json", result)
+        write_json(self.path / "result.json", result.model_dump(mode="json"))
 
     def write_report(self, page: str) -> Path:
         """Keep the run's page; returns where."""
@@ -342,18 +372,3 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def write_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
     """Write tensors with a JSON record beside them, whole or not at all."""
     write_whole(path, safetensors.torch.save(tensors, metadata={"record": json.dumps(record)}))
-
-
-def _evaluation(values: dict[str, Any]) -> Evaluation:
-    low, high = values["accuracy_interval"]
-    return Evaluation(
-        images=values["images"],
-        accuracy=values["accuracy"],
-        accuracy_interval=(low, high),
-        loss=values["loss"],
-        ece=values["ece"],
-        confusion=tuple(tuple(row) for row in values["confusion"]),
-        per_class=tuple(ClassFigures(**row) for row in values["per_class"]),
-        calibration=tuple(CalibrationBin(**row) for row in values["calibration"]),
-        mistakes=tuple(Mistake(**row) for row in values["mistakes"]),
-    )

@@ -8,7 +8,7 @@ from torch import nn
 
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
-from cnnlab.runs.environment import machine
+from cnnlab.runs.environment import made_here
 from cnnlab.runs.folder import Divergence, Run
 from cnnlab.runs.identity import Identity, identity_of, require_same
 from cnnlab.training.course import Course
@@ -48,8 +48,8 @@ class Keeper:
                 require_same(run.path, was, here)
         self.state = start(net, self.training, seed=run.config.seed, packed=run.read_state())
         if begun is None:
-            together = {"trained_together": members} if members > 1 else {}
-            run.write_environment(here.model_dump() | machine(self.state.device) | together)
+            together = members if members > 1 else None
+            run.write_environment(made_here(here, self.state.device, trained_together=together))
         run.keep_epochs(self.state.position.epoch)
         self._write_state()
 

@@ -27,6 +27,7 @@ from cnnlab.report.look.page import look_page
 from cnnlab.report.net.page import anatomy_page
 from cnnlab.report.run.page import run_page
 from cnnlab.runs import open_run
+from cnnlab.runs.folder import RunResult
 from cnnlab.runs.identity import require_same
 from cnnlab.runs.make import make_run, reopen_run
 from cnnlab.whole_files import write_whole
@@ -223,7 +224,7 @@ class Lesson:
         for config in [*self.out.glob("*/config.json"), *self.laboratory.folder.glob("*/config.json")]:
             open_run(config.parent).forget_state()
 
-    def results(self) -> list[dict[str, Any]]:
+    def results(self) -> list[RunResult]:
         """Both runs in a few figures."""
         return [one.run.result() for one in self._trained()]
 

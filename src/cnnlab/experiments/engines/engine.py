@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cnnlab.errors import UserError
 from cnnlab.experiments.job import Job
@@ -17,6 +17,7 @@ from cnnlab.own_code import OwnCodeError
 
 if TYPE_CHECKING:
     from cnnlab.config import RunConfig
+    from cnnlab.runs.folder import RunResult
     from cnnlab.runs.identity import Identity
     from cnnlab.training.loop import Step
 
@@ -34,11 +35,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: its result, as `cnnlab train --json` prints it, or in one line why there is none."""
+    """What came of a job: its result, or in one line why there is none."""
 
     job: Job
     kind: Kind
-    result: dict[str, Any] | None = None
+    result: RunResult | None = None
     error: str = ""
 
 

@@ -117,7 +117,7 @@ def versions() -> dict[str, str]:
     """All that has to be equal on two machines for their figures to be comparable."""
     cpu = torch.device("cpu")
     here = environment(cpu, resolve_precision("auto", cpu))
-    return {name: here[name] for name in ("cnnlab", "python", "torch", "numpy", "precision")}
+    return {name: getattr(here, name) for name in ("cnnlab", "python", "torch", "numpy", "precision")}
 
 
 def train_parcel(parcel: Parcel, data: ImageSet, board: Any) -> Answer:
@@ -165,5 +165,5 @@ def _train_in(folder: Path, parcel: Parcel, data: ImageSet, report: Latest) -> A
             error = error.replace(here, there)
     if (run.path / "environment.json").exists():
         node = {"host": platform.node(), "ray_node": ray.get_runtime_context().get_node_id()}
-        run.write_environment(run.environment() | node)
+        run.write_environment(run.environment().model_copy(update=node))
     return Answer(pack_run(run), error, kind)

@@ -50,8 +50,8 @@ def trained(runs: Sequence[Run], links: Sequence[str]) -> list[Trained]:
                 images=config.data.images["train"],
                 epochs=config.training.epochs,
                 changes=", ".join(differing),
-                parameters=results[0]["parameters"],
-                test=mean(result["test"]["accuracy"] for result in results),
+                parameters=results[0].parameters,
+                test=mean(result.test.accuracy for result in results),
                 # Quoted: a link can only ever be a path below this page, whatever a run's folder is called.
                 links=[(f"seed {run.config.seed}", quote(link)) for run, link in members],
             )

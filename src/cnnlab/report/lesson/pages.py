@@ -24,6 +24,7 @@ from cnnlab.report.figures.maps import draw_maps
 from cnnlab.report.lesson.sliding_filter import sliding_filter
 from cnnlab.report.net.diagram import net_diagram
 from cnnlab.report.pages import render
+from cnnlab.runs.environment import Environment
 
 #: The pages' script, as modules.
 WEB = files("cnnlab.report").joinpath("lesson/web")
@@ -41,7 +42,7 @@ class LessonFacts:
     command: str
     seed: int
     parts: Mapping[str, float]
-    environment: Mapping[str, Any]
+    environment: Environment
 
 
 def lesson_pages(evidence: Evidence, facts: LessonFacts) -> dict[str, str]:
@@ -115,7 +116,7 @@ def _record(
     facts: LessonFacts, evidence: Evidence, page: str, questions: Sequence[Any], asked: Sequence[Mapping[str, str]]
 ) -> Markup:
     """What the page's script is told."""
-    versions = {name: facts.environment[name] for name in ("cnnlab", "torch", "python")}
+    versions = {name: getattr(facts.environment, name) for name in ("cnnlab", "torch", "python")}
     lesson = {"made": facts.made, "data": evidence.data.name, "data_sha256": evidence.data.sha256, "seed": facts.seed}
     return _as_json(
         {

@@ -45,7 +45,7 @@ def run_page(run: Run, data: ImageSet, net: nn.Module) -> str:
         * record.images["train"]
         // steps_per_epoch(record.images["train"], config.training.batch_size),
         remeasured_images=epochs[-1].remeasured_images,
-        curves=learning_curves(epochs, result["best_epoch"], config.training, net),
+        curves=learning_curves(epochs, result.best_epoch, config.training, net),
         confusion=confusion(test),
         calibration=calibration(test, config.training),
         mistakes=mistakes(test, data.test, record.classes),

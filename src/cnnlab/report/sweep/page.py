@@ -73,4 +73,4 @@ def _runs(runs: Sequence[Run], links: Mapping[Path, str]) -> list[tuple[str, str
 
 
 def _time(runs: Iterable[Run]) -> float:
-    return sum(run.result()["train_time_s"] for run in runs)
+    return sum(run.result().train_time_s for run in runs)
