@@ -199,8 +199,9 @@ def _is_record(found: Any) -> bool:
 def _record(found: Any) -> str:
     """A record's fields as Python: types, defaults, and what it is where the class says that field by field."""
     lines = [f"class {found.__name__}:"]
+    types = {name: kind for each in reversed(found.__mro__) for name, kind in inspect.get_annotations(each).items()}
     for name, default in _fields(found).items():
-        line = f"    {name}: {inspect.get_annotations(found)[name]}"
+        line = f"    {name}: {types[name]}"
         if default is not dataclasses.MISSING and default is not PydanticUndefined:
             line += f" = {_default(default)}"
         described = found.model_fields[name].description if issubclass(found, BaseModel) else None
