@@ -23,10 +23,11 @@ from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.figures import Bars, Lines, Map, Maps, Series, over_seeds
-from cnnlab.report.claim_numbers import number, typeset, why
+from cnnlab.numbers import number, typeset
 from cnnlab.report.claims.index import claims_index
 from cnnlab.report.claims.page import claim_page, command
 from cnnlab.report.claims.strip import MARGIN, strip
+from cnnlab.report.claims.words import why
 from cnnlab.report.figures.draw import draw_figures
 from cnnlab.workflows.claims import ClaimPages
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnnlab.report import numbers
+from cnnlab import numbers
 from cnnlab.report.run.origin import note_without_folders, without_folders
 
 

@@ -123,7 +123,7 @@ def _again(data: str | None, data_root: Path | None, out: Path, full: bool) -> s
 
 
 def _print(record: dict[str, Any], page: Path) -> None:
-    from cnnlab.report.numbers import duration
+    from cnnlab.numbers import duration
 
     for result in record["outcome"]["runs"]:
         test = result["test"]

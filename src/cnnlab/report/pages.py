@@ -7,8 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cnnlab.report import numbers
-from cnnlab.report.claim_numbers import typeset
+from cnnlab import numbers
+from cnnlab.numbers import typeset
 
 
 def render(template: str, **values: Any) -> str:

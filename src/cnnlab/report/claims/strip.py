@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.report.claim_numbers import Entry, interval, number, sample
+from cnnlab.numbers import number
+from cnnlab.report.claims.words import Entry, interval, sample
 
 #: Per cent of the width that stay free on either side, so that marks at the ends are whole.
 MARGIN = 5.0

@@ -12,9 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from cnnlab.experiments.compare import Comparison
+from cnnlab.numbers import percent, signed_points
 from cnnlab.report import charts
-from cnnlab.report.comparison_numbers import signed_points
-from cnnlab.report.numbers import percent
 from cnnlab.training.loop import Epoch
 
 #: The epochs of each of a variant's runs, in the seeds' order.

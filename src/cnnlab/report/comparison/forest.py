@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.experiments.compare import Comparison
-from cnnlab.report.comparison_numbers import difference_text
+from cnnlab.numbers import difference_text
 
 #: Per cent of the width that stay free on either side, so that marks at the ends are whole.
 MARGIN = 4.0

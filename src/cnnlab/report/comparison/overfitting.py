@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from cnnlab.experiments.compare import Comparison, VariantFigures
 from cnnlab.experiments.statistics import Verdict, holm, paired_difference, verdict
+from cnnlab.numbers import nats, shares_text, signed_points, unbroken
 from cnnlab.report.comparison.curves import Curves
-from cnnlab.report.comparison_numbers import nats, shares_text, signed_points, unbroken
 from cnnlab.training.loop import Epoch
 
 #: Training accuracy (0–1) from which on it is called near 1.

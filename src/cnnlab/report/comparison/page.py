@@ -9,12 +9,11 @@ from urllib.parse import quote
 
 from cnnlab.experiments.compare import Comparison, VariantFigures
 from cnnlab.experiments.statistics import sampling_error
+from cnnlab.numbers import difference_text, p_text, plain, seeds_text, signed_points, unbroken
 from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.forest import forest_plot
 from cnnlab.report.comparison.overfitting import overfitting
 from cnnlab.report.comparison.two_by_two import design_figure
-from cnnlab.report.comparison_numbers import difference_text, p_text, seeds_text, signed_points, unbroken
-from cnnlab.report.numbers import plain
 from cnnlab.report.pages import render
 
 #: A verdict's words, after what they say of the variant's test accuracy.

@@ -10,9 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.experiments.compare import Comparison
 from cnnlab.experiments.two_by_two import TwoByTwo
+from cnnlab.numbers import difference_text, p_text, percent, unbroken
 from cnnlab.report import charts
-from cnnlab.report.comparison_numbers import difference_text, p_text, unbroken
-from cnnlab.report.numbers import percent
 
 
 @dataclass(frozen=True)

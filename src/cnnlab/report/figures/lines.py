@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from cnnlab.figures import Lines, Series
+from cnnlab.numbers import percent
 from cnnlab.report import charts
-from cnnlab.report.numbers import percent
 
 #: Colour and marker of the first series, the second, and so on.
 LOOKS = (

@@ -14,11 +14,11 @@ from cnnlab.claims.registry import find_claim
 from cnnlab.figures import Bars, Lines, Maps
 from cnnlab.lesson.chapters import CHAPTERS, Chapter
 from cnnlab.lesson.evidence import Evidence
+from cnnlab.numbers import difference_text, number
 from cnnlab.one_script import one_script, policy_hash
-from cnnlab.report import claim_numbers
+from cnnlab.report.claims.words import interval, sample
 from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.overfitting import overfitting
-from cnnlab.report.comparison_numbers import difference_text
 from cnnlab.report.figures.draw import DrawnFigure, draw_figures
 from cnnlab.report.figures.maps import draw_maps
 from cnnlab.report.lesson.sliding_filter import sliding_filter
@@ -83,7 +83,7 @@ def _chapter(
             (find_claim(name), evidence.entries.get(name), evidence.claim_command(name)) for name in chapter.claims
         ],
         effect_of=_effect,
-        sample_of=claim_numbers.sample,
+        sample_of=sample,
         points=_points,
         signed=_signed,
         diagram=lambda anatomy: Markup(net_diagram(anatomy)),
@@ -138,7 +138,7 @@ def _figures(section: Any) -> dict[str, DrawnFigure]:
 
 
 def _effect(entry: Mapping[str, Any]) -> str:
-    return f"{claim_numbers.number(entry['effect'])} {claim_numbers.interval(entry)}".strip()
+    return f"{number(entry['effect'])} {interval(entry)}".strip()
 
 
 def _points(difference: Any, sign: int = 1) -> str:

@@ -10,8 +10,8 @@ from matplotlib.ticker import NullLocator
 
 from cnnlab.config import Training
 from cnnlab.evaluation import CalibrationBin, Evaluation, wilson_interval
+from cnnlab.numbers import accuracy, percent, points
 from cnnlab.report import charts
-from cnnlab.report.numbers import accuracy, percent, points
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cnnlab.experiments.sweep import Sweep
-from cnnlab.report.comparison_numbers import seeds_text
-from cnnlab.report.numbers import count, percent, plain
+from cnnlab.numbers import count, percent, plain, seeds_text
 
 #: A verdict's words, after what they say of the winner's test accuracy.
 _SAYS = {

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
+
+from cnnlab.numbers import number
 
 #: An entry of claims.json.
 Entry = Mapping[str, Any]
 
 _SPACE = "\u00a0"
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 #: More seeds than anybody trains: the answer is "more than so many".
 _MOST_SEEDS = 1000
-
-
-def number(value: float) -> str:
-    """8.0 → `8.00`, 23670.8 → `23,671`, 0 → `0`, 1.1e-15 → `1.1 × 10⁻¹⁵`; with a true minus sign."""
-    size = abs(value)
-    if value == 0:
-        text = "0"
-    elif size < 0.005:
-        digits, _, exponent = f"{value:.1e}".partition("e")
-        text = f"{digits}{_SPACE}×{_SPACE}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
-    else:
-        text = f"{value:,.0f}" if size >= 1000 else f"{value:.2f}"
-    return text.replace("-", "−")
-
-
-def typeset(text: str) -> str:
-    """`1e-15` → `10⁻¹⁵`, `2e-15` → `2 × 10⁻¹⁵`, `-0.13` → `−0.13`."""
-
-    def power(found: re.Match[str]) -> str:
-        factor = "" if found[1] == "1" else f"{found[1]}{_SPACE}×{_SPACE}"
-        return f"{factor}10{str(int(found[2])).translate(_SUPERSCRIPTS)}"
-
-    text = re.sub(r"\b(\d(?:\.\d+)?)e([-+]?\d+)\b", power, text)
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
 
 
 def interval(entry: Entry) -> str:
