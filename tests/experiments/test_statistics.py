@@ -26,10 +26,9 @@ from cnnlab.experiments.statistics import (
     sampling_error,
     seeds_needed,
     seeds_range,
-    seeds_text,
     spread,
-    verdict,
 )
+from cnnlab.experiments.verdicts import seeds_text, verdict
 
 IMAGES = 4096
 #: Steps of 1/4096 are exact in binary, so that what should be equal is equal to the last bit.

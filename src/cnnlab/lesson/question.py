@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cnnlab.experiments.statistics import Difference, seeds_range, seeds_text
+from cnnlab.experiments.statistics import Difference, seeds_range
+from cnnlab.experiments.verdicts import seeds_text
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnlab.experiments.compare import Comparison, VariantFigures
-from cnnlab.experiments.statistics import Verdict, holm, paired_difference, verdict
+from cnnlab.experiments.statistics import holm, paired_difference
+from cnnlab.experiments.verdicts import Verdict, verdict
 from cnnlab.numbers import nats, shares_text, signed_points, unbroken
 from cnnlab.report.comparison.curves import Curves
 from cnnlab.training.loop import Epoch
