@@ -6,8 +6,20 @@ import math
 import re
 from collections.abc import Sequence
 
-_SPACE = "\u00a0"  # a number and its unit stay on one line
+#: Between a number and its unit, which stay on one line.
+SPACE = "\u00a0"
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def true_minus(text: str) -> str:
+    """Numbers with a minus as wide as a plus: `-0.13` → `−0.13`. For text that has no other hyphens; else `typeset`."""
+    return text.replace("-", "−")
+
+
+def signed(value: float, decimals: int = 2) -> str:
+    """-1.274 → `−1.27`, 1.274 → `1.27`."""
+    return true_minus(f"{value:.{decimals}f}")
 
 
 def number(value: float) -> str:
@@ -17,21 +29,21 @@ def number(value: float) -> str:
         text = "0"
     elif size < 0.005:
         digits, _, exponent = f"{value:.1e}".partition("e")
-        text = f"{digits}{_SPACE}×{_SPACE}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+        text = f"{digits}{SPACE}×{SPACE}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
     else:
         text = f"{value:,.0f}" if size >= 1000 else f"{value:.2f}"
-    return text.replace("-", "−")
+    return true_minus(text)
 
 
 def typeset(text: str) -> str:
     """`1e-15` → `10⁻¹⁵`, `2e-15` → `2 × 10⁻¹⁵`, `-0.13` → `−0.13`."""
 
     def power(found: re.Match[str]) -> str:
-        factor = "" if found[1] == "1" else f"{found[1]}{_SPACE}×{_SPACE}"
+        factor = "" if found[1] == "1" else f"{found[1]}{SPACE}×{SPACE}"
         return f"{factor}10{str(int(found[2])).translate(_SUPERSCRIPTS)}"
 
     text = re.sub(r"\b(\d(?:\.\d+)?)e([-+]?\d+)\b", power, text)
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+    return re.sub(r"(?<![\w.])-(?=\d)", lambda found: true_minus(found[0]), text)
 
 
 def percent(share: float, decimals: int = 1) -> str:
@@ -39,10 +51,10 @@ def percent(share: float, decimals: int = 1) -> str:
     text = f"{100 * share:.{decimals}f}"
     step = 10**-decimals
     if share < 1 and float(text) == 100:
-        return f">{_SPACE}{100 - step:.{decimals}f}{_SPACE}%"
+        return f">{SPACE}{100 - step:.{decimals}f}{SPACE}%"
     if share > 0 and float(text) == 0:
-        return f"<{_SPACE}{step:.{decimals}f}{_SPACE}%"
-    return f"{text}{_SPACE}%"
+        return f"<{SPACE}{step:.{decimals}f}{SPACE}%"
+    return f"{text}{SPACE}%"
 
 
 def accuracy(share: float, images: int) -> str:
@@ -53,12 +65,12 @@ def accuracy(share: float, images: int) -> str:
 def interval(low: float, high: float, images: int) -> str:
     """(0.9938, 0.9965) → `99.38 – 99.65 %`."""
     decimals = _decimals(images)
-    return f"{100 * low:.{decimals}f}{_SPACE}–{_SPACE}{100 * high:.{decimals}f}{_SPACE}%"
+    return f"{100 * low:.{decimals}f}{SPACE}–{SPACE}{100 * high:.{decimals}f}{SPACE}%"
 
 
 def points(difference: float) -> str:
     """A difference of two shares, in percentage points: 0.014 → `1.4 points`."""
-    return f"{100 * difference:.1f}{_SPACE}points"
+    return f"{100 * difference:.1f}{SPACE}points"
 
 
 def count(number: int) -> str:
@@ -69,12 +81,12 @@ def count(number: int) -> str:
 def duration(seconds: float) -> str:
     """20.61 → `20.6 s`, 200 → `3 min 20 s`, 3900 → `1 h 05 min`."""
     if seconds < 59.95:
-        return f"{seconds:.1f}{_SPACE}s"
+        return f"{seconds:.1f}{SPACE}s"
     whole = round(seconds)
     if whole < 3600:
-        return f"{whole // 60}{_SPACE}min {whole % 60:02d}{_SPACE}s"
+        return f"{whole // 60}{SPACE}min {whole % 60:02d}{SPACE}s"
     minutes = round(seconds / 60)
-    return f"{minutes // 60}{_SPACE}h {minutes % 60:02d}{_SPACE}min"
+    return f"{minutes // 60}{SPACE}h {minutes % 60:02d}{SPACE}min"
 
 
 def plain(value: object) -> str:
@@ -93,7 +105,7 @@ def signed_points(difference: float, *, decimals: int = 2) -> str:
     text = f"{100 * difference:+.{decimals}f}"
     if float(text) == 0:
         return text[1:]
-    return text.replace("-", "−")
+    return true_minus(text)
 
 
 def difference_text(mean: float, low: float | None, high: float | None) -> str:

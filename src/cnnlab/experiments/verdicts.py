@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cnnlab.experiments.statistics import MANY, Difference, seeds_range
+from cnnlab.numbers import true_minus
 
 Kind = Literal["better", "worse", "equivalent", "not distinguishable", "undecided"]
 
@@ -106,4 +107,4 @@ def _number(value: float, decimals: int) -> str:
     text = f"{value:z.{decimals}f}"
     if value and float(text) == 0:
         text = f"{value:.0e}"
-    return text.replace("-", "−")
+    return true_minus(text)

@@ -6,12 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from cnnlab.numbers import number
+from cnnlab.numbers import SPACE, number, signed, true_minus
 
 #: An entry of claims.json.
 Entry = Mapping[str, Any]
-
-_SPACE = "\u00a0"
 
 #: More seeds than anybody trains: the answer is "more than so many".
 _MOST_SEEDS = 1000
@@ -22,13 +20,13 @@ def interval(entry: Entry) -> str:
     if entry["interval"] is None:
         return ""
     low, high = (_end(end) for end in entry["interval"])
-    return f"[{low},{_SPACE}{high}]"
+    return f"[{low},{SPACE}{high}]"
 
 
 def sample(entry: Entry) -> str:
     """`n = 3 seeds`, `n = 7,680 cases`."""
     of = entry["n_of"] if entry["n"] != 1 else entry["n_of"].removesuffix("s")
-    return f"n{_SPACE}={_SPACE}{entry['n']:,}{_SPACE}{of}"
+    return f"n{SPACE}={SPACE}{entry['n']:,}{SPACE}{of}"
 
 
 def corrected(entry: Entry) -> str:
@@ -37,7 +35,7 @@ def corrected(entry: Entry) -> str:
     if found is None or found["interval"] is None:
         return ""
     low, high = (_end(end) for end in found["interval"])
-    return f"[{low},{_SPACE}{high}] at {100 * found['level']:.1f}{_SPACE}%"
+    return f"[{low},{SPACE}{high}] at {100 * found['level']:.1f}{SPACE}%"
 
 
 def why(entry: Entry) -> list[str]:
@@ -91,7 +89,7 @@ def _turns(entry: Entry) -> list[float]:
 def _where(entry: Entry) -> str:
     low, high = entry["interval"]
     turns = _turns(entry)
-    text = f"95{_SPACE}% interval {interval(entry)}"
+    text = f"95{SPACE}% interval {interval(entry)}"
     crossed = [_end(one) for one in turns if low <= one <= high]
     if crossed:
         return f"the {text} reaches across {' and '.join(crossed)}"
@@ -104,5 +102,5 @@ def _where(entry: Entry) -> str:
 def _end(value: float) -> str:
     """An end of an interval, or a boundary: whole numbers without decimals where they are boundaries."""
     if value == 0 or (math.isfinite(value) and value == int(value) and abs(value) < 1000):
-        return f"{value:.0f}".replace("-", "−")
-    return f"{value:,.2f}".replace("-", "−")
+        return signed(value, 0)
+    return true_minus(f"{value:,.2f}")

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.formulas import conv2d
+from cnnlab.numbers import signed
 from cnnlab.report import svg
-from cnnlab.report.pictures import NEGATIVE, POSITIVE, photograph, signed
+from cnnlab.report.pictures import NEGATIVE, POSITIVE, photograph, two_hues
 from cnnlab.report.svg import SMALL, STRONG, number, text, text_width
 
 #: Units: the longer side of the padded image, margins and gaps, a line of text.
@@ -175,11 +176,11 @@ def _feature_map(sliding: _Sliding, left: float) -> list[str]:
     (rows, columns), most = Y.shape, float(np.abs(sliding.Y).max())
     scale = _figure(most, _decimals(Y))
     bottom = 28 + rows * cell
-    ramp = signed(np.linspace(-most, most, 97)[None], scale=most)
+    ramp = two_hues(np.linspace(-most, most, 97)[None], scale=most)
     return [
         text(left, 18, sliding.titles[2], "strong"),
         f'<g transform="translate({number(left)} 28)">',
-        _picture(signed(Y, scale=most), 0, 0, columns * cell, rows * cell),
+        _picture(two_hues(Y, scale=most), 0, 0, columns * cell, rows * cell),
         _covers(sliding),
         _grid(rows, columns, cell, 0),
         _stated_frame(sliding, cell, cell),
@@ -345,7 +346,7 @@ def _shades(X: NDArray[np.floating], low: float, high: float) -> NDArray[np.uint
 
 
 def _signed_fill(value: _Real, most: float) -> str:
-    """Orange above 0, blue below, as in `pictures.signed`, but paler, for numbers to stand on."""
+    """Orange above 0, blue below, as in `pictures.two_hues`, but paler, for numbers to stand on."""
     opacity = _BEHIND_NUMBERS * abs(value) / most if most else 0
     return f'fill="rgb{POSITIVE if value > 0 else NEGATIVE}" fill-opacity="{opacity:.3f}"'.replace(", ", " ")
 
@@ -365,8 +366,7 @@ def _is_written_out(values: NDArray[np.floating], decimals: int) -> bool:
 
 def _figure(value: _Real, decimals: int) -> str:
     """−1.27 with a minus as wide as a plus; what rounds to 0 has no sign."""
-    rounded = round(float(value), decimals)
-    return f"{rounded + 0.0:.{decimals}f}".replace("-", "−")
+    return signed(round(float(value), decimals) + 0.0, decimals)
 
 
 def _in_brackets(figure: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnnlab.experiments.sweep import Sweep
-from cnnlab.numbers import count, percent, plain, seeds_text
+from cnnlab.numbers import count, percent, plain, seeds_text, signed
 
 #: A verdict's words, after what they say of the winner's test accuracy.
 _SAYS = {
@@ -38,7 +38,7 @@ def optimism_words(sweep: Sweep) -> str:
         few = len(found) < 2
         return f"{figures}: {size}, {'without an interval, as it won on one seed' if few else 'in every seed'}."
     ends = (optimism.low, optimism.high) if optimism.mean >= 0 else (-optimism.high, -optimism.low)
-    between = ", ".join(f"{100 * end:.2f}".replace("-", "−") for end in ends)
+    between = ", ".join(signed(100 * end) for end in ends)
     if optimism.low > 0:
         says = "part of its win was luck with the seeds"
     elif optimism.high < 0:
