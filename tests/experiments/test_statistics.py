@@ -28,7 +28,7 @@ from cnnlab.experiments.statistics import (
     seeds_range,
     spread,
 )
-from cnnlab.experiments.verdicts import seeds_text, verdict
+from cnnlab.experiments.verdicts import many_seeds, verdict
 
 IMAGES = 4096
 #: Steps of 1/4096 are exact in binary, so that what should be equal is equal to the last bit.
@@ -535,7 +535,7 @@ def test_verdict_refuses(options):
     ],
 )
 def test_a_range_of_seeds_in_words(ends, words):
-    assert seeds_text(*ends) == words
+    assert many_seeds(*ends) == words
 
 
 def test_one_seed_is_undecided_among_many_comparisons():

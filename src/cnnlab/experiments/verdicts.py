@@ -78,11 +78,11 @@ def verdict(
     fewest, most = seeds_range(
         difference.standard_deviation, difference.mean, n=n, level=1 - alpha / (comparisons or 1)
     )
-    words += f"; the {seen} seen would take {seeds_text(max(fewest, n + 1), most)} to settle"
+    words += f"; the {seen} seen would take {many_seeds(max(fewest, n + 1), most)} to settle"
     return Verdict("not distinguishable", words)
 
 
-def seeds_text(fewest: int, most: int | None) -> str:
+def many_seeds(fewest: int, most: int | None) -> str:
     """Put a range of seeds into words; most: None where it has no upper end, as in `seeds_range`."""
     if fewest > MANY:
         return f"more than {MANY:,} seeds"
