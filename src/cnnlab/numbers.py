@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnnlab.experiments.statistics import Difference
 
 #: Between a number and its unit, which stay on one line.
 SPACE = "\u00a0"
@@ -68,14 +72,35 @@ def interval(low: float, high: float, images: int) -> str:
     return f"{100 * low:.{decimals}f}{SPACE}–{SPACE}{100 * high:.{decimals}f}{SPACE}%"
 
 
-def points(difference: float) -> str:
-    """A difference of two shares, in percentage points: 0.014 → `1.4 points`."""
-    return f"{100 * difference:.1f}{SPACE}points"
+def in_points(share: float, *, decimals: int = 2) -> str:
+    """A share or a difference of two in percentage points: 0.0042 → `0.42`; what is written as 0 has no sign."""
+    return true_minus(f"{100 * share:z.{decimals}f}")
 
 
-def count(number: int) -> str:
+def signed_points(difference: float, *, decimals: int = 2) -> str:
+    """As `in_points`, with a plus above 0: 0.0042 → `+0.42`."""
+    text = in_points(difference, decimals=decimals)
+    return f"+{text}" if difference > 0 and float(text) else text
+
+
+def points(difference: Difference, sign: int = 1) -> str:
+    """A difference of shares with its interval, in points: `+0.42 [+0.20, +0.64]`.
+
+    The decimals show the interval's width. sign: -1 turns the difference round.
+    """
+    mean = sign * difference.mean
+    if difference.low is None or difference.high is None:
+        return signed_points(mean)
+    low, high = sorted((sign * difference.low, sign * difference.high))
+    width = 100 * (high - low)
+    decimals = 2 if width == 0 else min(5, max(2, 1 - math.floor(math.log10(width))))
+    ends = ", ".join(signed_points(end, decimals=decimals) for end in (low, high))
+    return f"{signed_points(mean, decimals=decimals)} [{ends}]"
+
+
+def count(things: int) -> str:
     """60000 → `60,000`."""
-    return f"{number:,}"
+    return f"{things:,}"
 
 
 def duration(seconds: float) -> str:
@@ -100,29 +125,11 @@ def plain(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def signed_points(difference: float, *, decimals: int = 2) -> str:
-    """0.0042 → `+0.42`, with a true minus sign; 0 has no sign."""
-    text = f"{100 * difference:+.{decimals}f}"
-    if float(text) == 0:
-        return text[1:]
-    return true_minus(text)
-
-
-def difference_text(mean: float, low: float | None, high: float | None) -> str:
-    """(0.0042, 0.002, 0.0064) → `+0.42 [+0.20, +0.64]`, in points, with decimals that show the interval's width."""
-    if low is None or high is None:
-        return signed_points(mean)
-    width = 100 * (high - low)
-    decimals = 2 if width == 0 else min(5, max(2, 1 - math.floor(math.log10(width))))
-    ends = ", ".join(signed_points(end, decimals=decimals) for end in (low, high))
-    return f"{signed_points(mean, decimals=decimals)} [{ends}]"
-
-
 def p_text(p: float | None) -> str:
     """0.0123 → `0.012`, 0.00001 → `< 0.001`, None (one seed) → `–`."""
     if p is None:
         return "–"
-    return "<\u00a00.001" if p < 0.001 else f"{p:.3f}"
+    return f"<{SPACE}0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def nats(loss: float) -> str:
@@ -149,8 +156,8 @@ def seeds_text(seeds: Sequence[int]) -> str:
 
 def unbroken(words: str) -> str:
     """A verdict's words, with `n = 5`, `0.1 points` and what stands in brackets each kept on one line."""
-    words = re.sub(r"\[[^\]]*\]", lambda found: found.group().replace(" ", "\u00a0"), words)
-    return words.replace("n = ", "n\u00a0=\u00a0").replace(" points", "\u00a0points")
+    words = re.sub(r"\[[^\]]*\]", lambda found: found.group().replace(" ", SPACE), words)
+    return words.replace("n = ", f"n{SPACE}={SPACE}").replace(" points", f"{SPACE}points")
 
 
 def _decimals(images: int) -> int:

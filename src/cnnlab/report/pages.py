@@ -26,6 +26,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["typeset"] = typeset
-    for name in ("percent", "accuracy", "signed", "points", "count", "duration", "plain"):
+    for name in ("percent", "accuracy", "signed", "count", "duration", "plain"):
         environment.filters[name] = getattr(numbers, name)
     return environment

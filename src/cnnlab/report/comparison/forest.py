@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.experiments.compare import Comparison
-from cnnlab.numbers import difference_text, true_minus
+from cnnlab.numbers import points, true_minus
 
 #: Per cent of the width that stay free on either side, so that marks at the ends are whole.
 MARGIN = 4.0
@@ -65,7 +65,7 @@ def forest_plot(comparison: Comparison) -> ForestPlot:
     sentences = []
     for one, difference in compared:
         low, high = difference.low, difference.high
-        figures = difference_text(difference.mean, low, high)
+        figures = points(difference)
         rows.append(
             ForestRow(
                 name=one.variant.name,

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.experiments.compare import Comparison
 from cnnlab.experiments.two_by_two import TwoByTwo
-from cnnlab.numbers import difference_text, p_text, percent, unbroken
+from cnnlab.numbers import p_text, percent, points, unbroken
 from cnnlab.report import charts
 
 
@@ -46,8 +46,8 @@ def design_figure(comparison: Comparison, design: TwoByTwo) -> DesignFigure:
         rows=[
             EffectRow(
                 effect.name,
-                difference_text(effect.on_test.mean, effect.on_test.low, effect.on_test.high),
-                difference_text(effect.on_gap.mean, effect.on_gap.low, effect.on_gap.high),
+                points(effect.on_test),
+                points(effect.on_gap),
                 p_text(effect.adjusted_p),
                 unbroken(effect.words),
             )

@@ -14,7 +14,7 @@ from cnnlab.claims.registry import find_claim
 from cnnlab.figures import Bars, Lines, Maps
 from cnnlab.lesson.chapters import CHAPTERS, Chapter
 from cnnlab.lesson.evidence import Evidence
-from cnnlab.numbers import difference_text, number, signed
+from cnnlab.numbers import number, points, signed
 from cnnlab.one_script import one_script, policy_hash
 from cnnlab.report.claims.words import interval, sample
 from cnnlab.report.comparison.curves import comparison_curves
@@ -84,7 +84,7 @@ def _chapter(
         ],
         effect_of=_effect,
         sample_of=sample,
-        points=_points,
+        points=points,
         signed=signed,
         diagram=lambda anatomy: Markup(net_diagram(anatomy)),
         sliding=lambda image, kernel: Markup(sliding_filter(image, kernel)),
@@ -139,12 +139,6 @@ def _figures(section: Any) -> dict[str, DrawnFigure]:
 
 def _effect(entry: Mapping[str, Any]) -> str:
     return f"{number(entry['effect'])} {interval(entry)}".strip()
-
-
-def _points(difference: Any, sign: int = 1) -> str:
-    """A difference with its interval, in points; sign: -1 turns it round."""
-    ends = [None, None] if difference.low is None else sorted((sign * difference.low, sign * difference.high))
-    return difference_text(sign * difference.mean, *ends)
 
 
 def _as_json(record: Any) -> Markup:
