@@ -132,9 +132,7 @@ def _print(measured: Measured) -> None:
 
 
 def _effect(measured: Measured) -> str:
-    from cnnlab.numbers import number
-    from cnnlab.report.claims.words import interval, sample
+    from cnnlab.report.claims.words import effect, sample
 
     entry = measured.claim.to_json(measured.finding, measured.time_s)
-    words = f"{number(entry['effect'])} {interval(entry)}".strip()
-    return f"{words} {entry['unit']}, {sample(entry)}"
+    return f"{effect(entry)} {entry['unit']}, {sample(entry)}"

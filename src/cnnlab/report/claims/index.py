@@ -8,10 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from cnnlab.claims.family import FAMILY
-from cnnlab.numbers import number
 from cnnlab.report.claims.page import command
 from cnnlab.report.claims.strip import Strip, strip
-from cnnlab.report.claims.words import Entry, interval, sample
+from cnnlab.report.claims.words import Entry, effect, sample
 from cnnlab.report.pages import render
 
 
@@ -30,7 +29,7 @@ def claims_index(entries: Sequence[Entry], this_round: Mapping[str, Any], *, of:
         _Row(
             entry=entry,
             link=quote(f"{entry['id']}.html"),
-            effect=f"{number(entry['effect'])} {interval(entry)}".strip(),
+            effect=effect(entry),
             sample=sample(entry),
             strip=strip(entry),
         )

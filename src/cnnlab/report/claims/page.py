@@ -12,7 +12,7 @@ from cnnlab.claims.measuring import Measured
 from cnnlab.numbers import number
 from cnnlab.report.claims.runs import trained
 from cnnlab.report.claims.strip import strip
-from cnnlab.report.claims.words import corrected, interval, sample, why
+from cnnlab.report.claims.words import corrected, effect, interval, sample, why
 from cnnlab.report.figures.draw import DrawnFigure
 from cnnlab.report.pages import render
 
@@ -30,7 +30,7 @@ class _Control:
 
     def __init__(self, control: Mapping[str, Any]) -> None:
         self.what, self.verdict = control["what"], control["verdict"]
-        self.effect = f"{number(control['effect'])} {interval(control)}".strip()
+        self.effect = effect(control)
 
 
 def claim_page(

@@ -15,6 +15,11 @@ Entry = Mapping[str, Any]
 _MOST_SEEDS = 1000
 
 
+def effect(entry: Entry) -> str:
+    """What was measured, with its interval where there is one: `8.00 [3.76, 12.24]`, without the unit."""
+    return f"{number(entry['effect'])} {interval(entry)}".strip()
+
+
 def interval(entry: Entry) -> str:
     """`[3.76, 12.24]`, or nothing where there is none."""
     if entry["interval"] is None:

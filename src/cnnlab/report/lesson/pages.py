@@ -14,9 +14,9 @@ from cnnlab.claims.registry import find_claim
 from cnnlab.figures import Bars, Lines, Maps
 from cnnlab.lesson.chapters import CHAPTERS, Chapter
 from cnnlab.lesson.evidence import Evidence
-from cnnlab.numbers import number, points, signed
+from cnnlab.numbers import points, signed
 from cnnlab.one_script import one_script, policy_hash
-from cnnlab.report.claims.words import interval, sample
+from cnnlab.report.claims.words import effect, sample
 from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.overfitting import overfitting
 from cnnlab.report.figures.draw import DrawnFigure, draw_figures
@@ -82,7 +82,7 @@ def _chapter(
         claims=[
             (find_claim(name), evidence.entries.get(name), evidence.claim_command(name)) for name in chapter.claims
         ],
-        effect_of=_effect,
+        effect_of=effect,
         sample_of=sample,
         points=points,
         signed=signed,
@@ -135,10 +135,6 @@ def _figures(section: Any) -> dict[str, DrawnFigure]:
         if isinstance(value := getattr(section, each.name), Bars | Lines | Maps)
     }
     return dict(zip(named, draw_figures(list(named.values())), strict=True))
-
-
-def _effect(entry: Mapping[str, Any]) -> str:
-    return f"{number(entry['effect'])} {interval(entry)}".strip()
 
 
 def _as_json(record: Any) -> Markup:
