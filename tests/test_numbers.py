@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cnnlab import numbers
+from cnnlab.experiments.statistics import Difference
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,14 @@ from cnnlab import numbers
         (numbers.accuracy(0.974, 500), "97.4 %"),
         (numbers.accuracy(0.9953, 10_000), "99.53 %"),
         (numbers.interval(0.9938, 0.9965, 10_000), "99.38 – 99.65 %"),
+        (numbers.signed(-1.274), "−1.27"),
+        (numbers.signed(1.274, 0), "1"),
+        (numbers.in_points(0.0042), "0.42"),
+        (numbers.in_points(-0.0042), "−0.42"),
+        (numbers.in_points(-0.00001), "0.00"),
+        (numbers.signed_points(0.0042), "+0.42"),
+        (numbers.signed_points(0.00001), "0.00"),
+        (numbers.signed_points(0.00001, decimals=3), "+0.001"),
         (numbers.duration(20.61), "20.6 s"),
         (numbers.duration(59.96), "1 min 00 s"),
         (numbers.duration(200), "3 min 20 s"),
@@ -48,3 +57,19 @@ def test_numbers(value: float, says: str) -> None:
 
 def test_typeset_leaves_ranges_and_names_alone() -> None:
     assert numbers.typeset("mnist-5k, LeNet-5, 3-4, a -0.5") == "mnist-5k, LeNet-5, 3-4, a −0.5"
+
+
+@pytest.mark.parametrize(
+    ("ends", "sign", "says"),
+    [
+        ((0.002, 0.0064), 1, "+0.42 [+0.20, +0.64]"),
+        ((0.002, 0.0064), -1, "−0.42 [−0.64, −0.20]"),
+        ((0.00419, 0.00421), 1, "+0.4200 [+0.4190, +0.4210]"),
+        ((0.0042, 0.0042), 1, "+0.42 [+0.42, +0.42]"),
+        ((None, None), -1, "−0.42"),
+    ],
+)
+def test_a_difference_has_decimals_for_its_interval(ends: tuple[float | None, ...], sign: int, says: str) -> None:
+    low, high = ends
+    difference = Difference((0.0042,), 0.0042, low, high, None, None, 0.95)
+    assert numbers.points(difference, sign) == says
