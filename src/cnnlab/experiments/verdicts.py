@@ -67,14 +67,14 @@ def verdict(
         upwards = difference.mean > 0
         kind: Kind = "better" if upwards == higher_is_better else "worse"
         ends = (scale * low, scale * high) if upwards else (-scale * high, -scale * low)
-        size = _number(scale * abs(difference.mean), _decimals(*ends))
+        size = _shown(scale * abs(difference.mean), _decimals(*ends))
         return Verdict(kind, f"{kind} by {size} {unit} {_interval(*ends)}, n = {n}")
 
     words = f"not distinguishable with n = {n}"
     if p < alpha:
         words += f" after correction for {comparisons} comparisons"
     size = scale * abs(difference.mean)
-    seen = f"{_number(size, _decimals(size))} {unit}"
+    seen = f"{_shown(size, _decimals(size))} {unit}"
     fewest, most = seeds_range(
         difference.standard_deviation, difference.mean, n=n, level=1 - alpha / (comparisons or 1)
     )
@@ -93,7 +93,7 @@ def many_seeds(fewest: int, most: int | None) -> str:
 
 def _interval(low: float, high: float) -> str:
     decimals = _decimals(low, high)
-    return f"[{_number(low, decimals)}, {_number(high, decimals)}]"
+    return f"[{_shown(low, decimals)}, {_shown(high, decimals)}]"
 
 
 def _decimals(low: float, high: float = 0.0) -> int:
@@ -102,7 +102,7 @@ def _decimals(low: float, high: float = 0.0) -> int:
     return min(6, max(2, -math.floor(math.log10(smallest))))
 
 
-def _number(value: float, decimals: int) -> str:
+def _shown(value: float, decimals: int) -> str:
     """Write a number with a true minus sign; what would read as 0 and is not becomes a power of ten."""
     text = f"{value:z.{decimals}f}"
     if value and float(text) == 0:

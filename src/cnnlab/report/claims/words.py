@@ -6,13 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from cnnlab.experiments.statistics import MANY
 from cnnlab.numbers import SPACE, number, signed, true_minus
 
 #: An entry of claims.json.
 Entry = Mapping[str, Any]
-
-#: More seeds than anybody trains: the answer is "more than so many".
-_MOST_SEEDS = 1000
 
 
 def effect(entry: Entry) -> str:
@@ -75,7 +73,7 @@ def _seeds(entry: Entry) -> list[str]:
         sentences.append(f"{many}{seeds} above {_end(boundary[0])}.")
     if needed is not None:
         low, high = needed
-        many = f"{low:,} to {high:,}" if high is not None else f"{low:,} or more (perhaps over {_MOST_SEEDS:,})"
+        many = f"{low:,} to {high:,}" if high is not None else f"{low:,} or more (perhaps over {MANY:,})"
         sentences.append(f"To settle the effect that was seen would take {many} seeds, as far as these can tell.")
     return sentences
 
