@@ -103,6 +103,15 @@ def count(things: int) -> str:
     return f"{things:,}"
 
 
+def short_count(number: float) -> str:
+    """A count with three digits: 421834 → `422 k`, 3870000 → `3.87 M`."""
+    rounded = float(f"{number:.3g}")
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if rounded >= size:
+            return f"{rounded / size:g}{SPACE}{unit}"
+    return f"{rounded:g}"
+
+
 def duration(seconds: float) -> str:
     """20.61 → `20.6 s`, 200 → `3 min 20 s`, 3900 → `1 h 05 min`."""
     if seconds < 59.95:

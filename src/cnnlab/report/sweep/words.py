@@ -92,14 +92,5 @@ def pruning_words(sweep: Sweep) -> str:
     )
 
 
-def short_count(number: float) -> str:
-    """A count with three digits: 421834 → `422 k`, 3870000 → `3.87 M`."""
-    rounded = float(f"{number:.3g}")
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if rounded >= size:
-            return f"{rounded / size:g}\u00a0{unit}"
-    return f"{rounded:g}"
-
-
 def _mean(accuracies: tuple[float, ...]) -> str:
     return f"{percent(sum(accuracies) / len(accuracies), 2)} (n = {len(accuracies)})"
