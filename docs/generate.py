@@ -22,9 +22,9 @@ from python_reference import formulas_reference, python_reference
 
 from cnnlab.bench.table import markdown
 from cnnlab.cli import COMMANDS, cnnlab
-from cnnlab.report.claim_numbers import interval, number
-from cnnlab.report.claims.page import command
 from cnnlab.report.claims.index import environments
+from cnnlab.report.claims.page import command
+from cnnlab.report.claims.words import effect
 
 ROOT = Path(__file__).parent.parent
 
@@ -175,9 +175,8 @@ def claims_table(record: dict[str, Any]) -> str:
     """What a round of claims came to: statement, effect with its interval, verdict."""
     lines = ["| claim | statement | effect [95 % interval] | n | verdict |", "| --- | --- | --- | ---: | --- |"]
     for entry in record["claims"]:
-        effect = f"{number(entry['effect'])} {interval(entry)}".strip()
         lines.append(
-            f"| `{entry['id']}` | {entry['statement']} | {effect} {entry['unit']} | {entry['n']:,} "
+            f"| `{entry['id']}` | {entry['statement']} | {effect(entry)} {entry['unit']} | {entry['n']:,} "
             f"{entry['n_of']} | **{entry['verdict']}** |"
         )
     entries = record["claims"]
@@ -246,7 +245,7 @@ def editions_table(first: dict[str, Any]) -> str:
     for name, changed in SECOND_EDITION.items():
         cells = []
         for entry in (before_and_after[name] for before_and_after in full):
-            figures = " ".join(filter(None, (number(entry["effect"]), interval(entry), entry["unit"])))
+            figures = " ".join(filter(None, (effect(entry), entry["unit"])))
             cells.append(f"**{entry['verdict']}**: {figures}")
         cells.append(", then ".join(dict.fromkeys(before_and_after[name]["verdict"] for before_and_after in quick)))
         lines.append(f"| `{name}` | {' | '.join(cells)} | {changed} |")

@@ -38,10 +38,10 @@ def test_fields_of_resnet18_are_those_that_gradients_reach():
 
 def test_a_wrong_field_is_found_out(monkeypatch):
     """The check itself can fail: with strides forgotten, gradients reach outside."""
-    from cnnlab.anatomy import fields
+    from cnnlab.anatomy import field_rules
 
-    original = fields.window_positions
-    monkeypatch.setattr(fields, "window_positions", lambda i, o, K, s, p, d: original(i, o, K, 1, p, d))
+    original = field_rules.window_positions
+    monkeypatch.setattr(field_rules, "window_positions", lambda i, o, K, s, p, d: original(i, o, K, 1, p, d))
     checks = verify_fields(nn.Sequential(nn.Conv2d(1, 2, 3, stride=2)), (1, 9, 9))
     assert checks[0].outside > 0
 

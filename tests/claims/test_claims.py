@@ -74,10 +74,10 @@ def test_a_layer_that_does_not_share_is_found_out(monkeypatch, laboratory):
 
 
 def test_a_field_computed_wrongly_is_found_out(monkeypatch, laboratory):
-    from cnnlab.anatomy import fields
+    from cnnlab.anatomy import field_rules
 
-    original = fields.window_positions
-    monkeypatch.setattr(fields, "window_positions", lambda i, o, K, s, p, d: original(i, o, min(K, 2), s, p, d))
+    original = field_rules.window_positions
+    monkeypatch.setattr(field_rules, "window_positions", lambda i, o, K, s, p, d: original(i, o, min(K, 2), s, p, d))
     assert receptive_field.measure(laboratory).verdict == "not supported"
 
 

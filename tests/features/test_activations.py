@@ -14,10 +14,8 @@ import cnnlab
 from cnnlab.errors import UserError
 from cnnlab.features.activations import answers, batches, feature_maps
 from cnnlab.features.ascent import ascend
+from cnnlab.features.attribution import grad_cam, occlusion, saliency
 from cnnlab.features.embedding import embed
-from cnnlab.features.grad_cam import grad_cam
-from cnnlab.features.occlusion import occlusion
-from cnnlab.features.saliency import saliency
 from cnnlab.features.statistics import statistics
 from cnnlab.features.strongest import strongest
 

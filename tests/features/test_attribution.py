@@ -8,9 +8,7 @@ from tests.features.nets import images, residual
 from torch import Tensor, nn
 
 from cnnlab.errors import UserError
-from cnnlab.features.grad_cam import grad_cam
-from cnnlab.features.occlusion import occlusion
-from cnnlab.features.saliency import saliency
+from cnnlab.features.attribution import grad_cam, occlusion, saliency
 from cnnlab.nets import LeNet5, SimpleCNN
 
 attr = pytest.importorskip("captum.attr")

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from cnnlab.cli.terminal_picture import terminal_picture
 from cnnlab.errors import UserError
 from cnnlab.prepare import PREPARATIONS, fit, prepare, read_image
-from cnnlab.report.terminal_picture import terminal_picture
 
 
 def one_line(caught):

@@ -23,10 +23,10 @@ from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.figures import Bars, Lines, Map, Maps, Series, over_seeds
-from cnnlab.report.claim_numbers import number, typeset, why
 from cnnlab.report.claims.index import claims_index
 from cnnlab.report.claims.page import claim_page, command
 from cnnlab.report.claims.strip import MARGIN, strip
+from cnnlab.report.claims.words import why
 from cnnlab.report.figures.draw import draw_figures
 from cnnlab.workflows.claims import ClaimPages
 
@@ -231,25 +231,6 @@ def test_the_strip_of_a_factor_is_to_scale_in_powers() -> None:
 
 def test_no_strip_where_there_is_nothing_but_one_number() -> None:
     assert strip(entry_of(finding(interval=None, by_seed=()))) is None
-
-
-@pytest.mark.parametrize(
-    ("value", "says"),
-    [
-        (0, "0"),
-        (8.0, "8.00"),
-        (-0.127, "−0.13"),
-        (23670.77, "23,671"),
-        (1.1e-15, "1.1 × 10⁻¹⁵"),
-        (-2e-4, "−2.0 × 10⁻⁴"),
-    ],
-)
-def test_numbers(value: float, says: str) -> None:
-    assert number(value).replace("\u00a0", " ") == says
-
-
-def test_typeset_leaves_ranges_and_names_alone() -> None:
-    assert typeset("mnist-5k, LeNet-5, 3-4, a -0.5") == "mnist-5k, LeNet-5, 3-4, a −0.5"
 
 
 # Figures.

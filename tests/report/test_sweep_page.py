@@ -21,8 +21,9 @@ from cnnlab.experiments.space import points, read_space
 from cnnlab.experiments.statistics import MeanDifference
 from cnnlab.experiments.sweep import Sweep, conclude, search
 from cnnlab.experiments.trainer import Trainer
+from cnnlab.numbers import short_count
 from cnnlab.report.sweep.page import sweep_page
-from cnnlab.report.sweep.words import optimism_words, pruning_words, short_count, verdict_words
+from cnnlab.report.sweep.words import optimism_words, pruning_words, verdict_words
 
 HOSTILE = "<script>alert(1)</script>"
 

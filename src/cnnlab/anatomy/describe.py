@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from cnnlab.anatomy import arithmetic
-from cnnlab.anatomy.fields import Axis, Field, field_after, field_of_image, is_rectangle
+from cnnlab.anatomy.field_rules import field_after
+from cnnlab.anatomy.fields import Axis, Field, field_of_image, is_rectangle
 from cnnlab.anatomy.walk import Call, name_calls, walk
 
 #: A number for both axes where they agree, else (rows, columns); None where units differ.

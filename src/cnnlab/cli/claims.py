@@ -114,7 +114,7 @@ def _print(measured: Measured) -> None:
     from rich.markup import escape
     from rich.padding import Padding
 
-    from cnnlab.report.numbers import duration
+    from cnnlab.numbers import duration
 
     claim, finding = measured.claim, measured.finding
     console = Console(highlight=False)
@@ -132,8 +132,7 @@ def _print(measured: Measured) -> None:
 
 
 def _effect(measured: Measured) -> str:
-    from cnnlab.report.claim_numbers import interval, number, sample
+    from cnnlab.report.claims.words import effect, sample
 
     entry = measured.claim.to_json(measured.finding, measured.time_s)
-    words = f"{number(entry['effect'])} {interval(entry)}".strip()
-    return f"{words} {entry['unit']}, {sample(entry)}"
+    return f"{effect(entry)} {entry['unit']}, {sample(entry)}"

@@ -127,7 +127,7 @@ def _again(data: str | None, data_root: Path | None, out: Path, full: bool) -> s
 
 def _print(record: LessonRecord, page: Path) -> None:
     from cnnlab.lesson.record import PARTS
-    from cnnlab.report.numbers import duration
+    from cnnlab.numbers import duration
 
     for result in record.outcome.runs:
         test = result.test

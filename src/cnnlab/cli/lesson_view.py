@@ -9,7 +9,7 @@ from typing import Any
 from rich.progress import TaskID
 
 from cnnlab.cli.terminal import long_bar, notice, stderr
-from cnnlab.report.numbers import duration
+from cnnlab.numbers import duration
 
 #: Seconds between two lines where there is no terminal, and the share of the work (0–1) from which on a guess at the
 #: time left is worth its line.

@@ -87,7 +87,7 @@ def _print(answer: dict[str, Any]) -> None:
 
 
 def _show(pixels: np.ndarray) -> None:
-    from cnnlab.report.terminal_picture import terminal_picture
+    from cnnlab.cli.terminal_picture import terminal_picture
 
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     click.echo(terminal_picture(pixels, colour=colour))

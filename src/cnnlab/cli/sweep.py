@@ -133,7 +133,8 @@ def _print(result: Sweep) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from cnnlab.report.sweep.words import optimism_words, plan_words, short_count, test_words, verdict_words
+    from cnnlab.numbers import short_count
+    from cnnlab.report.sweep.words import optimism_words, plan_words, test_words, verdict_words
 
     console = Console(highlight=False)
     console.print(f"[bold]{plan_words(result)}[/]\n")

@@ -24,9 +24,10 @@ from cnnlab.experiments.siblings import (
     require_same_images,
     require_same_test,
 )
-from cnnlab.experiments.statistics import Difference, Spread, Verdict, holm, paired_difference, spread, verdict
+from cnnlab.experiments.statistics import Difference, Spread, holm, paired_difference, spread
 from cnnlab.experiments.two_by_two import TwoByTwo, two_by_two
 from cnnlab.experiments.variants import Variant
+from cnnlab.experiments.verdicts import Verdict, verdict
 from cnnlab.nets.resolve import is_own
 from cnnlab.own_code import OwnCodeError
 from cnnlab.runs import Run, open_run

@@ -10,7 +10,6 @@ from typing import Any
 from cnnlab.anatomy import describe
 from cnnlab.errors import UserError
 from cnnlab.experiments.compare import Comparison, Contestant, VariantFigures, comparison
-from cnnlab.experiments.pareto import pareto_front
 from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.race import End, Standing, race, validation_images
 from cnnlab.experiments.samplers import Sampler
@@ -181,6 +180,19 @@ def conclude(base: Plan, standings: Sequence[Standing], trainer: Trainer, *, pru
         final=final,
         optimism=mean_difference(points[0].validation, final.variants[-1].validation),
     )
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Find the points that no other dominates, by index, the cheapest first.
+
+    points: (accuracy, cost) each, more accuracy and less cost being better. A point is dominated by one that is at
+    least as good in both and better in one; points that are equal in both stand or fall together.
+    """
+    front: list[int] = []
+    for index in sorted(range(len(points)), key=lambda one: (points[one][1], -points[one][0])):
+        if not front or points[index][0] > points[front[-1]][0] or points[index] == points[front[-1]]:
+            front.append(index)
+    return front
 
 
 def _on_seeds(contestant: Contestant, seeds: Sequence[int]) -> Contestant:

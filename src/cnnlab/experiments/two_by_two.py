@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnlab.experiments.statistics import Difference, Verdict, factorial, holm, verdict
+from cnnlab.experiments.statistics import Difference, factorial, holm
 from cnnlab.experiments.variants import Variant
+from cnnlab.experiments.verdicts import Verdict, verdict
 
 
 @dataclass(frozen=True)

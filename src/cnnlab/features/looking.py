@@ -15,11 +15,9 @@ from cnnlab.data.normalise import normalise
 from cnnlab.evaluation import Mistake
 from cnnlab.features.activations import answers, batches, feature_maps
 from cnnlab.features.ascent import Ascent, ascend
+from cnnlab.features.attribution import grad_cam, occlusion, saliency
 from cnnlab.features.choosing import Chosen, evenly
 from cnnlab.features.embedding import Embedding, embed
-from cnnlab.features.grad_cam import grad_cam
-from cnnlab.features.occlusion import occlusion
-from cnnlab.features.saliency import saliency
 from cnnlab.features.stages import Stage, last_hidden, last_maps, stages
 from cnnlab.features.statistics import LayerStatistics, statistics
 from cnnlab.features.strongest import Strongest, strongest

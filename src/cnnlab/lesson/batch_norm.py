@@ -14,6 +14,7 @@ from cnnlab.formulas import batch_norm_inference, batch_norm_training
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice, number
+from cnnlab.numbers import true_minus
 
 #: Images of the batch in the example, and the values of a channel that are shown.
 BATCH, SHOWN = 64, 5
@@ -136,7 +137,7 @@ def _normalised(means: NDArray[np.floating], deviations: NDArray[np.floating]) -
 
 
 def _minus(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
+    return true_minus(f"{value:.3g}")
 
 
 def _parameters(channels: int) -> Question:

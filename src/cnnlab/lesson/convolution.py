@@ -15,6 +15,7 @@ from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.lenet import lesson_names
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, number
+from cnnlab.numbers import true_minus
 
 Array = NDArray[np.float64]
 
@@ -128,7 +129,7 @@ def _sum(patch: Array) -> Question:
         f"The filter for vertical edges (−1 0 1 in each of its three rows) lies on these pixels, row by row: {rows}. "
         "What is the feature map's value there?",
         answer,
-        worked=f"{products} = {answer:g}".replace("-", "−"),
+        worked=true_minus(f"{products} = {answer:g}"),
         slips=[
             (flipped, "You turned the filter round. That is convolution in mathematics; layers leave it as it is."),
             (float(patch.sum()), "You added up the pixels without the weights."),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cnnlab.experiments.statistics import Difference, seeds_range, seeds_text
+from cnnlab.experiments.statistics import Difference, seeds_range
+from cnnlab.experiments.verdicts import many_seeds
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def measured_choice(
     )
     if least.standard_deviation is not None:
         fewest, most = seeds_range(least.standard_deviation, least.mean, n=least.n, level=level)
-        says += f": the {100 * abs(least.mean):.2f} points seen would take {seeds_text(max(fewest, least.n + 1), most)}"
+        says += f": the {100 * abs(least.mean):.2f} points seen would take {many_seeds(max(fewest, least.n + 1), most)}"
     return replace(asked, worked=f"{says}.", slips=(), is_graded=False)
 
 

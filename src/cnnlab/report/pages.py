@@ -7,8 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cnnlab.report import numbers
-from cnnlab.report.claim_numbers import typeset
+from cnnlab import numbers
+from cnnlab.numbers import typeset
 
 
 def render(template: str, **values: Any) -> str:
@@ -26,6 +26,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["typeset"] = typeset
-    for name in ("percent", "accuracy", "points", "count", "duration", "plain"):
+    for name in ("percent", "accuracy", "signed", "count", "duration", "plain"):
         environment.filters[name] = getattr(numbers, name)
     return environment

@@ -22,7 +22,7 @@ def photograph(image: np.ndarray) -> str:
     return _address(picture)
 
 
-def signed(values: np.ndarray, *, scale: float) -> str:
+def two_hues(values: np.ndarray, *, scale: float) -> str:
     """float (H, W) → a picture in two hues: orange above 0, blue below, nothing at 0, full at ±scale.
 
     0 is transparent: it takes the page's own background, in light and dark.

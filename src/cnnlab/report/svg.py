@@ -46,7 +46,7 @@ def drawing(css: str, *, width: float, height: float, title: str, description: s
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="cnnlab-svg {css}" role="img" '
-            f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}">',
+            f'width="{length(width)}" height="{length(height)}" viewBox="0 0 {length(width)} {length(height)}">',
             f"<title>{escaped(title)}</title>",
             f"<desc>{escaped(description)}</desc>",
             f"<style>{_STYLE}{style}</style>",
@@ -59,7 +59,7 @@ def drawing(css: str, *, width: float, height: float, title: str, description: s
 def text(x: float, y: float, content: str, css: str = "") -> str:
     """A line of text whose baseline is at y."""
     classes = f' class="{css}"' if css else ""
-    return f'<text x="{number(x)}" y="{number(y)}"{classes}>{escaped(content)}</text>'
+    return f'<text x="{length(x)}" y="{length(y)}"{classes}>{escaped(content)}</text>'
 
 
 def escaped(content: str) -> str:
@@ -67,8 +67,8 @@ def escaped(content: str) -> str:
     return escape(re.sub("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", content))
 
 
-def number(value: float) -> str:
-    """12.50 → `12.5`, 3.0 → `3`."""
+def length(value: float) -> str:
+    """A length or a place in the drawing, as its attributes have it: 12.50 → `12.5`, 3.0 → `3`."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 

@@ -8,10 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from cnnlab.claims.family import FAMILY
-from cnnlab.report import claim_numbers
-from cnnlab.report.claim_numbers import Entry
 from cnnlab.report.claims.page import command
 from cnnlab.report.claims.strip import Strip, strip
+from cnnlab.report.claims.words import Entry, effect, sample
 from cnnlab.report.pages import render
 
 
@@ -30,8 +29,8 @@ def claims_index(entries: Sequence[Entry], this_round: Mapping[str, Any], *, of:
         _Row(
             entry=entry,
             link=quote(f"{entry['id']}.html"),
-            effect=f"{claim_numbers.number(entry['effect'])} {claim_numbers.interval(entry)}".strip(),
-            sample=claim_numbers.sample(entry),
+            effect=effect(entry),
+            sample=sample(entry),
             strip=strip(entry),
         )
         for entry in entries

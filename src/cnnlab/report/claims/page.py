@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from cnnlab.claims.measuring import Measured
-from cnnlab.report import claim_numbers
+from cnnlab.numbers import number
 from cnnlab.report.claims.runs import trained
 from cnnlab.report.claims.strip import strip
+from cnnlab.report.claims.words import corrected, effect, interval, sample, why
 from cnnlab.report.figures.draw import DrawnFigure
 from cnnlab.report.pages import render
 
@@ -29,7 +30,7 @@ class _Control:
 
     def __init__(self, control: Mapping[str, Any]) -> None:
         self.what, self.verdict = control["what"], control["verdict"]
-        self.effect = f"{claim_numbers.number(control['effect'])} {claim_numbers.interval(control)}".strip()
+        self.effect = effect(control)
 
 
 def claim_page(
@@ -50,11 +51,11 @@ def claim_page(
     return render(
         "claims/page.html",
         entry=entry,
-        effect=claim_numbers.number(entry["effect"]),
-        interval_text=claim_numbers.interval(entry),
-        sample=claim_numbers.sample(entry),
-        corrected=claim_numbers.corrected(entry),
-        why=claim_numbers.why(entry),
+        effect=number(entry["effect"]),
+        interval_text=interval(entry),
+        sample=sample(entry),
+        corrected=corrected(entry),
+        why=why(entry),
         controls=[_Control(one) for one in entry["controls"]],
         strip=strip(entry),
         figures=figures,

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cnnlab.config import RunConfig
-from cnnlab.report.numbers import plain
+from cnnlab.numbers import plain
 from cnnlab.runs import Run
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.report.claim_numbers import Entry, interval, number, sample
+from cnnlab.numbers import number, true_minus
+from cnnlab.report.claims.words import Entry, interval, sample
 
 #: Per cent of the width that stay free on either side, so that marks at the ends are whole.
 MARGIN = 5.0
@@ -49,7 +50,7 @@ def strip(entry: Entry) -> Strip | None:
         high=place(ends[1]) if ends else None,
         seeds=tuple(map(place, seeds)),
         boundary=tuple(map(place, boundary)),
-        ticks=[(place(tick), f"{tick:g}".replace("-", "−")) for tick in _ticks(lowest, highest, entry["is_ratio"])],
+        ticks=[(place(tick), true_minus(f"{tick:g}")) for tick in _ticks(lowest, highest, entry["is_ratio"])],
         label=f"{number(entry['effect'])} {interval(entry)} {entry['unit']}, {sample(entry)}; the verdict turns at "
         f"{turns}.",
     )

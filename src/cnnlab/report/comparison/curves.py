@@ -12,9 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from cnnlab.experiments.compare import Comparison
+from cnnlab.numbers import percent, signed_points, true_minus
 from cnnlab.report import charts
-from cnnlab.report.comparison_numbers import signed_points
-from cnnlab.report.numbers import percent
 from cnnlab.training.loop import Epoch
 
 #: The epochs of each of a variant's runs, in the seeds' order.
@@ -140,7 +139,7 @@ def _gap_chart(
         _draw_baseline(axes, baseline)
         _draw(axes, gap, charts.INK, "o")
         _frame(axes, limits, most)
-        axes.yaxis.set_major_formatter(lambda share, _: f"{round(100 * share, 6):g}".replace("-", "−"))
+        axes.yaxis.set_major_formatter(lambda share, _: true_minus(f"{round(100 * share, 6):g}"))
         label = (
             f"{name}: gap between training and validation accuracy by epoch, mean and range over seeds. "
             f"After the last epoch {signed_points(gap.last)} points."

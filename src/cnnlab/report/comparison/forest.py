@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.experiments.compare import Comparison
-from cnnlab.report.comparison_numbers import difference_text
+from cnnlab.numbers import points, true_minus
 
 #: Per cent of the width that stay free on either side, so that marks at the ends are whole.
 MARGIN = 4.0
@@ -65,7 +65,7 @@ def forest_plot(comparison: Comparison) -> ForestPlot:
     sentences = []
     for one, difference in compared:
         low, high = difference.low, difference.high
-        figures = difference_text(difference.mean, low, high)
+        figures = points(difference)
         rows.append(
             ForestRow(
                 name=one.variant.name,
@@ -94,4 +94,4 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _tick(points: float) -> str:
     text = f"{round(points, 6):+g}"
-    return "0" if float(text) == 0 else text.replace("-", "−")
+    return "0" if float(text) == 0 else true_minus(text)

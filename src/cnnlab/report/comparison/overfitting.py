@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnlab.experiments.compare import Comparison, VariantFigures
-from cnnlab.experiments.statistics import Verdict, holm, paired_difference, verdict
+from cnnlab.experiments.statistics import holm, paired_difference
+from cnnlab.experiments.verdicts import Verdict, verdict
+from cnnlab.numbers import SPACE, in_points, nats, shares_text, unbroken
 from cnnlab.report.comparison.curves import Curves
-from cnnlab.report.comparison_numbers import nats, shares_text, signed_points, unbroken
 from cnnlab.training.loop import Epoch
 
 #: Training accuracy (0–1) from which on it is called near 1.
@@ -104,7 +105,7 @@ def _sentences(figures: VariantFigures, runs: Curves, against: Verdict | None) -
     training = figures.remeasured
     sentences = [
         f"Training accuracy {shares_text(training)}, validation {shares_text(figures.validation_last)}: a gap of "
-        f"{_points(figures.gap)}."
+        f"{_gap(figures.gap)}."
     ]
     if max(figures.gap) <= 0:
         sentences.append("The net does no worse on validation than on the images it was trained on.")
@@ -158,12 +159,9 @@ def _when(runs: Curves) -> str:
     return f", epoch {best.epoch} to {run[-1].epoch}"
 
 
-def _points(gaps: Sequence[float]) -> str:
-    text = f"{signed_points(sum(gaps) / len(gaps)).removeprefix('+')} points"
-    if len(gaps) == 1:
-        return unbroken(text)
-    low, high = (signed_points(end).removeprefix("+") for end in (min(gaps), max(gaps)))
-    return f"{unbroken(text)} ({low} to {high})"
+def _gap(gaps: Sequence[float]) -> str:
+    text = f"{in_points(sum(gaps) / len(gaps))}{SPACE}points"
+    return text if len(gaps) == 1 else f"{text} ({in_points(min(gaps))} to {in_points(max(gaps))})"
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -9,12 +9,11 @@ from urllib.parse import quote
 
 from cnnlab.experiments.compare import Comparison, VariantFigures
 from cnnlab.experiments.statistics import sampling_error
+from cnnlab.numbers import in_points, p_text, plain, points, seeds_text, unbroken
 from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.forest import forest_plot
 from cnnlab.report.comparison.overfitting import overfitting
 from cnnlab.report.comparison.two_by_two import design_figure
-from cnnlab.report.comparison_numbers import difference_text, p_text, seeds_text, signed_points, unbroken
-from cnnlab.report.numbers import plain
 from cnnlab.report.pages import render
 
 #: A verdict's words, after what they say of the variant's test accuracy.
@@ -93,9 +92,9 @@ def _row(comparison: Comparison, figures: VariantFigures, links: Sequence[str]) 
         deviation="–" if deviation is None else f"{100 * deviation:.2f}",
         error=f"{100 * sampling_error(spread.mean, comparison.test_images):.2f}",
         validation=sum(figures.validation) / len(figures.validation),
-        gap=signed_points(sum(figures.gap) / len(figures.gap)).removeprefix("+"),
+        gap=in_points(sum(figures.gap) / len(figures.gap)),
         train_time_s=sum(figures.train_time_s) / len(figures.train_time_s),
-        difference="" if difference is None else difference_text(difference.mean, difference.low, difference.high),
+        difference="" if difference is None else points(difference),
         p=p_text(None if difference is None else difference.p),
         adjusted_p=p_text(figures.adjusted_p),
         # Quoted: a link can only ever be a path below this page, whatever a run's folder is called.

@@ -10,9 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.experiments.compare import Comparison
 from cnnlab.experiments.two_by_two import TwoByTwo
+from cnnlab.numbers import p_text, percent, points, unbroken
 from cnnlab.report import charts
-from cnnlab.report.comparison_numbers import difference_text, p_text, unbroken
-from cnnlab.report.numbers import percent
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ def design_figure(comparison: Comparison, design: TwoByTwo) -> DesignFigure:
         rows=[
             EffectRow(
                 effect.name,
-                difference_text(effect.on_test.mean, effect.on_test.low, effect.on_test.high),
-                difference_text(effect.on_gap.mean, effect.on_gap.low, effect.on_gap.high),
+                points(effect.on_test),
+                points(effect.on_gap),
                 p_text(effect.adjusted_p),
                 unbroken(effect.words),
             )

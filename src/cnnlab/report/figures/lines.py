@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from cnnlab.figures import Lines, Series
+from cnnlab.numbers import percent, true_minus
 from cnnlab.report import charts
-from cnnlab.report.numbers import percent
 
 #: Colour and marker of the first series, the second, and so on.
 LOOKS = (
@@ -93,7 +93,7 @@ def _frame(axes: Axes, figure: Lines, x: list[float]) -> None:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}".replace("-", "−"))
+        axes.xaxis.set_major_formatter(lambda value, _: true_minus(f"{value:,g}"))
     axes.set_xlabel(figure.x_label)
     axes.set_ylabel(figure.y_label)
     axes.grid(visible=False, axis="x")
@@ -104,7 +104,7 @@ def _frame(axes: Axes, figure: Lines, x: list[float]) -> None:
         axes.set_ylim(max(low, 0.0) if min(values) >= 0 else low, min(high, 1.0) if max(values) <= 1 else high)
         charts.percent_axis(axes.yaxis)
     elif not figure.log_y:
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}".replace("-", "−"))
+        axes.yaxis.set_major_formatter(lambda value, _: true_minus(f"{value:,g}"))
     else:
         axes.yaxis.set_major_formatter(lambda value, _: _in_words(value))
 

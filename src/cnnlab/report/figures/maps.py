@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from cnnlab.figures import Map, Maps
+from cnnlab.numbers import true_minus
 from cnnlab.report import pictures
 
 #: Cells up to which each is drawn for itself.
@@ -35,7 +36,7 @@ def _draw(one: Map) -> Markup:
     body = _cells(one) if one.values.size <= _CELLS else _image(_picture(one), width, height)
     body += f'<rect class="frame" width="{width}" height="{height}"/>'
     if one.marks is not None:
-        body += _image(pictures.signed(one.marks * _TINT, scale=1), width, height)
+        body += _image(pictures.two_hues(one.marks * _TINT, scale=1), width, height)
     if one.box is not None:
         top, left, rows, columns = one.box
         body += f'<rect class="box" x="{left}" y="{top}" width="{columns}" height="{rows}"/>'
@@ -47,7 +48,7 @@ def _draw(one: Map) -> Markup:
 def _picture(one: Map) -> str:
     if one.kind == "gray":
         return pictures.photograph(np.rint(255 * np.clip(one.values, 0, 1)).astype(np.uint8)[None])
-    return pictures.signed(one.values, scale=one.scale)
+    return pictures.two_hues(one.values, scale=one.scale)
 
 
 def _image(address: str, width: int, height: int) -> str:
@@ -64,6 +65,6 @@ def _cells(one: Map) -> str:
             f'fill-opacity="{strength:.2f}"/>'
         )
         if one.has_numbers:
-            says = f"{value:g}".replace("-", "−")
+            says = true_minus(f"{value:g}")
             parts.append(f'<text x="{column + 0.5}" y="{row + 0.66}">{says}</text>')
     return "".join(parts)

@@ -14,11 +14,11 @@ from cnnlab.claims.registry import find_claim
 from cnnlab.figures import Bars, Lines, Maps
 from cnnlab.lesson.chapters import CHAPTERS, Chapter
 from cnnlab.lesson.evidence import Evidence
+from cnnlab.numbers import points, signed
 from cnnlab.one_script import one_script, policy_hash
-from cnnlab.report import claim_numbers
+from cnnlab.report.claims.words import effect, sample
 from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.overfitting import overfitting
-from cnnlab.report.comparison_numbers import difference_text
 from cnnlab.report.figures.draw import DrawnFigure, draw_figures
 from cnnlab.report.figures.maps import draw_maps
 from cnnlab.report.lesson.sliding_filter import sliding_filter
@@ -83,10 +83,10 @@ def _chapter(
         claims=[
             (find_claim(name), evidence.entries.get(name), evidence.claim_command(name)) for name in chapter.claims
         ],
-        effect_of=_effect,
-        sample_of=claim_numbers.sample,
-        points=_points,
-        signed=_signed,
+        effect_of=effect,
+        sample_of=sample,
+        points=points,
+        signed=signed,
         diagram=lambda anatomy: Markup(net_diagram(anatomy)),
         sliding=lambda image, kernel: Markup(sliding_filter(image, kernel)),
         curves=comparison_curves(comparison, [one.curves for one in comparison.variants]) if comparison else [],
@@ -136,20 +136,6 @@ def _figures(section: Any) -> dict[str, DrawnFigure]:
         if isinstance(value := getattr(section, each.name), Bars | Lines | Maps)
     }
     return dict(zip(named, draw_figures(list(named.values())), strict=True))
-
-
-def _effect(entry: Mapping[str, Any]) -> str:
-    return f"{claim_numbers.number(entry['effect'])} {claim_numbers.interval(entry)}".strip()
-
-
-def _points(difference: Any, sign: int = 1) -> str:
-    """A difference with its interval, in points; sign: -1 turns it round."""
-    ends = [None, None] if difference.low is None else sorted((sign * difference.low, sign * difference.high))
-    return difference_text(sign * difference.mean, *ends)
-
-
-def _signed(value: float, decimals: int = 2) -> str:
-    return f"{value:.{decimals}f}".replace("-", "−")
 
 
 def _as_json(record: Any) -> Markup:

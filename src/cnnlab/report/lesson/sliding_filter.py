@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.formulas import conv2d
+from cnnlab.numbers import signed
 from cnnlab.report import svg
-from cnnlab.report.pictures import NEGATIVE, POSITIVE, photograph, signed
-from cnnlab.report.svg import SMALL, STRONG, number, text, text_width
+from cnnlab.report.pictures import NEGATIVE, POSITIVE, photograph, two_hues
+from cnnlab.report.svg import SMALL, STRONG, length, text, text_width
 
 #: Units: the longer side of the padded image, margins and gaps, a line of text.
 _SIDE, _MARGIN, _GAP, _LINE = 196.0, 8, 24, 19
@@ -146,7 +147,7 @@ def _image(sliding: _Sliding) -> list[str]:
     return [
         text(_MARGIN, 18, sliding.titles[0], "strong"),
         f'<g transform="translate({_MARGIN} 28)">',
-        f'<rect class="padding" width="{number(columns * cell)}" height="{number(rows * cell)}"/>',
+        f'<rect class="padding" width="{length(columns * cell)}" height="{length(rows * cell)}"/>',
         _picture(address, padding * cell, padding * cell, W * cell, H * cell),
         _grid(H, W, cell, padding * cell),
         _stated_frame(sliding, len(sliding.K) * cell, sliding.stride * cell),
@@ -161,8 +162,8 @@ def _kernel(sliding: _Sliding, left: float) -> list[str]:
     K, decimals, width = sliding.K, _decimals(sliding.K), sliding.weight_width
     most = float(np.abs(K).max())
     cells = [
-        f'<g class="weight"><rect {_signed_fill(weight, most)} x="{number(left + v * width)}" '
-        f'y="{28 + u * _KERNEL_CELL}" width="{number(width)}" height="{_KERNEL_CELL}"/>'
+        f'<g class="weight"><rect {_signed_fill(weight, most)} x="{length(left + v * width)}" '
+        f'y="{28 + u * _KERNEL_CELL}" width="{length(width)}" height="{_KERNEL_CELL}"/>'
         + text(left + (v + 0.5) * width, 28 + (u + 0.5) * _KERNEL_CELL + 5, _figure(weight, decimals), "middle")
         + "</g>"
         for (u, v), weight in np.ndenumerate(K)
@@ -175,11 +176,11 @@ def _feature_map(sliding: _Sliding, left: float) -> list[str]:
     (rows, columns), most = Y.shape, float(np.abs(sliding.Y).max())
     scale = _figure(most, _decimals(Y))
     bottom = 28 + rows * cell
-    ramp = signed(np.linspace(-most, most, 97)[None], scale=most)
+    ramp = two_hues(np.linspace(-most, most, 97)[None], scale=most)
     return [
         text(left, 18, sliding.titles[2], "strong"),
-        f'<g transform="translate({number(left)} 28)">',
-        _picture(signed(Y, scale=most), 0, 0, columns * cell, rows * cell),
+        f'<g transform="translate({length(left)} 28)">',
+        _picture(two_hues(Y, scale=most), 0, 0, columns * cell, rows * cell),
         _covers(sliding),
         _grid(rows, columns, cell, 0),
         _stated_frame(sliding, cell, cell),
@@ -193,7 +194,7 @@ def _feature_map(sliding: _Sliding, left: float) -> list[str]:
 
 def _picture(address: str, x: float, y: float, width: float, height: float) -> str:
     return (
-        f'<image href="{address}" x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
+        f'<image href="{address}" x="{length(x)}" y="{length(y)}" width="{length(width)}" height="{length(height)}" '
         'preserveAspectRatio="none"/>'
     )
 
@@ -204,8 +205,8 @@ def _grid(rows: int, columns: int, cell: float, offset: float) -> str:
         rows_drawn, columns_drawn = (0, rows), (0, columns)
     else:
         rows_drawn, columns_drawn = tuple(range(rows + 1)), tuple(range(columns + 1))
-    across = "".join(f"M{number(offset)} {number(offset + i * cell)}h{number(columns * cell)}" for i in rows_drawn)
-    down = "".join(f"M{number(offset + i * cell)} {number(offset)}v{number(rows * cell)}" for i in columns_drawn)
+    across = "".join(f"M{length(offset)} {length(offset + i * cell)}h{length(columns * cell)}" for i in rows_drawn)
+    down = "".join(f"M{length(offset + i * cell)} {length(offset)}v{length(rows * cell)}" for i in columns_drawn)
     return f'<path class="grid" d="{across}{down}"/>'
 
 
@@ -214,8 +215,8 @@ def _stated_frame(sliding: _Sliding, side: float, step: float) -> str:
     row, column = sliding.position
     outside = 1.5  # around the cell, not over it
     place = (
-        f'x="{number(column * step - outside)}" y="{number(row * step - outside)}" '
-        f'width="{number(side + 2 * outside)}" height="{number(side + 2 * outside)}"'
+        f'x="{length(column * step - outside)}" y="{length(row * step - outside)}" '
+        f'width="{length(side + 2 * outside)}" height="{length(side + 2 * outside)}"'
     )
     return f'<g class="stated"><rect class="under" {place}/><rect class="over" {place}/></g>'
 
@@ -224,7 +225,7 @@ def _stated_frame(sliding: _Sliding, side: float, step: float) -> str:
 
 
 def _moving_frame(side: float) -> str:
-    place = f'width="{number(side)}" height="{number(side)}"'
+    place = f'width="{length(side)}" height="{length(side)}"'
     frame = f'<rect class="under" {place}/><rect class="over" {place}/>'
     return f'<g class="moving"><g class="down by-stride"><g class="across by-stride">{frame}</g></g></g>'
 
@@ -233,12 +234,12 @@ def _covers(sliding: _Sliding) -> str:
     """What hides the values still to come, the rest of the row and all rows beneath; a frame around the newest."""
     cell = sliding.cell
     height, width = (side * cell for side in sliding.Y.shape)
-    rest = f'<rect class="empty" x="{number(cell)}" width="{number(width + 1)}" height="{number(cell + 0.5)}"/>'
-    beneath = f'<rect class="empty" y="{number(cell)}" width="{number(width + 1)}" height="{number(height)}"/>'
-    now = f'<rect class="over now" width="{number(cell)}" height="{number(cell)}"/>'
+    rest = f'<rect class="empty" x="{length(cell)}" width="{length(width + 1)}" height="{length(cell + 0.5)}"/>'
+    beneath = f'<rect class="empty" y="{length(cell)}" width="{length(width + 1)}" height="{length(height)}"/>'
+    now = f'<rect class="over now" width="{length(cell)}" height="{length(cell)}"/>'
     # Half a unit more than the map: else its edge shines through where the two end within one pixel of the screen.
     return (
-        f'<svg class="moving" width="{number(width + 0.5)}" height="{number(height + 0.5)}">'
+        f'<svg class="moving" width="{length(width + 0.5)}" height="{length(height + 0.5)}">'
         f'<g class="down">{beneath}<g class="across">{rest}{now}</g></g></svg>'
     )
 
@@ -253,10 +254,10 @@ def _movement(sliding: _Sliding) -> str:
     by_stride = by_one * sliding.stride
 
     def across(step: float) -> str:
-        return f"to {{ transform: translateX({number(columns * step)}px); }}"
+        return f"to {{ transform: translateX({length(columns * step)}px); }}"
 
     def down(step: float) -> str:
-        end = f"transform: translateY({number(rows * step)}px)"
+        end = f"transform: translateY({length(rows * step)}px)"
         return (
             f"0% {{ transform: none; animation-timing-function: steps({rows}); }} "
             f"{done} {{ {end}; animation-timing-function: step-start; }} 100% {{ transform: translateY(9999px); }}"
@@ -289,18 +290,18 @@ def _products(sliding: _Sliding, top: float) -> tuple[list[str], float]:
     for (u, v), product in np.ndenumerate(products):
         x, y = _MARGIN + v * width, top + 14 + u * _PRODUCT_CELL
         cells.append(
-            f'<g class="product"><rect {_signed_fill(product, most)} x="{number(x)}" y="{number(y)}" '
-            f'width="{number(width)}" height="{_PRODUCT_CELL}"/>'
+            f'<g class="product"><rect {_signed_fill(product, most)} x="{length(x)}" y="{length(y)}" '
+            f'width="{length(width)}" height="{_PRODUCT_CELL}"/>'
             + text(x + width / 2, y + 18, _factors(sliding, u, v), "small middle")
             + text(x + width / 2, y + 37, _figure(product, decimals), "strong middle")
             + "</g>"
         )
     bottom = top + 14 + len(sliding.K) * _PRODUCT_CELL
-    side = f'width="{number(len(sliding.K) * width)}" height="{number(bottom - top - 14)}"'
+    side = f'width="{length(len(sliding.K) * width)}" height="{length(bottom - top - 14)}"'
     body = [
         text(_MARGIN, top, _above(sliding)),
         *cells,
-        f'<g class="stated"><rect class="over" x="{_MARGIN}" y="{number(top + 14)}" {side}/></g>',
+        f'<g class="stated"><rect class="over" x="{_MARGIN}" y="{length(top + 14)}" {side}/></g>',
         text(_MARGIN, bottom + 24, _below(sliding), "strong sum"),
         text(_MARGIN, bottom + 24 + _LINE, "Hold the pointer over the drawing to stop it.", "small muted hint"),
     ]
@@ -345,7 +346,7 @@ def _shades(X: NDArray[np.floating], low: float, high: float) -> NDArray[np.uint
 
 
 def _signed_fill(value: _Real, most: float) -> str:
-    """Orange above 0, blue below, as in `pictures.signed`, but paler, for numbers to stand on."""
+    """Orange above 0, blue below, as in `pictures.two_hues`, but paler, for numbers to stand on."""
     opacity = _BEHIND_NUMBERS * abs(value) / most if most else 0
     return f'fill="rgb{POSITIVE if value > 0 else NEGATIVE}" fill-opacity="{opacity:.3f}"'.replace(", ", " ")
 
@@ -365,8 +366,7 @@ def _is_written_out(values: NDArray[np.floating], decimals: int) -> bool:
 
 def _figure(value: _Real, decimals: int) -> str:
     """−1.27 with a minus as wide as a plus; what rounds to 0 has no sign."""
-    rounded = round(float(value), decimals)
-    return f"{rounded + 0.0:.{decimals}f}".replace("-", "−")
+    return signed(round(float(value), decimals) + 0.0, decimals)
 
 
 def _in_brackets(figure: str) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cnnlab.data.imageset import ImageSet
 from cnnlab.features.looking import Attribution, Looked
-from cnnlab.report.pictures import photograph, signed
+from cnnlab.report.pictures import photograph, two_hues
 
 
 @dataclass(frozen=True)
@@ -45,4 +45,4 @@ def attribution_rows(images: tuple[Looked, ...], found: Attribution, data: Image
 
 def _overlay(values: Tensor) -> Overlay:
     scale = float(values.abs().max())
-    return Overlay(signed(values.double().numpy(), scale=scale), f"{scale:.2g}" if scale else "nothing above 0")
+    return Overlay(two_hues(values.double().numpy(), scale=scale), f"{scale:.2g}" if scale else "nothing above 0")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cnnlab.data.imageset import ImageSet
 from cnnlab.features.looking import Arrangement
 from cnnlab.report.pictures import photograph
-from cnnlab.report.svg import escaped, number
+from cnnlab.report.svg import escaped, length
 
 #: Units of a drawing's side, of the margin about the points, and of a picture that appears.
 SIDE, MARGIN, PICTURE = 400, 14, 84
@@ -30,7 +30,7 @@ def scatter(found: Arrangement, points: NDArray[np.float64], data: ImageSet, *, 
     right = (found.labels == found.predicted).tolist()
     for (x, y), class_, is_right in zip(places, found.labels.tolist(), right, strict=True):
         if is_right:
-            body.append(f'<circle class="c{class_ % COLOURS}" cx="{number(x)}" cy="{number(y)}" r="3"/>')
+            body.append(f'<circle class="c{class_ % COLOURS}" cx="{length(x)}" cy="{length(y)}" r="3"/>')
     for i in np.flatnonzero(~np.array(right)):
         body.append(_mistake(found, int(i), places[i], data))
     body += _names(places, found.labels.tolist(), data.classes)
@@ -62,7 +62,7 @@ def _names(places: NDArray[np.float64], labels: Sequence[int], classes: Sequence
             if abs(x - other_x) < half + other_half and y - other_y < LINE:
                 y = other_y + LINE
         taken.append((x, y, half))
-        found.append(f'<text class="class" x="{number(x)}" y="{number(y)}">{escaped(classes[class_])}</text>')
+        found.append(f'<text class="class" x="{length(x)}" y="{length(y)}">{escaped(classes[class_])}</text>')
     return found
 
 
@@ -77,9 +77,9 @@ def _mistake(found: Arrangement, i: int, place: NDArray[np.float64], data: Image
     address = photograph(data.test.images[index].numpy())
     return (
         f'<a class="wrong" href="#mistake-{index}" aria-label="{escaped(says)}"><title>{escaped(says)}</title>'
-        f'<circle class="target" cx="{number(x)}" cy="{number(y)}" r="9"/>'
-        f'<path d="M{number(x - 4.5)} {number(y - 4.5)}l9 9m0-9l-9 9"/>'
-        f'<g class="thumbnail"><rect x="{number(left - 2)}" y="{number(top - 2)}" width="{PICTURE + 4}" '
-        f'height="{PICTURE + 4}"/><image class="pixels" href="{address}" x="{number(left)}" y="{number(top)}" '
+        f'<circle class="target" cx="{length(x)}" cy="{length(y)}" r="9"/>'
+        f'<path d="M{length(x - 4.5)} {length(y - 4.5)}l9 9m0-9l-9 9"/>'
+        f'<g class="thumbnail"><rect x="{length(left - 2)}" y="{length(top - 2)}" width="{PICTURE + 4}" '
+        f'height="{PICTURE + 4}"/><image class="pixels" href="{address}" x="{length(left)}" y="{length(top)}" '
         f'width="{PICTURE}" height="{PICTURE}"/></g></a>'
     )

@@ -17,7 +17,8 @@ from cnnlab.anatomy import Layer
 from cnnlab.data.imageset import ImageSet
 from cnnlab.features.looking import Exciting, Look, Looked
 from cnnlab.features.stages import Stage, filters
-from cnnlab.report.pictures import LARGEST_SIDE, photograph, signed
+from cnnlab.numbers import signed
+from cnnlab.report.pictures import LARGEST_SIDE, photograph, two_hues
 
 #: Kernels of a filter that are drawn, at most.
 KERNELS = 36
@@ -152,9 +153,9 @@ def _most(seen: NDArray[np.bool_]) -> int:
 
 def _cell(small: Tensor, whole: Tensor, scale: float, has_maps: bool) -> Cell:
     if not has_maps:
-        return Cell(None, f"{float(whole.flatten()[0]):.2f}".replace("-", "−"))
-    says = f"from {float(whole.min()):.2f} to {float(whole.max()):.2f}".replace("-", "−")
-    return Cell(signed(small.numpy(), scale=scale), says)
+        return Cell(None, signed(float(whole.flatten()[0])))
+    says = f"from {signed(float(whole.min()))} to {signed(float(whole.max()))}"
+    return Cell(two_hues(small.numpy(), scale=scale), says)
 
 
 def _small(values: Tensor) -> tuple[Tensor, bool]:
@@ -179,7 +180,7 @@ def _weights(layer: Layer, units: Sequence[int], look: Look) -> Weights | None:
     shown = kernels[list(units)].double().numpy()
     scale = float(kernels.abs().max())
     height, width = shown.shape[2:]
-    pictures = [signed(_side_by_side(one[:KERNELS]), scale=scale) for one in shown]
+    pictures = [two_hues(_side_by_side(one[:KERNELS]), scale=scale) for one in shown]
     return Weights(pictures, scale, (height, width), min(KERNELS, shown.shape[1]), shown.shape[1], is_filter)
 
 
@@ -203,7 +204,7 @@ def _excited(look: Look, layer: Layer, exciting: Exciting, names: Sequence[str])
         best = exciting.strongest
         images = []
         for value, index, place in zip(best.values[unit], best.images[unit], best.places[unit], strict=True):
-            says = f"{float(value):.2f}".replace("-", "−")
+            says = signed(float(value))
             box = _box(layer, int(place[0]), int(place[1]))
             picture = _boxed(look.measured[index], box, label=f"validation image, {says}")
             images.append((picture, says))
@@ -214,7 +215,7 @@ def _excited(look: Look, layer: Layer, exciting: Exciting, names: Sequence[str])
             pixels = pixels_of(exciting.made.images[i], look.data)
             top, left, rows, columns = box
             made = _boxed(pixels[:, top : top + rows, left : left + columns], None, label=f"image made for unit {name}")
-            made_says = f"{float(exciting.made.after[i]):.1f}".replace("-", "−")
+            made_says = signed(float(exciting.made.after[i]), 1)
         found.append(Excited(name, images, made, made_says))
     return found
 

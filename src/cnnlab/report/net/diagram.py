@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnnlab.anatomy.describe import Anatomy, Layer, field_text
 from cnnlab.anatomy.signatures import VALUE_BY_VALUE
 from cnnlab.report import svg
-from cnnlab.report.svg import SMALL, STRONG, number, text
+from cnnlab.report.svg import SMALL, STRONG, length, text
 
 # The columns, left to right (units): lanes for the wires, the boxes, maps, words, the receptive field.
 _MARGIN, _BOX_WIDTH, _MAP_WIDTH, _WORDS_WIDTH, _FIELD_WIDTH, _GAP = 6, 184, 50, 176, 94, 10
@@ -267,9 +267,9 @@ def _wire(wire: _Wire, layout: _Layout) -> str:
     lane = layout.lanes[wire]
     leaves = [layout.middles[source] + 14 for source in wire.sources]
     enters = [_entry(wire, target, layout) for target in wire.targets]
-    outs = [f"M{_at(layout.left, y)}H{number(lane + _BEND)}Q{_at(lane, y)} {_at(lane, y + _BEND)}" for y in leaves]
-    ins = [f"M{_at(lane, y - _BEND)}Q{_at(lane, y)} {_at(lane + _BEND, y)}H{number(layout.left - 4)}" for y in enters]
-    trunk = f"M{_at(lane, leaves[0] + _BEND)}V{number(enters[-1] - _BEND)}"
+    outs = [f"M{_at(layout.left, y)}H{length(lane + _BEND)}Q{_at(lane, y)} {_at(lane, y + _BEND)}" for y in leaves]
+    ins = [f"M{_at(lane, y - _BEND)}Q{_at(lane, y)} {_at(lane + _BEND, y)}H{length(layout.left - 4)}" for y in enters]
+    trunk = f"M{_at(lane, leaves[0] + _BEND)}V{length(enters[-1] - _BEND)}"
     line = "".join([*outs, trunk, *ins])
     heads = "".join(f"M{_at(layout.left - 8, y - 4.5)}l8 4.5l-8 4.5z" for y in enters)
     drawn = (("halo", line), ("line", line), ("head", heads))
@@ -288,13 +288,13 @@ def _entry(wire: _Wire, target: int, layout: _Layout) -> float:
 def _arrow_from_above(i: int, layout: _Layout) -> str:
     x, top, end = layout.box_middle, layout.middles[i - 1] + _BOX_HEIGHT / 2, layout.middles[i] - _BOX_HEIGHT / 2
     return (
-        f'<path class="line" d="M{_at(x, top)}V{number(end - 4)}"/>'
+        f'<path class="line" d="M{_at(x, top)}V{length(end - 4)}"/>'
         f'<path class="head" d="M{_at(x - 4.5, end - 8)}l4.5 8l4.5 -8z"/>'
     )
 
 
 def _at(x: float, y: float) -> str:
-    return f"{number(x)} {number(y)}"
+    return f"{length(x)} {length(y)}"
 
 
 # What a row looks like.
@@ -325,7 +325,7 @@ def _drawn_row(row: _Row, i: int, rows: list[_Row], layout: _Layout) -> str:
 def _box(row: _Row, middle: float, layout: _Layout) -> list[str]:
     inside = _BOX_WIDTH - 12
     return [
-        f'<rect class="box {_css(row.kind)}" x="{number(layout.left)}" y="{number(middle - _BOX_HEIGHT / 2)}" '
+        f'<rect class="box {_css(row.kind)}" x="{length(layout.left)}" y="{length(middle - _BOX_HEIGHT / 2)}" '
         f'width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="9"/>',
         text(layout.box_middle, middle - 3, svg.shortened(row.name, inside, STRONG, keep_end=True), "strong middle"),
         text(layout.box_middle, middle + 14, svg.shortened(row.type, inside, SMALL), "small middle"),
@@ -346,7 +346,7 @@ def _maps(row: _Row, rows: list[_Row], middle: float, x: float) -> str:
         most = max(row.shape[0] for row in rows if len(row.shape) == 1)
         height = max(3, _PICTURE * sqrt(row.shape[0] / most))
         return (
-            f'<rect class="map" {_corner(x + 14, middle - height / 2)} width="8" height="{number(height)}" rx="1.5"/>'
+            f'<rect class="map" {_corner(x + 14, middle - height / 2)} width="8" height="{length(height)}" rx="1.5"/>'
         )
     height, width = _sheet(row.shape, rows)
     sheets = 1 + min(5, round(log2(max(1, prod(row.shape[:-2]))) / 2))
@@ -354,7 +354,7 @@ def _maps(row: _Row, rows: list[_Row], middle: float, x: float) -> str:
     top, left = middle - (height + (sheets - 1) * step) / 2, x + (36 - width) / 2 - 2
     return "".join(
         f'<rect class="map" {_corner(left + (sheets - 1 - i) * step, top + i * step)} '
-        f'width="{number(width)}" height="{number(height)}"/>'
+        f'width="{length(width)}" height="{length(height)}"/>'
         for i in range(sheets)
     )
 
@@ -390,7 +390,7 @@ def _runs(seen: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _corner(x: float, y: float) -> str:
-    return f'x="{number(x)}" y="{number(y)}"'
+    return f'x="{length(x)}" y="{length(y)}"'
 
 
 def _legend(rows: list[_Row], layout: _Layout, top: float) -> tuple[list[str], float]:

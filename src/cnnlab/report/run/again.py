@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnlab.config import Augmentation, RunConfig, Training
 from cnnlab.data.imageset import ImageSet
-from cnnlab.report.numbers import plain
+from cnnlab.numbers import plain
 from cnnlab.training.recipes import RECIPES, recipe
 
 

@@ -10,8 +10,8 @@ from matplotlib.ticker import NullLocator
 
 from cnnlab.config import Training
 from cnnlab.evaluation import CalibrationBin, Evaluation, wilson_interval
+from cnnlab.numbers import SPACE, accuracy, in_points, percent
 from cnnlab.report import charts
-from cnnlab.report.numbers import accuracy, percent, points
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ def verdict(evaluation: Evaluation, training: Training) -> str:
     if low <= sure <= high:
         return f"{facts}: neither over- nor under-confident, as far as {evaluation.images:,} images can tell."
     if sure > right:
-        return f"{facts}: over-confident by {points(sure - right)}."
+        return f"{facts}: over-confident by {in_points(sure - right, decimals=1)}{SPACE}points."
     because = ""
     if training.label_smoothing:
         taught = f"Label smoothing ({training.label_smoothing:g}) teaches it that"
         because = f" {taught}: its targets are never quite certain."
-    return f"{facts}: under-confident by {points(right - sure)}.{because}"
+    return f"{facts}: under-confident by {in_points(right - sure, decimals=1)}{SPACE}points.{because}"
 
 
 def _diagram(bins: Sequence[CalibrationBin], ece: float) -> Markup:

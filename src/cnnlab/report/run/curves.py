@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import nn
 
 from cnnlab.config import Training
+from cnnlab.numbers import percent
 from cnnlab.report import charts
-from cnnlab.report.numbers import percent
 from cnnlab.training.loop import Epoch
 
 #: Rows of the table below the curves; longer runs show every k-th epoch.

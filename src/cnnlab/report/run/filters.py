@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from cnnlab.report.pictures import signed, signed_rgb
+from cnnlab.report.pictures import signed_rgb, two_hues
 
 #: Filters of a convolution and units of a dense layer that are shown.
 FILTERS, UNITS = 64, 32
@@ -55,6 +55,6 @@ def _pictures(layer: str, weights: np.ndarray, most: int, *, is_convolution: boo
         kind, pictures = "rgb", [signed_rgb(each, scale=scale) for each in shown]
     else:
         kind = "signed" if weights.shape[1] == 1 else "channels"
-        pictures = [signed(np.concatenate(list(each), axis=1), scale=scale) for each in shown]
+        pictures = [two_hues(np.concatenate(list(each), axis=1), scale=scale) for each in shown]
     height, width = weights.shape[2:]
     return Filters(layer, is_convolution, (height, width), kind, pictures, len(weights), scale)

@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from cnnlab.experiments.sweep import Point
+from cnnlab.numbers import duration, percent, short_count
 from cnnlab.report import charts
-from cnnlab.report.numbers import duration, percent
-from cnnlab.report.sweep.words import short_count
 
 #: Up to so many points each one's number is written beside it; of more only those of the front.
 NUMBERED = 16

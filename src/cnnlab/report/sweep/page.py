@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cnnlab.experiments.sweep import COSTS, Point, Sweep
-from cnnlab.report.comparison_numbers import seeds_text, unbroken
+from cnnlab.numbers import seeds_text, unbroken
 from cnnlab.report.pages import render
 from cnnlab.report.sweep import words as sweep_words
 from cnnlab.report.sweep.chart import NUMBERED, accuracies, cost_chart

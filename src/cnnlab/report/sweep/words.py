@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cnnlab.experiments.sweep import Sweep
-from cnnlab.report.comparison_numbers import seeds_text
-from cnnlab.report.numbers import count, percent, plain
+from cnnlab.numbers import count, percent, plain, seeds_text, signed
 
 #: A verdict's words, after what they say of the winner's test accuracy.
 _SAYS = {
@@ -39,7 +38,7 @@ def optimism_words(sweep: Sweep) -> str:
         few = len(found) < 2
         return f"{figures}: {size}, {'without an interval, as it won on one seed' if few else 'in every seed'}."
     ends = (optimism.low, optimism.high) if optimism.mean >= 0 else (-optimism.high, -optimism.low)
-    between = ", ".join(f"{100 * end:.2f}".replace("-", "−") for end in ends)
+    between = ", ".join(signed(100 * end) for end in ends)
     if optimism.low > 0:
         says = "part of its win was luck with the seeds"
     elif optimism.high < 0:
@@ -91,15 +90,6 @@ def pruning_words(sweep: Sweep) -> str:
         f"{rule} That far behind: {count(len(pruned))} of {count(len(sweep.points))} points. "
         f"Trainings left out by that: {count(left_out)}; made: {count(runs)}."
     )
-
-
-def short_count(number: float) -> str:
-    """A count with three digits: 421834 → `422 k`, 3870000 → `3.87 M`."""
-    rounded = float(f"{number:.3g}")
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if rounded >= size:
-            return f"{rounded / size:g}\u00a0{unit}"
-    return f"{rounded:g}"
 
 
 def _mean(accuracies: tuple[float, ...]) -> str:

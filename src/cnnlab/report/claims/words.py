@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
+
+from cnnlab.experiments.statistics import MANY
+from cnnlab.numbers import SPACE, number, signed, true_minus
 
 #: An entry of claims.json.
 Entry = Mapping[str, Any]
 
-_SPACE = "\u00a0"
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-#: More seeds than anybody trains: the answer is "more than so many".
-_MOST_SEEDS = 1000
-
-
-def number(value: float) -> str:
-    """8.0 → `8.00`, 23670.8 → `23,671`, 0 → `0`, 1.1e-15 → `1.1 × 10⁻¹⁵`; with a true minus sign."""
-    size = abs(value)
-    if value == 0:
-        text = "0"
-    elif size < 0.005:
-        digits, _, exponent = f"{value:.1e}".partition("e")
-        text = f"{digits}{_SPACE}×{_SPACE}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
-    else:
-        text = f"{value:,.0f}" if size >= 1000 else f"{value:.2f}"
-    return text.replace("-", "−")
-
-
-def typeset(text: str) -> str:
-    """`1e-15` → `10⁻¹⁵`, `2e-15` → `2 × 10⁻¹⁵`, `-0.13` → `−0.13`."""
-
-    def power(found: re.Match[str]) -> str:
-        factor = "" if found[1] == "1" else f"{found[1]}{_SPACE}×{_SPACE}"
-        return f"{factor}10{str(int(found[2])).translate(_SUPERSCRIPTS)}"
-
-    text = re.sub(r"\b(\d(?:\.\d+)?)e([-+]?\d+)\b", power, text)
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+def effect(entry: Entry) -> str:
+    """What was measured, with its interval where there is one: `8.00 [3.76, 12.24]`, without the unit."""
+    return f"{number(entry['effect'])} {interval(entry)}".strip()
 
 
 def interval(entry: Entry) -> str:
@@ -46,13 +23,13 @@ def interval(entry: Entry) -> str:
     if entry["interval"] is None:
         return ""
     low, high = (_end(end) for end in entry["interval"])
-    return f"[{low},{_SPACE}{high}]"
+    return f"[{low},{SPACE}{high}]"
 
 
 def sample(entry: Entry) -> str:
     """`n = 3 seeds`, `n = 7,680 cases`."""
     of = entry["n_of"] if entry["n"] != 1 else entry["n_of"].removesuffix("s")
-    return f"n{_SPACE}={_SPACE}{entry['n']:,}{_SPACE}{of}"
+    return f"n{SPACE}={SPACE}{entry['n']:,}{SPACE}{of}"
 
 
 def corrected(entry: Entry) -> str:
@@ -61,7 +38,7 @@ def corrected(entry: Entry) -> str:
     if found is None or found["interval"] is None:
         return ""
     low, high = (_end(end) for end in found["interval"])
-    return f"[{low},{_SPACE}{high}] at {100 * found['level']:.1f}{_SPACE}%"
+    return f"[{low},{SPACE}{high}] at {100 * found['level']:.1f}{SPACE}%"
 
 
 def why(entry: Entry) -> list[str]:
@@ -96,7 +73,7 @@ def _seeds(entry: Entry) -> list[str]:
         sentences.append(f"{many}{seeds} above {_end(boundary[0])}.")
     if needed is not None:
         low, high = needed
-        many = f"{low:,} to {high:,}" if high is not None else f"{low:,} or more (perhaps over {_MOST_SEEDS:,})"
+        many = f"{low:,} to {high:,}" if high is not None else f"{low:,} or more (perhaps over {MANY:,})"
         sentences.append(f"To settle the effect that was seen would take {many} seeds, as far as these can tell.")
     return sentences
 
@@ -115,7 +92,7 @@ def _turns(entry: Entry) -> list[float]:
 def _where(entry: Entry) -> str:
     low, high = entry["interval"]
     turns = _turns(entry)
-    text = f"95{_SPACE}% interval {interval(entry)}"
+    text = f"95{SPACE}% interval {interval(entry)}"
     crossed = [_end(one) for one in turns if low <= one <= high]
     if crossed:
         return f"the {text} reaches across {' and '.join(crossed)}"
@@ -128,5 +105,5 @@ def _where(entry: Entry) -> str:
 def _end(value: float) -> str:
     """An end of an interval, or a boundary: whole numbers without decimals where they are boundaries."""
     if value == 0 or (math.isfinite(value) and value == int(value) and abs(value) < 1000):
-        return f"{value:.0f}".replace("-", "−")
-    return f"{value:,.2f}".replace("-", "−")
+        return signed(value, 0)
+    return true_minus(f"{value:,.2f}")
