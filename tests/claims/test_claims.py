@@ -46,7 +46,7 @@ def test_what_is_exact_holds(name, laboratory):
     assert finding.verdict == "supported", finding
     assert finding.n > 1
     assert draw_figures(finding.figures)
-    entry = json.loads(json.dumps(claim.to_json(finding, 0.1)))
+    entry = json.loads(json.dumps(claim.entry(finding, 0.1).to_json()))
     assert {"id", "statement", "kind", "effect", "unit", "interval", "n", "verdict", "time_s"} <= set(entry)
 
 

@@ -88,7 +88,11 @@ def test_the_verdict_is_taken_at_the_place_that_was_named_and_the_others_are_sai
     where = Where("convolutions", ((2.0, judge(of(0.1, 0.2, 0.1), POINT)), (8.0, judge(of(2.0, 2.1, 2.2), POINT))), 8.0)
     assert where.deciding.verdict == "supported"
     assert where.words == "Over convolutions: not supported at 2; supported at 8."
-    assert [place["verdict"] for place in where.to_json()["places"]] == ["not supported", "supported"]
+    claim = Claim("depth", "It is so.", "nowhere", "statistical", "supported when", lambda _: None, POINT)
+    found = found_over_seeds(where.deciding, unit="points", says="So.", controls=(), where=where)
+    written = claim.entry(found, 1.0).to_json()["where"]
+    assert [place["verdict"] for place in written["places"]] == ["not supported", "supported"]
+    assert written["decides_at"] == 8
 
 
 def test_seeds_to_settle_is_a_range_around_what_the_seen_effect_would_take():
@@ -109,23 +113,23 @@ def test_seeds_to_settle_is_a_range_around_what_the_seen_effect_would_take():
 def entry(judged, name="memorise", **changes):
     claim = Claim(name, "It is so.", "nowhere", "statistical", "supported when", lambda _: None, POINT)
     found = found_over_seeds(judged, unit="points", says="So.", controls=(), **changes)
-    return claim.to_json(found, 1.0)
+    return claim.entry(found, 1.0)
 
 
 def test_intervals_are_corrected_for_the_whole_family_and_the_strictest_is_widest():
     strong, weak = judge(of(2.0, 2.1, 2.2, 2.1), POINT), judge(of(0.5, 2.0, -1.0, 3.0), POINT)
     corrected = corrected_intervals({"batchnorm-speed": entry(strong), "early-edges": entry(weak)})
     k = len(FAMILY)
-    assert corrected["batchnorm-speed"]["level"] == pytest.approx(1 - 0.05 / k)
-    assert corrected["early-edges"]["level"] == pytest.approx(1 - 0.05 / (k - 1))
+    assert corrected["batchnorm-speed"].level == pytest.approx(1 - 0.05 / k)
+    assert corrected["early-edges"].level == pytest.approx(1 - 0.05 / (k - 1))
     values = np.array(strong.by_seed)
     reach = stats.t.ppf(1 - 0.05 / k / 2, 3) * stats.sem(values)
-    assert corrected["batchnorm-speed"]["interval"] == pytest.approx([values.mean() - reach, values.mean() + reach])
+    assert corrected["batchnorm-speed"].interval == pytest.approx([values.mean() - reach, values.mean() + reach])
 
 
 def test_a_corrected_interval_of_a_factor_is_one_of_factors():
     judged = judge(of(*map(math.log10, (3.0, 3.5, 2.8))), TWICE)
-    found = corrected_intervals({"batchnorm-lr": entry(judged, is_ratio=True)})["batchnorm-lr"]["interval"]
+    found = corrected_intervals({"batchnorm-lr": entry(judged, is_ratio=True)})["batchnorm-lr"].interval
     assert found[0] < judged.interval[0] < judged.effect < judged.interval[1] < found[1]
     assert found[0] * found[1] == pytest.approx(judged.effect**2)
 
@@ -133,4 +137,7 @@ def test_a_corrected_interval_of_a_factor_is_one_of_factors():
 def test_one_seed_has_no_corrected_interval_and_other_claims_are_no_part_of_the_family():
     one = judge(of(2.0), POINT)
     corrected = corrected_intervals({"early-edges": entry(one), "memorise": entry(one)})
-    assert corrected == {"early-edges": {"of": len(FAMILY), "level": pytest.approx(1 - 0.05 / 9), "interval": None}}
+    assert list(corrected) == ["early-edges"]
+    assert corrected["early-edges"].of == len(FAMILY)
+    assert corrected["early-edges"].level == pytest.approx(1 - 0.05 / 9)
+    assert corrected["early-edges"].interval is None

@@ -54,7 +54,7 @@ def test_an_entry_says_which_runs_were_trained_and_which_found(laboratory, tmp_p
     assert (len(first.runs), first.found) == (4, 0)
     assert (len(second.runs), second.found) == (2, 2)
     assert {run.path for run in second.runs} < {run.path for run in first.runs}
-    entry = json.loads(json.dumps(second.to_json(tmp_path)))
+    entry = json.loads(json.dumps(second.entry(tmp_path).to_json()))
     assert (entry["runs_found"], entry["runs_diverged"]) == (2, 0)
     times = [json.loads((tmp_path / path / "result.json").read_text())["train_time_s"] for path in entry["runs"]]
     assert entry["train_time_s"] == pytest.approx(sum(times), abs=0.001)

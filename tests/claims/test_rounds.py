@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from cnnlab.claims.claim import Finding
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.claims.rounds import RoundRecord, round_of
+from cnnlab.claims.registry import find_claim
+from cnnlab.claims.rounds import RoundRecord, read_round, round_of
+from cnnlab.errors import UserError
 from cnnlab.experiments.engines import InProcess
 
 
@@ -22,13 +26,14 @@ def round_(tmp_path):
             folder=tmp_path / "runs",
             engine=InProcess(),
         )
-        return round_of(laboratory, quick=True, engine="here") | changes
+        return round_of(laboratory, quick=True, engine="here").model_copy(update=changes)
 
     return call
 
 
 def entry(name, verdict="supported"):
-    return {"id": name, "verdict": verdict, "difference": None}
+    found = Finding(1.0, "points", None, 3, "cases", verdict, "So.")
+    return find_claim(name).entry(found, 1.0)
 
 
 def test_one_claim_measured_again_leaves_the_others(tmp_path, round_):
@@ -70,8 +75,30 @@ def test_another_round_is_put_aside_whole_and_not_mixed_in(tmp_path, round_, cha
 def test_other_versions_are_another_round(tmp_path, round_):
     RoundRecord(tmp_path / "claims.json", round_()).add(entry("output-size"))
     other = round_()
-    other["environment"] = other["environment"] | {"torch": "1.0"}
+    other = other.model_copy(update={"environment": other.environment.model_copy(update={"torch": "1.0"})})
     assert RoundRecord(tmp_path / "claims.json", other).entries == {}
+
+
+def test_a_damaged_record_is_told_with_its_field_and_is_not_lost(tmp_path, round_):
+    RoundRecord(tmp_path / "claims.json", round_()).add(entry("output-size"))
+    record = json.loads((tmp_path / "claims.json").read_text())
+    record["claims"][0]["verdict"] = "perhaps"
+    spoilt = json.dumps(record)
+    (tmp_path / "claims.json").write_text(spoilt)
+    with pytest.raises(UserError, match=r"claims.json: claims.0.verdict: got 'perhaps'; input should be 'supported', "):
+        read_round(tmp_path / "claims.json")
+    put_aside = RoundRecord(tmp_path / "claims.json", round_()).put_aside
+    assert put_aside is not None
+    assert put_aside.read_text() == spoilt
+
+
+@pytest.mark.parametrize("name", ["claims.json", "claims-quick.json"])
+def test_the_published_rounds_are_such_records(name):
+    published = Path(__file__).parents[2] / "results" / name
+    whole = json.loads(published.read_text())
+    found = read_round(published)
+    assert [entry.to_json() for entry in found.claims] == whole["claims"], "read and written it is the same"
+    assert found.is_same(found)
 
 
 def test_a_record_of_before_there_were_versions_is_put_aside(tmp_path, round_):

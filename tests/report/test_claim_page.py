@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
+from cnnlab.claims.entry import ClaimEntry, MadeOn
 from cnnlab.claims.judging import Control, Smallest, judge
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.measuring import Measured, measure
 from cnnlab.claims.registry import CLAIMS, find_claim
-from cnnlab.claims.rounds import RoundRecord, round_of
+from cnnlab.claims.rounds import Round, RoundRecord, round_of
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.figures import Bars, Lines, Map, Maps, Series, over_seeds
@@ -28,30 +29,32 @@ from cnnlab.report.claims.page import claim_page, command
 from cnnlab.report.claims.strip import MARGIN, strip
 from cnnlab.report.claims.words import why
 from cnnlab.report.figures.draw import draw_figures
+from cnnlab.runs.environment import Environment
 from cnnlab.workflows.claims import ClaimPages
 
-ROUND = {
-    "quick": True,
-    "data": "mnist-5k",
-    "data_sha256": "ab" * 32,
-    "fashion": "mnist-5k",
-    "seeds": 3,
-    "epochs": 5,
-    "train_size": 2000,
-    "engine": "process",
-    "environment": {
-        "cnnlab": "0.1.0",
-        "python": "3.11",
-        "torch": "2.13",
-        "numpy": "2.4",
-        "system": "Linux",
-        "device": "cpu",
-        "device_name": "a processor",
-        "precision": "bfloat16",
-        "threads": 2,
-        "cores": 2,
-    },
-}
+ROUND = Round(
+    quick=True,
+    data="mnist-5k",
+    data_sha256="ab" * 32,
+    fashion="mnist-5k",
+    seeds=3,
+    first_seed=10,
+    epochs=5,
+    train_size=2000,
+    engine="process",
+    environment=Environment(
+        cnnlab="0.1.0",
+        python="3.11",
+        torch="2.13",
+        numpy="2.4",
+        system="Linux",
+        device="cpu",
+        device_name="a processor",
+        precision="bfloat16",
+        threads=2,
+        cores=2,
+    ),
+)
 HOSTILE = "<script>alert(1)</script>"
 
 LINES = Lines(
@@ -92,14 +95,13 @@ def claim(**changes: Any) -> Claim:
     return replace(made, **changes)
 
 
-def entry_of(found: Finding, **changes: Any) -> dict[str, Any]:
-    costs = {"runs": [], "runs_found": 0, "runs_diverged": 0, "train_time_s": 0.0, "environments": []}
-    return claim(**changes).to_json(found, 1.0) | costs
+def entry_of(found: Finding, **changes: Any) -> ClaimEntry:
+    return claim(**changes).entry(found, 1.0)
 
 
 def page_of(found: Finding, runs: tuple[Any, ...] = (), links: tuple[str, ...] = (), **changes: Any) -> str:
     measured = Measured(claim(**changes), found, runs, 0, 0, 1.0)
-    entry = entry_of(found, **changes) | {"runs": list(links)}
+    entry = entry_of(found, **changes).model_copy(update={"runs": links})
     return claim_page(measured, entry, draw_figures(found.figures), ROUND, links=links)
 
 
@@ -158,9 +160,9 @@ def test_undecided_says_what_the_seeds_say_and_how_many_would_settle_it() -> Non
 
 
 def test_the_page_shows_the_environments_of_the_runs_and_not_of_this_process(read: Callable[[str], Any]) -> None:
-    made = ROUND["environment"] | {"threads": 1, "torch": "1.13.0", "runs": 6}
-    other = made | {"torch": "2.13", "runs": 9}
-    entry = entry_of(finding()) | {"environments": [made, other], "corrected": None}
+    made = MadeOn(**vars(ROUND.environment) | {"threads": 1, "torch": "1.13.0"}, runs=6)
+    other = made.model_copy(update={"torch": "2.13", "runs": 9})
+    entry = entry_of(finding()).model_copy(update={"environments": (made, other)})
     measured = Measured(claim(), finding(), (), 0, 0, 1.0)
     text = read(claim_page(measured, entry, [], ROUND, links=())).text
     assert "of 6 runs" in text
@@ -289,7 +291,7 @@ def test_the_index_counts_verdicts_and_names_them_in_words(read: Callable[[str],
     ],
 )
 def test_the_command_that_does_it_again(changes: dict[str, Any], words: str) -> None:
-    assert command(None, ROUND | changes) == words
+    assert command(None, ROUND.model_copy(update=changes)) == words
 
 
 @pytest.fixture
@@ -302,7 +304,7 @@ def written(tmp_path: Path) -> Path:
     pages = ClaimPages(tmp_path, record, laboratory.load)
     for name in ("pooling-cost", "fewer-params", "conv-formula"):
         measured = measure(find_claim(name), laboratory)
-        record.add(measured.to_json(tmp_path))
+        record.add(measured.entry(tmp_path))
         pages.add(measured)
     return tmp_path
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from cnnlab.claims.entry import ClaimEntry, DifferenceEntry, PlaceEntry, SmallestEffect, WhereEntry
 from cnnlab.claims.judging import Control, Judged, Smallest, VerdictWord, Where, controlled, seeds_to_settle
 
 if TYPE_CHECKING:
@@ -102,40 +103,42 @@ class Claim:
     measure: Callable[[Laboratory], Finding]
     smallest: Smallest | None = None
 
-    def to_json(self, finding: Finding, time_s: float) -> dict[str, Any]:
-        """One entry of `cnnlab claims --json`."""
-        smallest, judged = self.smallest, finding.judged
-        return {
-            "id": self.id,
-            "statement": self.statement,
-            "section": self.section,
-            "kind": self.kind,
-            "effect": finding.effect,
-            "unit": finding.unit,
-            "interval": None if finding.interval is None else list(finding.interval),
-            "n": finding.n,
-            "n_of": finding.of,
-            "verdict": finding.verdict,
-            "time_s": round(time_s, 3),
-            "says": finding.says,
-            "decides": self.decides,
-            "smallest": None if smallest is None else _smallest(smallest),
-            "controls": [control.to_json() for control in finding.controls],
-            "where": None if finding.where is None else finding.where.to_json(),
-            "table": [list(row) for row in finding.table],
-            "by_seed": list(finding.by_seed),
-            "boundary": list(finding.boundary),
-            "is_ratio": finding.is_ratio,
-            "difference": None if judged is None else _differences(judged),
-            "seeds_to_settle": None if finding.seeds_to_settle is None else list(finding.seeds_to_settle),
-        }
+    def entry(self, finding: Finding, time_s: float) -> ClaimEntry:
+        """What claims.json says of the claim, short of the runs that it rests on."""
+        smallest, judged, where = self.smallest, finding.judged, finding.where
+        return ClaimEntry(
+            id=self.id,
+            statement=self.statement,
+            section=self.section,
+            kind=self.kind,
+            effect=finding.effect,
+            unit=finding.unit,
+            interval=finding.interval,
+            n=finding.n,
+            n_of=finding.of,
+            verdict=finding.verdict,
+            time_s=round(time_s, 3),
+            says=finding.says,
+            decides=self.decides,
+            smallest=None
+            if smallest is None
+            else SmallestEffect(effect=smallest.value, unit=smallest.unit, reason=smallest.reason),
+            controls=finding.controls,
+            where=None if where is None else _where(where),
+            table=finding.table,
+            by_seed=finding.by_seed,
+            boundary=finding.boundary,
+            is_ratio=finding.is_ratio,
+            difference=None
+            if judged is None
+            else DifferenceEntry(standard_deviation=judged.difference.standard_deviation, p=judged.difference.p),
+            seeds_to_settle=finding.seeds_to_settle,
+        )
 
 
-def _smallest(smallest: Smallest) -> dict[str, Any]:
-    return {"effect": smallest.value, "unit": smallest.unit, "reason": smallest.reason}
-
-
-def _differences(judged: Judged) -> dict[str, Any]:
-    """What another interval of a difference over seeds can be worked out from; of logarithms where it is a ratio."""
-    difference = judged.difference
-    return {"standard_deviation": difference.standard_deviation, "p": difference.p}
+def _where(where: Where) -> WhereEntry:
+    places = tuple(
+        PlaceEntry(at=at, effect=judged.effect, interval=judged.interval, n=judged.n, verdict=judged.verdict)
+        for at, judged in where.places
+    )
+    return WhereEntry(factor=where.factor, decides_at=where.decides_at, places=places)

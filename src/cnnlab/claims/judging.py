@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import log10
-from typing import Any, Literal
+from typing import Literal
 
 from cnnlab.experiments.statistics import Difference, seeds_range
 
@@ -47,15 +47,6 @@ class Judged:
         """How many seeds."""
         return self.difference.n
 
-    def to_json(self) -> dict[str, Any]:
-        """Effect, interval and verdict as plain values."""
-        return {
-            "effect": self.effect,
-            "interval": None if self.interval is None else list(self.interval),
-            "n": self.n,
-            "verdict": self.verdict,
-        }
-
 
 @dataclass(frozen=True)
 class Control:
@@ -74,10 +65,6 @@ class Control:
     def of(cls, what: str, judged: Judged) -> Control:
         """A control that is a difference over seeds, as the claim itself is."""
         return cls(what, judged.effect, judged.interval, judged.n, judged.verdict)
-
-    def to_json(self) -> dict[str, Any]:
-        """The control as plain values."""
-        return vars(self) | {"interval": None if self.interval is None else list(self.interval)}
 
 
 @dataclass(frozen=True)
@@ -105,14 +92,6 @@ class Where:
             by_verdict.setdefault(judged.verdict, []).append(f"{at:,g}")
         parts = [f"{verdict} at {', '.join(places)}" for verdict, places in by_verdict.items()]
         return f"Over {self.factor}: {'; '.join(parts)}."
-
-    def to_json(self) -> dict[str, Any]:
-        """The places as plain values."""
-        return {
-            "factor": self.factor,
-            "decides_at": self.decides_at,
-            "places": [{"at": at} | judged.to_json() for at, judged in self.places],
-        }
 
 
 def judge(difference: Difference, smallest: Smallest, *, scale: float = 1.0) -> Judged:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
+from cnnlab.claims.entry import ClaimEntry, MadeOn
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.config import RunConfig
 from cnnlab.experiments.engines import Engine
@@ -39,15 +40,17 @@ class Measured:
     diverged: int
     time_s: float
 
-    def to_json(self, folder: Path) -> dict[str, Any]:
+    def entry(self, folder: Path) -> ClaimEntry:
         """The claim's entry in claims.json; paths of runs are given from `folder`."""
-        return self.claim.to_json(self.finding, self.time_s) | {
-            "runs": [run.path.relative_to(folder).as_posix() for run in self.runs],
+        environments = tuple(MadeOn(**vars(record), runs=count) for record, count in environments_of(self.runs))
+        rests_on = {
+            "runs": tuple(run.path.relative_to(folder).as_posix() for run in self.runs),
             "runs_found": self.found,
             "runs_diverged": self.diverged,
             "train_time_s": round(sum(run.result().train_time_s for run in self.runs), 3),
-            "environments": [{"runs": count} | record.to_json() for record, count in environments_of(self.runs)],
+            "environments": environments,
         }
+        return self.claim.entry(self.finding, self.time_s).model_copy(update=rests_on)
 
 
 def measure(claim: Claim, laboratory: Laboratory) -> Measured:

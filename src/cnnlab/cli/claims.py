@@ -50,8 +50,8 @@ def command(
     OUT/index.html leads to a page for each claim.
     """
     from cnnlab.claims.registry import CLAIMS, find_claim
+    from cnnlab.claims.rounds import read_round
     from cnnlab.experiments.trainer import Stopped
-    from cnnlab.runs.folder import read_json
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.claims import claims
     from cnnlab.workflows.watch import Watch
@@ -91,8 +91,8 @@ def command(
         finally:
             view.close()
     if as_json:
-        entries = {entry["id"]: entry for entry in read_json(out / "claims.json")["claims"]} if done else {}
-        click.echo(json.dumps([entries[measured.claim.id] for measured in done]))
+        entries = {entry.id: entry for entry in read_round(out / "claims.json").claims} if done else {}
+        click.echo(json.dumps([entries[measured.claim.id].to_json() for measured in done]))
     elif done:
         click.echo(f"page  {out / 'index.html'}")
     if stopped is not None:
@@ -134,5 +134,5 @@ def _print(measured: Measured) -> None:
 def _effect(measured: Measured) -> str:
     from cnnlab.report.claims.words import effect, sample
 
-    entry = measured.claim.to_json(measured.finding, measured.time_s)
-    return f"{effect(entry)} {entry['unit']}, {sample(entry)}"
+    entry = measured.claim.entry(measured.finding, measured.time_s)
+    return f"{effect(entry)} {entry.unit}, {sample(entry)}"

@@ -61,7 +61,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
             should_stop=lambda: bool(requests),
         )
         lesson = Lesson(out, size, images, laboratory, view, lambda: bool(requests))
-        if record.outcome.claims != {name: entry["verdict"] for name, entry in lesson.entries().items()}:
+        if record.outcome.claims != {name: entry.verdict for name, entry in lesson.entries().items()}:
             record.reopen("pages")  # a claim was put to the test since
         try:
             if "pages" not in record.finished:
@@ -89,7 +89,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
         raise click.exceptions.Exit(130)
     record.outcome = LessonOutcome(
         runs=tuple(lesson.results()),
-        claims={name: entry["verdict"] for name, entry in lesson.entries().items()},
+        claims={name: entry.verdict for name, entry in lesson.entries().items()},
     )
     record.write()
     page = out / "index.html"

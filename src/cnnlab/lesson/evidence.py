@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnlab.anatomy import Anatomy, Layer, describe
+from cnnlab.claims.entry import ClaimEntry
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.compare import Comparison
@@ -75,7 +75,7 @@ class Evidence:
     architectures: Comparison
     regularisers: Comparison
     best_cnn: Comparison
-    entries: Mapping[str, Mapping[str, Any]]
+    entries: Mapping[str, ClaimEntry]
 
     def claim_command(self, name: str) -> str:
         """The command that puts a claim to the test beside those of this lesson, typed where its folder lies."""

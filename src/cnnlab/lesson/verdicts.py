@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from cnnlab.claims.entry import ClaimEntry
 from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
@@ -25,7 +24,7 @@ class LeftOut:
 class Verdicts:
     """entries: of claims.json, in the lesson's order. counts: verdict → how many."""
 
-    entries: tuple[Mapping[str, Any], ...]
+    entries: tuple[ClaimEntry, ...]
     left_out: tuple[LeftOut, ...]
     counts: dict[str, int]
     questions: tuple[Question, ...]
@@ -35,7 +34,7 @@ class Verdicts:
 def section(evidence: Evidence) -> Verdicts:
     """List."""
     entries = tuple(evidence.entries[name] for name in CLAIMS if name in evidence.entries)
-    words = [entry["verdict"] for entry in entries]
+    words = [entry.verdict for entry in entries]
     return Verdicts(
         entries=entries,
         left_out=tuple(

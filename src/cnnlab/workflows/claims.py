@@ -83,7 +83,7 @@ def claims(
                     f"{len(done)} of {len(chosen)} claims are done, finished runs are kept in {folder}"
                 ) from None
             done.append(measured)
-            record.add(measured.to_json(folder))
+            record.add(measured.entry(folder))
             pages.add(measured)
             on_measured(measured)
     return done
@@ -133,4 +133,4 @@ class ClaimPages:
         write_whole(self.out / f"{name}.html", html.encode())
 
     def _neighbour(self, name: str) -> Neighbour:
-        return Neighbour(name, self.record.entries[name]["statement"])
+        return Neighbour(name, self.record.entries[name].statement)

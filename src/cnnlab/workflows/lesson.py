@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cnnlab.claims.entry import ClaimEntry
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.measuring import measure, still_to_train, work_of
 from cnnlab.claims.registry import find_claim
@@ -182,7 +183,7 @@ class Lesson:
             self._go_on_or_stop()
             if name not in record.entries or not (folder / f"{name}.html").exists():
                 measured = measure(find_claim(name), self.laboratory)
-                record.add(measured.to_json(folder))
+                record.add(measured.entry(folder))
                 pages.add(measured)
             self.view.progress(f"claim {name}", 1.0)
 
@@ -190,7 +191,7 @@ class Lesson:
         this_round = round_of(self.laboratory, quick=not self.sizes.is_full, engine="auto")
         return RoundRecord(self.out / "claims" / "claims.json", this_round)
 
-    def entries(self) -> dict[str, dict[str, Any]]:
+    def entries(self) -> dict[str, ClaimEntry]:
         """The claims' entries so far."""
         return self._round().entries
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
+from cnnlab.claims.entry import ClaimEntry
+from cnnlab.claims.judging import Control
 from cnnlab.claims.measuring import Measured
+from cnnlab.claims.rounds import Round
 from cnnlab.numbers import number
 from cnnlab.report.claims.runs import trained
 from cnnlab.report.claims.strip import strip
@@ -28,16 +30,16 @@ class Neighbour:
 class _Control:
     """A control as the page writes it."""
 
-    def __init__(self, control: Mapping[str, Any]) -> None:
-        self.what, self.verdict = control["what"], control["verdict"]
+    def __init__(self, control: Control) -> None:
+        self.what, self.verdict = control.what, control.verdict
         self.effect = effect(control)
 
 
 def claim_page(
     measured: Measured,
-    entry: Mapping[str, Any],
+    entry: ClaimEntry,
     figures: Sequence[DrawnFigure],
-    this_round: Mapping[str, Any],
+    this_round: Round,
     *,
     links: Sequence[str],
     previous: Neighbour | None = None,
@@ -51,16 +53,16 @@ def claim_page(
     return render(
         "claims/page.html",
         entry=entry,
-        effect=number(entry["effect"]),
+        effect=number(entry.effect),
         interval_text=interval(entry),
         sample=sample(entry),
         corrected=corrected(entry),
         why=why(entry),
-        controls=[_Control(one) for one in entry["controls"]],
+        controls=[_Control(one) for one in entry.controls],
         strip=strip(entry),
         figures=figures,
         trained=trained(measured.runs, links),
-        command=command(entry["id"], this_round),
+        command=command(entry.id, this_round),
         round=this_round,
         previous=previous,
         following=following,
@@ -68,12 +70,12 @@ def claim_page(
     )
 
 
-def command(name: str | None, this_round: Mapping[str, Any]) -> str:
+def command(name: str | None, this_round: Round) -> str:
     """The command that puts a claim, or all of them, to the test in the same way."""
-    quick = this_round["quick"]
+    quick = this_round.quick
     words = ["cnnlab", "claims", *([name] if name else []), *(["--quick"] if quick else [])]
-    if this_round["data"] != ("mnist-5k" if quick else "mnist"):
-        words += ["--data", this_round["data"]]
-    if this_round["seeds"] != (3 if quick else 5):
-        words += ["--seeds", str(this_round["seeds"])]
+    if this_round.data != ("mnist-5k" if quick else "mnist"):
+        words += ["--data", this_round.data]
+    if this_round.seeds != (3 if quick else 5):
+        words += ["--seeds", str(this_round.seeds)]
     return shlex.join(words)

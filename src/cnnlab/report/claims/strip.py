@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from cnnlab.claims.entry import ClaimEntry
 from cnnlab.numbers import number, true_minus
-from cnnlab.report.claims.words import Entry, interval, sample
+from cnnlab.report.claims.words import interval, sample
 
 #: Per cent of the width that stay free on either side, so that marks at the ends are whole.
 MARGIN = 5.0
@@ -29,13 +30,13 @@ class Strip:
     label: str
 
 
-def strip(entry: Entry) -> Strip | None:
+def strip(entry: ClaimEntry) -> Strip | None:
     """Place a claim's effect; None where there is neither an interval nor a value a seed."""
-    ends, seeds, boundary = entry["interval"] or [], entry["by_seed"], entry["boundary"]
+    ends, seeds, boundary = entry.interval or [], entry.by_seed, entry.boundary
     if not ends and not seeds:
         return None
-    scale: Callable[[float], float] = math.log if entry["is_ratio"] else float
-    values = [scale(one) for one in (entry["effect"], *ends, *seeds, *boundary)]
+    scale: Callable[[float], float] = math.log if entry.is_ratio else float
+    values = [scale(one) for one in (entry.effect, *ends, *seeds, *boundary)]
     lowest, highest = min(values), max(values)
     if highest - lowest < 1e-9:
         lowest, highest = lowest - 1, highest + 1
@@ -45,14 +46,13 @@ def strip(entry: Entry) -> Strip | None:
 
     turns = " and ".join(f"{one:g}" for one in boundary)
     return Strip(
-        effect=place(entry["effect"]),
+        effect=place(entry.effect),
         low=place(ends[0]) if ends else None,
         high=place(ends[1]) if ends else None,
         seeds=tuple(map(place, seeds)),
         boundary=tuple(map(place, boundary)),
-        ticks=[(place(tick), true_minus(f"{tick:g}")) for tick in _ticks(lowest, highest, entry["is_ratio"])],
-        label=f"{number(entry['effect'])} {interval(entry)} {entry['unit']}, {sample(entry)}; the verdict turns at "
-        f"{turns}.",
+        ticks=[(place(tick), true_minus(f"{tick:g}")) for tick in _ticks(lowest, highest, entry.is_ratio)],
+        label=f"{number(entry.effect)} {interval(entry)} {entry.unit}, {sample(entry)}; the verdict turns at {turns}.",
     )
 
 

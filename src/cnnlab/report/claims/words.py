@@ -3,70 +3,68 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
+from cnnlab.claims.entry import ClaimEntry, Interval
+from cnnlab.claims.judging import Control
 from cnnlab.experiments.statistics import MANY
 from cnnlab.numbers import SPACE, number, signed, true_minus
 
-#: An entry of claims.json.
-Entry = Mapping[str, Any]
 
-
-def effect(entry: Entry) -> str:
+def effect(entry: ClaimEntry | Control) -> str:
     """What was measured, with its interval where there is one: `8.00 [3.76, 12.24]`, without the unit."""
-    return f"{number(entry['effect'])} {interval(entry)}".strip()
+    return f"{number(entry.effect)} {interval(entry)}".strip()
 
 
-def interval(entry: Entry) -> str:
+def interval(entry: ClaimEntry | Control) -> str:
     """`[3.76, 12.24]`, or nothing where there is none."""
-    if entry["interval"] is None:
+    if entry.interval is None:
         return ""
-    low, high = (_end(end) for end in entry["interval"])
+    low, high = (_end(end) for end in entry.interval)
     return f"[{low},{SPACE}{high}]"
 
 
-def sample(entry: Entry) -> str:
+def sample(entry: ClaimEntry) -> str:
     """`n = 3 seeds`, `n = 7,680 cases`."""
-    of = entry["n_of"] if entry["n"] != 1 else entry["n_of"].removesuffix("s")
-    return f"n{SPACE}={SPACE}{entry['n']:,}{SPACE}{of}"
+    of = entry.n_of if entry.n != 1 else entry.n_of.removesuffix("s")
+    return f"n{SPACE}={SPACE}{entry.n:,}{SPACE}{of}"
 
 
-def corrected(entry: Entry) -> str:
+def corrected(entry: ClaimEntry) -> str:
     """The interval corrected for the family of claims, with its level: `[3.76, 12.24] at 99.4 %`; nothing without."""
-    found = entry.get("corrected")
-    if found is None or found["interval"] is None:
+    found = entry.corrected
+    if found is None or found.interval is None:
         return ""
-    low, high = (_end(end) for end in found["interval"])
-    return f"[{low},{SPACE}{high}] at {100 * found['level']:.1f}{SPACE}%"
+    low, high = (_end(end) for end in found.interval)
+    return f"[{low},{SPACE}{high}] at {100 * found.level:.1f}{SPACE}%"
 
 
-def why(entry: Entry) -> list[str]:
+def why(entry: ClaimEntry) -> list[str]:
     """Why a verdict is not `supported`: sentences that follow from the entry's figures."""
-    if entry["verdict"] == "supported":
+    if entry.verdict == "supported":
         return []
-    passed = [control["what"] for control in entry["controls"] if control["verdict"] == "supported"]
+    passed = [control.what for control in entry.controls if control.verdict == "supported"]
     if passed:
         return [f"The same rule also passes where the statement is false ({'; '.join(passed)}): it tells nothing here."]
-    if entry["interval"] is None:
-        if entry["verdict"] == "not supported" or entry["n_of"] != "seeds":
-            return [f"The effect is {number(entry['effect'])} {entry['unit']}, and the rule below asks for more."]
+    if entry.interval is None:
+        if entry.verdict == "not supported" or entry.n_of != "seeds":
+            return [f"The effect is {number(entry.effect)} {entry.unit}, and the rule below asks for more."]
         return ["One seed says nothing about how much the next one differs: at least two are needed."]
-    lies, least = _where(entry), entry["smallest"]
-    if entry["verdict"] == "not supported":
-        beside = "" if least is None else f" {number(least['effect'])} is the smallest effect that matters."
+    ends, least = entry.interval, entry.smallest
+    lies = _where(entry, ends)
+    if entry.verdict == "not supported":
+        beside = "" if least is None else f" {number(least.effect)} is the smallest effect that matters."
         return [f"The figures speak against the statement: {lies}.{beside}"]
     sentences = [f"{lies[:1].upper()}{lies[1:]}: it leaves both answers open."]
-    if not _reaches_across(entry):
+    if not _reaches_across(entry, ends):
         sentences = [f"{lies[:1].upper()}{lies[1:]}, but the rule below asks for more."]
-    return [*sentences, *_seeds(entry)]
+    return [*sentences, *_seeds(entry, ends)]
 
 
-def _seeds(entry: Entry) -> list[str]:
+def _seeds(entry: ClaimEntry, ends: Interval) -> list[str]:
     """How the seeds lie, and how many would settle the effect that was seen."""
-    boundary, by_seed, needed = entry["boundary"], entry["by_seed"], entry["seeds_to_settle"]
+    boundary, by_seed, needed = entry.boundary, entry.by_seed, entry.seeds_to_settle
     sentences = []
-    if len(boundary) == 1 and by_seed and _reaches_across(entry):
+    if len(boundary) == 1 and by_seed and _reaches_across(entry, ends):
         above = sum(one > boundary[0] for one in by_seed)
         many = f"All {above}" if above == len(by_seed) else f"Of {len(by_seed)} seeds {above or 'none'}"
         seeds = " seeds lie" if above == len(by_seed) else " lie" if above > 1 else " lies"
@@ -78,19 +76,19 @@ def _seeds(entry: Entry) -> list[str]:
     return sentences
 
 
-def _reaches_across(entry: Entry) -> bool:
-    low, high = entry["interval"]
+def _reaches_across(entry: ClaimEntry, ends: Interval) -> bool:
+    low, high = ends
     return any(low <= one <= high for one in _turns(entry))
 
 
-def _turns(entry: Entry) -> list[float]:
+def _turns(entry: ClaimEntry) -> list[float]:
     """Effects between which the verdict lies open: none at all, and the smallest that matters."""
-    least = entry["smallest"]
-    return [*entry["boundary"], *([least["effect"]] if least is not None and len(entry["boundary"]) == 1 else [])]
+    least = entry.smallest
+    return [*entry.boundary, *([least.effect] if least is not None and len(entry.boundary) == 1 else [])]
 
 
-def _where(entry: Entry) -> str:
-    low, high = entry["interval"]
+def _where(entry: ClaimEntry, ends: Interval) -> str:
+    low, high = ends
     turns = _turns(entry)
     text = f"95{SPACE}% interval {interval(entry)}"
     crossed = [_end(one) for one in turns if low <= one <= high]

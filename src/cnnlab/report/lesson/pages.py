@@ -100,7 +100,7 @@ def _chapter(
 
 def _contents(evidence: Evidence, common: Mapping[str, Any], asked: Sequence[Mapping[str, str]]) -> str:
     nets = [(one, one.run.result(), one.run.evaluations()["test"]) for one in (evidence.lenet, evidence.simple_cnn)]
-    words = [entry["verdict"] for entry in evidence.entries.values()]
+    words = [entry.verdict for entry in evidence.entries.values()]
     return render(
         "lesson/contents.html",
         **common,
