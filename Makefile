@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A test process a core, one thread each: most tests train nets too small for more.
 PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist worksteal
+CODE := src tests benchmarks notebooks docs/*.py
 
 .PHONY: help setup lesson notebook test test-slow test-long test-all check check-web docs bench
 
@@ -36,12 +37,14 @@ test-long: setup  ## many minutes, left out by CI: a Ray cluster of two nodes, t
 
 test-all: test test-slow test-long  ## all three
 
-check: setup  ## style and types
-	$(BIN)/ruff format --check src tests benchmarks docs/*.py
-	$(BIN)/ruff check src tests benchmarks docs/*.py
-	$(BIN)/ty check src
+check: setup  ## style and types; those of the pages' scripts where there is Node
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ty check src notebooks
+	@if command -v npx >/dev/null || [ "$$CNNLAB_NODE" = required ]; then $(MAKE) --no-print-directory check-web; \
+	else echo "check-web skipped: there is no npx (Node)"; fi
 
-check-web:  ## the types in the comments of the explorer's modules; needs Node
+check-web:  ## the types in the comments of the pages' scripts, by tsc; needs Node
 	npx --yes --package typescript@5.9.3 tsc --project tsconfig.json
 
 docs: setup  ## the documentation as a site: site/index.html

@@ -60,6 +60,7 @@ for name in ("train", "validation", "test"):
     split = data.split(name)
     print(f"{name:10}  {len(split):6,} images {tuple(split.images.shape[1:])} {split.images.dtype}")
 
+
 # %%
 def show(images, titles, columns=10):
     """Images (N, 1, H, W) in a row or several, each under its title."""
@@ -197,6 +198,7 @@ homework.check_same_net(net, cnnlab.SimpleCNN(dropout=0.5))
 # normalise by the batch; `net.eval()` switches dropout off and takes the running averages. Forgetting one of the two
 # raises no error, it only costs accuracy.
 
+
 # %%
 def accuracy(net, dataset):
     """Share (0–1) of a dataset that the net gets right, in eval mode."""
@@ -233,6 +235,7 @@ def train(net, epochs, dataset=train_set, seed=0):
 EPOCHS = 4 if len(train_set) < 20_000 else 2
 curves = train(net, EPOCHS)
 
+
 # %%
 def plot(curves_by_name):
     """Training (dashed) and validation (solid) accuracy after every epoch."""
@@ -268,6 +271,7 @@ with torch.no_grad():
 #
 # Everything is decided, so the test images may be opened. Of $n$ images a share comes out by chance a little high or
 # low; the interval says by how much.
+
 
 # %%
 def measure(net, data, split):
@@ -358,6 +362,7 @@ plt.show()
 #
 # What each filter answers, place by place. `cnnlab.feature_maps` gives what every layer answers, under the names that
 # `describe` lists; the net stays as it is.
+
 
 # %%
 def show_maps(maps, title, count=8):
@@ -495,6 +500,7 @@ if checked.is_right:
 #
 # Collect what every convolution answers, yourself, with forward hooks: `handle = layer.register_forward_hook(hook)` calls
 # `hook(layer, inputs, output)` each time the layer runs, until `handle.remove()`.
+
 
 # %% tags=["student"]
 def maps_of(net, images):

@@ -1,14 +1,19 @@
-"""What all tests share: a cache of their own, and the full public sets where this machine has them."""
+"""What all tests share: a cache of their own, the command line, the full public sets where this machine has them."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+
+from cnnlab.cli import main
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 # Read before any test changes its environment.
@@ -22,6 +27,52 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNNLAB_CACHE", str(folder))
         yield folder
+
+
+class Outcome(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def result(self) -> Any:
+        """The same of a command that has to end well."""
+        assert self.code == 0, self.err
+        return self.json
+
+
+@pytest.fixture
+def cnnlab(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """`cnnlab("train", "mlp", …)`: the command line in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["cnnlab", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capfd.readouterr()
+        return Outcome(int(exit_.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cnnlab_process() -> Callable[..., Outcome]:
+    """`cnnlab_process("train", "mlp", …, folder=…)`: the same in a process of its own."""
+
+    def run(*arguments: object, folder: Path | None = None) -> Outcome:
+        command = [sys.executable, "-m", "cnnlab", *map(str, arguments)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
 
 
 @pytest.fixture(scope="session")

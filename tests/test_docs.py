@@ -214,3 +214,17 @@ def test_the_readme_s_commands_run(tmp_path):
 
 def test_the_citation_is_of_this_version():
     assert f"\nversion: {cnnlab.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_changelog_begins_with_this_version_and_every_version_has_a_date():
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0].startswith(f"[{cnnlab.__version__}] ")
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] – \d{4}-\d\d-\d\d", heading) for heading in headings), headings
+
+
+def test_the_version_of_torch_that_is_said_to_be_tried_is_the_pinned_one():
+    (pinned,) = re.findall(r"^torch==(.+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert f"one version of that range, torch {pinned}," in (ROOT / "CONTRIBUTING.md").read_text()
+    admitted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    (range_,) = [one for one in admitted if re.match(r"torch\b", one)]
+    assert f"`{range_}`" in (ROOT / "CONTRIBUTING.md").read_text()

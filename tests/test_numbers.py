@@ -20,6 +20,7 @@ from cnnlab.experiments.statistics import Difference
         (numbers.interval(0.9938, 0.9965, 10_000), "99.38 – 99.65 %"),
         (numbers.signed(-1.274), "−1.27"),
         (numbers.signed(1.274, 0), "1"),
+        (numbers.signed(-0.0001), "0.00"),
         (numbers.in_points(0.0042), "0.42"),
         (numbers.in_points(-0.0042), "−0.42"),
         (numbers.in_points(-0.00001), "0.00"),

@@ -19,19 +19,12 @@ ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow
 
 
-def cnnlab(*arguments: object) -> dict:
-    command = [sys.executable, "-m", "cnnlab", *map(str, arguments), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 @pytest.mark.parametrize(
     ("net", "epochs", "promised"),
     [("simple-cnn", 3, 0.992), ("lenet5", 4, 0.989), pytest.param("mlp", 4, 0.98, marks=pytest.mark.long)],
 )
-def test_default_recipe_reaches_its_accuracy_on_mnist(net, epochs, promised, full_sets, tmp_path):
-    result = cnnlab(
+def test_default_recipe_reaches_its_accuracy_on_mnist(net, epochs, promised, cnnlab_process, full_sets, tmp_path):
+    result = cnnlab_process(
         "train",
         net,
         "--data",
@@ -44,7 +37,8 @@ def test_default_recipe_reaches_its_accuracy_on_mnist(net, epochs, promised, ful
         0,
         "--out",
         tmp_path / "run",
-    )
+        "--json",
+    ).result
     assert result["epochs_run"] == epochs
     assert result["test"]["accuracy"] >= promised
     assert result["test"]["images"] == 10_000
@@ -56,15 +50,16 @@ def time_allowed(seconds: float) -> float:
 
 
 @pytest.mark.alone
-def test_simple_cnn_reaches_97_5_on_mnist_5k_within_30_s(tmp_path):
-    result = cnnlab("train", "simple-cnn", "--data", "mnist-5k", "--out", tmp_path / "run")
+def test_simple_cnn_reaches_97_5_on_mnist_5k_within_30_s(cnnlab_process, tmp_path):
+    result = cnnlab_process("train", "simple-cnn", "--data", "mnist-5k", "--out", tmp_path / "run", "--json").result
     assert result["test"]["accuracy"] >= 0.975
     assert result["train_time_s"] < time_allowed(30), "about 10 s on two quiet cores with bfloat16"
 
 
 @pytest.mark.alone
-def test_lesson_runs_in_minutes_all_its_links_lead_somewhere_and_again_is_nothing_new(tmp_path):
-    first = cnnlab("lesson", "--out", tmp_path / "lesson")
+def test_lesson_runs_in_minutes_all_its_links_lead_somewhere_and_again_is_nothing_new(cnnlab_process, tmp_path):
+    command = ("lesson", "--out", tmp_path / "lesson", "--json")
+    first = cnnlab_process(*command).result
     pages = {path: path.read_text() for path in (tmp_path / "lesson").rglob("*.html")}
     assert (tmp_path / "lesson" / "15-verdicts.html") in pages
     for path, page in pages.items():
@@ -78,12 +73,13 @@ def test_lesson_runs_in_minutes_all_its_links_lead_somewhere_and_again_is_nothin
         "trainings", "homework", "explorers", "insides", "claims", "pages",
     ]  # fmt: skip
     assert first["time_s"] < time_allowed(480), "less than half of it on two quiet cores with bfloat16"
-    assert cnnlab("lesson", "--out", tmp_path / "lesson") == first
+    assert cnnlab_process(*command).result == first
 
 
 @pytest.mark.alone
-def test_bench_compares_both_sides(full_sets):
-    result = cnnlab("bench", "--data", "mnist", "--data-root", full_sets, "--rounds", 3, "--seconds", 3)
+def test_bench_compares_both_sides(cnnlab_process, full_sets):
+    command = ("bench", "--data", "mnist", "--data-root", full_sets, "--rounds", 3, "--seconds", 3, "--json")
+    result = cnnlab_process(*command).result
     assert result["stock"]["images_per_s"] > 0
     assert result["ratio"] > 1.5, "far below what is published, for any machine and any neighbour"
     assert 0 < result["share_of_peak"] < 1

@@ -22,8 +22,8 @@ def true_minus(text: str) -> str:
 
 
 def signed(value: float, decimals: int = 2) -> str:
-    """-1.274 → `−1.27`, 1.274 → `1.27`."""
-    return true_minus(f"{value:.{decimals}f}")
+    """-1.274 → `−1.27`, 1.274 → `1.27`; what is written as 0 has no sign."""
+    return true_minus(f"{value:z.{decimals}f}")
 
 
 def number(value: float) -> str:

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from cnnlab.cli import main
-
 COMPARE = ("compare", "--net", "mlp", "--data", "mnist-5k", "--train-size", "150", "--epochs", "2", "--engine", "here")
-
-
-@pytest.fixture
-def cnnlab(monkeypatch, capfd):
-    def run(*arguments):
-        capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["cnnlab", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        captured = capfd.readouterr()
-        return int(exit_.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 def test_from_the_command_to_verdicts(cnnlab, tmp_path):

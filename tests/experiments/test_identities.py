@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from functools import partial
 
@@ -10,7 +9,6 @@ import pytest
 import torch
 
 from cnnlab import load
-from cnnlab.cli import main
 from cnnlab.config import NetSpec
 from cnnlab.errors import UserError
 from cnnlab.experiments.compare import comparison, contestants, prepare, require_trained, train
@@ -188,12 +186,9 @@ def test_a_bug_in_a_worker_stays_a_bug(tmp_path):
     ],
     ids=lambda command: command[0],
 )
-def test_every_command_tells_a_students_mistake_in_one_line(tmp_path, monkeypatch, capfd, command):
+def test_every_command_tells_a_students_mistake_in_one_line(tmp_path, monkeypatch, cnnlab, command):
     own(tmp_path, monkeypatch, "raise KeyError('weights')")
-    monkeypatch.setattr(sys, "argv", ["cnnlab", *map(str, command), "--data", "mnist-5k@60"])
-    with pytest.raises(SystemExit) as left:
-        main()
-    said = capfd.readouterr().err
-    assert left.value.code == 2, said
+    code, _, said = cnnlab(*command, "--data", "mnist-5k@60")
+    assert code == 2, said
     assert said.strip().splitlines()[-1].startswith("cnnlab: mine.py, line 9: KeyError: 'weights'; raised by your own")
     assert said.count("KeyError") == 1

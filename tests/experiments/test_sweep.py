@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cnnlab import load
-from cnnlab.cli import main
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import contestants
 from cnnlab.experiments.engines import InProcess
@@ -44,19 +43,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def cnnlab(monkeypatch, capfd):
-    def run(*arguments):
-        capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["cnnlab", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        captured = capfd.readouterr()
-        return int(exit_.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 # The space

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cnnlab.cli import lesson, main
+from cnnlab.cli import lesson
 from cnnlab.data import load
 from cnnlab.lesson.record import LessonRecord
 from cnnlab.lesson.sizes import full
 
 
 @pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def refused(cnnlab: Callable[..., Any]) -> Callable[..., str]:
     """What the command says when it refuses."""
 
     def run(*arguments: object) -> str:
-        monkeypatch.setattr(sys, "argv", ["cnnlab", "lesson", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        captured = capfd.readouterr()
-        assert exit_.value.code == 2
-        assert captured.out == ""
-        assert len(captured.err.strip().splitlines()) == 1
-        return captured.err
+        code, out, err = cnnlab("lesson", *arguments)
+        assert code == 2
+        assert out == ""
+        assert len(err.strip().splitlines()) == 1
+        return err
 
     return run
 

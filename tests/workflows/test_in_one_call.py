@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -13,14 +11,6 @@ from cnnlab.experiments.trainer import Stopped
 
 SMALL = {"net": "mlp", "data": "mnist-5k@60", "epochs": 1, "seeds": 2, "engine": "here"}
 OPTIONS = ["--net", "mlp", "--data", "mnist-5k@60", "--epochs", "1", "--seeds", "2", "--engine", "here"]
-
-
-def command(*arguments, folder):
-    done = subprocess.run(
-        [sys.executable, "-m", "cnnlab", *arguments, "--json"], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def without_times(document):
@@ -45,10 +35,10 @@ def files(folder):
         ),
     ],
 )
-def test_from_python_as_from_the_command_line(tmp_path, monkeypatch, call, given, arguments):
+def test_from_python_as_from_the_command_line(tmp_path, monkeypatch, cnnlab_process, call, given, arguments):
     asked, called = tmp_path / "asked", tmp_path / "called"
     asked.mkdir(), called.mkdir()
-    printed = command(*arguments, *OPTIONS, "--out", "out", folder=asked)
+    printed = cnnlab_process(*arguments, *OPTIONS, "--out", "out", "--json", folder=asked).result
     monkeypatch.chdir(called)
     ahead, found = [], []
     watch = cnnlab.Watch(on_ahead=ahead.append, on_found=lambda *counts: found.append(counts))
@@ -74,10 +64,11 @@ def test_stopped_from_python_keeps_what_is_finished(tmp_path):
     assert (tmp_path / "index.html").is_file()
 
 
-def test_claims_from_python_as_from_the_command_line(tmp_path, monkeypatch):
+def test_claims_from_python_as_from_the_command_line(tmp_path, monkeypatch, cnnlab_process):
     asked, called = tmp_path / "asked", tmp_path / "called"
     asked.mkdir(), called.mkdir()
-    printed = command("claims", "fewer-params", "pooling-cost", "--quick", "--seeds", "1", "--out", "out", folder=asked)
+    command = ("claims", "fewer-params", "pooling-cost", "--quick", "--seeds", 1, "--out", "out", "--json")
+    printed = cnnlab_process(*command, folder=asked).result
     monkeypatch.chdir(called)
     begun, measured, work = [], [], []
     watch = cnnlab.Watch(on_work=work.append)

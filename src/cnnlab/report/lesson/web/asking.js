@@ -10,8 +10,9 @@ import { judge } from "./judging.js";
  */
 export function ask(form, question, answers, onAnswer) {
   const feedback = form.querySelector(".feedback");
+  /** @type {NodeListOf<HTMLElement>} */
   const heldBack = document.querySelectorAll(`[data-held-back="${question.id}"]`);
-  const skip = form.querySelector("[data-skip]");
+  const skip = /** @type {HTMLElement} */ (form.querySelector("[data-skip]"));
   skip.hidden = heldBack.length === 0;
   skip.addEventListener("click", reveal);
   form.addEventListener("submit", (event) => {

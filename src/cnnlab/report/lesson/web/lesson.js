@@ -7,12 +7,12 @@ import { answersFile, download } from "./saving.js";
 const record = JSON.parse(document.getElementById("record").textContent);
 const answers = new Answers(record.lesson.made);
 
-for (const form of document.querySelectorAll("form[data-question]")) {
+for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll("form[data-question]"))) {
   const question = record.questions.find((one) => one.id === form.dataset.question);
   ask(form, question, answers, count);
 }
 
-const name = document.getElementById("reader");
+const name = /** @type {HTMLInputElement} */ (document.getElementById("reader"));
 document.getElementById("save").addEventListener("click", () => {
   download(answersFile(record.lesson, record.all, record.page, answers, name.value.trim()), name.value);
 });
@@ -31,7 +31,7 @@ function count() {
   document.getElementById("answered").textContent =
     `${last.length} of ${asked.length} questions answered${answers.isKept ? "" : " on this page"}, ${right} right.`;
   document.getElementById("not-kept").hidden = answers.isKept;
-  for (const mark of document.querySelectorAll("[data-mark]")) {
+  for (const mark of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-mark]"))) {
     const given = all[mark.dataset.mark]?.at(-1);
     mark.textContent = given === undefined ? "open" : given.right === null ? "not decided" : given.right ? "right" : "not yet right";
     mark.className = (given?.right ?? null) === null ? "muted" : given.right ? "mark-right" : "mark-wrong";

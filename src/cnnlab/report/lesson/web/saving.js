@@ -23,7 +23,7 @@ export function answersFile(lesson, questions, page, answers, name) {
   };
 }
 
-/** @param {object} document @param {string} name the reader's */
+/** @param {object} record what answersFile gives @param {string} name the reader's */
 export function download(record, name) {
   const blob = new Blob([`${JSON.stringify(record, null, 2)}\n`], { type: "application/json" });
   const link = document.createElement("a");
