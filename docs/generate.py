@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, median
 from textwrap import wrap
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -21,7 +22,9 @@ from names_reference import names_reference
 from python_reference import formulas_reference, python_reference
 
 from cnnlab.bench.table import markdown
+from cnnlab.claims.rounds import RoundFile
 from cnnlab.cli import COMMANDS, cnnlab
+from cnnlab.config import checked
 from cnnlab.report.claims.index import environments
 from cnnlab.report.claims.page import command
 from cnnlab.report.claims.words import effect
@@ -174,29 +177,30 @@ def describe_table(record: dict[str, Any]) -> str:
 def claims_table(record: dict[str, Any]) -> str:
     """What a round of claims came to: statement, effect with its interval, verdict."""
     lines = ["| claim | statement | effect [95 % interval] | n | verdict |", "| --- | --- | --- | ---: | --- |"]
-    for entry in record["claims"]:
+    this_round = checked(RoundFile, record, "the round")
+    entries = this_round.claims
+    for entry in entries:
         lines.append(
-            f"| `{entry['id']}` | {entry['statement']} | {effect(entry)} {entry['unit']} | {entry['n']:,} "
-            f"{entry['n_of']} | **{entry['verdict']}** |"
+            f"| `{entry.id}` | {entry.statement} | {effect(entry)} {entry.unit} | {entry.n:,} "
+            f"{entry.n_of} | **{entry.verdict}** |"
         )
-    entries = record["claims"]
-    on = record["environment"] | next(iter(environments(entries)), {})
-    runs = {run for entry in entries for run in entry["runs"]}
-    trained = sum(len(entry["runs"]) - entry["runs_found"] for entry in entries)
-    minutes = sum(entry["time_s"] for entry in entries) / 60
+    on = next(iter(environments(entries)), this_round.environment)
+    runs = {run for entry in entries for run in entry.runs}
+    trained = sum(len(entry.runs) - entry.runs_found for entry in entries)
+    minutes = sum(entry.time_s for entry in entries) / 60
     # Runs that an earlier call had trained would make a round look quick.
     took = f", {minutes:.1f} minutes" if trained == len(runs) else ""
     data = " and ".join(f"`{name}`" for name in dict.fromkeys((record["data"], record["fashion"])))
     lines += [
         "",
-        f"`{command(None, record)}`: on {data}, {record['seeds']} seeds, {len(runs)} runs{took}. {on['device_name']}, "
-        f"{on['cores']} cores, {on['precision']}; cnnlab {on['cnnlab']}, python {on['python']}, torch {on['torch']}. "
+        f"`{command(None, this_round)}`: on {data}, {record['seeds']} seeds, {len(runs)} runs{took}. {on.device_name}, "
+        f"{on.cores} cores, {on.precision}; cnnlab {on.cnnlab}, python {on.python}, torch {on.torch}. "
         "An undecided claim needs more seeds or more images than that; its page says from how many to how many.",
     ]
-    open_ones = [entry for entry in entries if entry["verdict"] != "supported"]
+    open_ones = [entry for entry in entries if entry.verdict != "supported"]
     if open_ones:
         lines += ["", "What the figures say where the statement did not come out supported:", ""]
-        lines += [f"- `{entry['id']}`, {entry['verdict']}. {entry['says']}" for entry in open_ones]
+        lines += [f"- `{entry.id}`, {entry.verdict}. {entry.says}" for entry in open_ones]
     return "\n".join(lines) + "\n"
 
 
@@ -245,7 +249,7 @@ def editions_table(first: dict[str, Any]) -> str:
     for name, changed in SECOND_EDITION.items():
         cells = []
         for entry in (before_and_after[name] for before_and_after in full):
-            figures = " ".join(filter(None, (effect(entry), entry["unit"])))
+            figures = f"{effect(SimpleNamespace(**entry))} {entry['unit']}"
             cells.append(f"**{entry['verdict']}**: {figures}")
         cells.append(", then ".join(dict.fromkeys(before_and_after[name]["verdict"] for before_and_after in quick)))
         lines.append(f"| `{name}` | {' | '.join(cells)} | {changed} |")
