@@ -158,9 +158,9 @@ def _parameters(channels: int) -> Question:
 def _alone() -> Question:
     return choice(
         "one-image-alone",
-        "The trained net, in eval mode, answers to one image alone. By which mean and variance is it normalised?",
+        "The trained net, in eval mode, is given a single image. By which mean and variance is it normalised?",
         "By running averages from training",
-        worked="By running averages: so the answer to an image does not depend on what it is asked about with.",
+        worked="By running averages: so the answer to an image does not depend on which others are in its batch.",
         others=[
             (
                 "By the image’s own",

@@ -170,10 +170,10 @@ def _with_a_pool(lenet: Trained) -> Question:
         f"LeNet-5: a {K}×{K} convolution, a {stride}×{stride} pool, and another {k}×{k} convolution. How many pixels "
         "wide is the receptive field of a unit of the last?",
         field,
-        worked=f"{'; '.join(layer.field_arithmetic[0] for layer in (first, pool, second))}. Behind the pool "
+        worked=f"{'; '.join(layer.field_arithmetic[0] for layer in (first, pool, second))}. After the pool "
         f"neighbouring units are {stride} pixels apart, so the same kernel reaches {stride} times as far.",
         slips=[
-            (before + k - 1, f"Behind the pool neighbours are {stride} pixels apart: the last kernel counts double."),
+            (before + k - 1, f"After the pool neighbours are {stride} pixels apart: the last kernel counts double."),
             (K + stride + k, "Kernel sizes do not simply add up: neighbouring windows overlap, and jumps grow."),
             (K, "That is the first convolution alone."),
             (before, "That is up to the pool; the last convolution widens it."),

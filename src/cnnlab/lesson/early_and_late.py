@@ -73,7 +73,7 @@ def section(evidence: Evidence) -> EarlyAndLate:
         images=len(chosen),
         questions=(_sparser(early, late),),
         see=(
-            Link("page", "All about the insides of this net", f"{cnn.folder}/look/index.html"),
+            Link("page", "Everything about the inside of this net", f"{cnn.folder}/look/index.html"),
             cnn.explorer(late.layer.name, "A late unit, and what it sums"),
             cnn.report("The run of SimpleCNN"),
         ),
@@ -110,7 +110,7 @@ def _sparser(early: Stage, late: Stage) -> Question:
     answer, other = ("The late maps", "The early maps") if is_late else ("The early maps", "The late maps")
     return choice(
         "more-zeros",
-        "Behind ReLU many values are 0: the unit found nothing of its pattern there. Which maps hold more zeros, the "
+        "After ReLU many values are 0: the unit found nothing of its pattern there. Which maps have more zeros, the "
         "early or the late ones?",
         answer,
         worked=f"Early: {early.zeros:.1%} of the values are 0, late: {late.zeros:.1%}, over these images. "

@@ -42,7 +42,7 @@ class Sizes:
 
     data, fashion: names of the sets; fashion is the lesson's own data where Fashion-MNIST is not on this machine.
     nets: the two nets of the lesson, on all images. architectures, regularisers, best_cnn: the homework's experiments,
-    on `seeds` seeds each. laboratory: what claims train that say nothing else. claims: ids, in their order.
+    on `seeds` seeds each. laboratory: what a claim trains unless it says otherwise. claims: ids, in their order.
     """
 
     is_full: bool

@@ -125,7 +125,7 @@ def sliding_filter(
         width=width + _MARGIN,
         height=height,
         title=f"Sliding filter: {image_title}, {kernel_title}, {map_title}",
-        description=f"The kernel takes every place of the image (stride {stride}, padding {padding}) and leaves one "
+        description=f"The kernel visits every place of the image (stride {stride}, padding {padding}) and leaves one "
         f"value at each: the feature map. {_above(sliding)} {_sum_words(sliding)}.",
         style=_STYLE + _movement(sliding),
         body=[*body, *products],
