@@ -51,7 +51,7 @@ class BatchNorm:
 
 
 def section(evidence: Evidence) -> BatchNorm:
-    """Normalise a batch of validation images."""
+    """Normalise one channel of a batch of validation images, by the batch and by running averages."""
     cnn = evidence.simple_cnn
     layer = cnn.layers("batch_norm")[0]
     module = cnn.net.get_submodule(layer.name)
@@ -114,7 +114,7 @@ def _spreads(before: NDArray[np.floating], after: NDArray[np.floating]) -> Lines
 
 
 def _normalised(means: NDArray[np.floating], deviations: NDArray[np.floating]) -> Question:
-    """Of the first channel whose mean and deviation, rounded, keep wrong ways apart from the right one."""
+    """Of the first channel whose rounded mean and deviation give wrong ways another result than the right one."""
     rounded = ((round(float(mean), 1), round(float(one), 1)) for mean, one in zip(means, deviations, strict=True))
     mu, sigma = next((pair for pair in rounded if pair[0] and pair[1] not in (0, 1)), (0.5, 2.0))
     x = round(mu + 2 * sigma, 1)

@@ -25,7 +25,7 @@ class BestCNN:
 
 
 def section(evidence: Evidence) -> BestCNN:
-    """Both nets, every seed."""
+    """Compare the two nets by test accuracy, and ask which has more parameters."""
     found = evidence.best_cnn
     dense, cnn = found.variants
     return BestCNN(

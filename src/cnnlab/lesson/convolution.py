@@ -50,7 +50,7 @@ class Convolution:
 
 
 def section(evidence: Evidence) -> Convolution:
-    """Slide, and ask what a unit sees."""
+    """Slide hand-written filters over a digit, and ask for a sum and for receptive fields."""
     digit, lenet, cnn = evidence.digit, evidence.lenet, evidence.simple_cnn
     patch = _patch(digit)
     last = cnn.layers("conv2d")[-1]
@@ -93,7 +93,7 @@ def _step(name: str, layer: Layer) -> Step:
 
 
 def _seen(digit: Array, name: str, layer: Layer) -> Map:
-    """The digit, framed what a unit in the middle of a layer's map depends on."""
+    """The digit, with a frame around what a unit in the middle of a layer's map depends on."""
     rows, columns = (axis.seen[len(axis.seen) // 2].nonzero()[0] for axis in (layer.field.rows, layer.field.columns))
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
     return Map(

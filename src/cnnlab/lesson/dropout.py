@@ -46,7 +46,7 @@ class Dropout:
 
 
 def section(evidence: Evidence) -> Dropout:
-    """Mask, average, compare."""
+    """Mask real activations, average them over many masks, and compare gaps with and without dropout."""
     cnn = evidence.simple_cnn
     (layer,) = cnn.layers("dropout")
     module = cnn.net.get_submodule(layer.name)

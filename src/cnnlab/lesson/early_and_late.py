@@ -1,4 +1,4 @@
-"""Homework 3: what the first and the last feature maps of SimpleCNN answer to a few test images."""
+"""Homework 3: how the first and the last feature maps of SimpleCNN respond to a few test images."""
 
 from __future__ import annotations
 

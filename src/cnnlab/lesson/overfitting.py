@@ -34,7 +34,7 @@ class Overfitting:
 
 
 def section(evidence: Evidence) -> Overfitting:
-    """Draw the curves without their names, and ask which is which."""
+    """Draw the curves with and without their names, and ask which is which."""
     plain = evidence.regularisers.baseline
     training, validation = mean(plain.remeasured), mean(plain.validation_last)
     runs = plain.curves

@@ -47,7 +47,7 @@ class Pooling:
 
 
 def section(evidence: Evidence) -> Pooling:
-    """Pool, shift, count."""
+    """Pool a piece of a map, shift images by a pixel, and count what pools save."""
     lenet, cnn, data = evidence.lenet, evidence.simple_cnn, evidence.data
     pool = lenet.layers("max_pool2d")[0]
     (entering,) = pool.inputs

@@ -30,7 +30,7 @@ class Shapes:
 
 
 def section(evidence: Evidence) -> Shapes:
-    """List, and ask for sizes."""
+    """List every layer's shapes in both nets, and ask for sizes."""
     lenet, cnn = evidence.lenet, evidence.simple_cnn
     shape = evidence.data.image_shape
     return Shapes(

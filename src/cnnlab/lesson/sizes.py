@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cnnlab.claims.registry import CLAIMS
 
-#: Claims of a lesson that is not run in full: the exact ones, and those statistical ones that the time is enough for.
+#: Claims of a lesson that is not run in full: the exact ones, and the statistical ones that there is time for.
 QUICK_CLAIMS = (
     "output-size",
     "conv-formula",
@@ -32,7 +32,7 @@ class Training:
     epochs: float
 
     def of(self, data: str) -> str:
-        """The data set's name with as many training images."""
+        """The data set's name with that many training images."""
         return data if self.images is None else f"{data}@{self.images}"
 
 
@@ -63,7 +63,7 @@ class Sizes:
 
 
 def quick(data: str, fashion: str) -> Sizes:
-    """A lesson of a few minutes. What claims are put to the test, is as in `cnnlab claims --quick`."""
+    """A lesson of a few minutes. The claims are tested as by `cnnlab claims --quick`."""
     return Sizes(
         is_full=False,
         data=data,

@@ -37,7 +37,7 @@ class WhyConvolution:
 
 
 def section(evidence: Evidence) -> WhyConvolution:
-    """Count, and ask for the counts."""
+    """Count parameters of a convolution and of the dense layer between the same shapes, and ask for the counts."""
     lenet, shape = evidence.lenet, evidence.data.image_shape
     layer = lenet.layers("conv2d")[0]
     convolution = lenet.net.get_submodule(layer.name)
@@ -64,7 +64,7 @@ def section(evidence: Evidence) -> WhyConvolution:
 
 
 def filters(id: str, what: str, layer: Layer) -> Question:
-    """How many parameters a convolution has."""
+    """A question for the number of parameters of a convolution."""
     filters, channels, height, width = layer.call.arguments["weight"]
     weights = filters * channels * height * width
     slips = [
