@@ -23,8 +23,8 @@ from python_reference import formulas_reference, python_reference
 from cnnlab.bench.table import markdown
 from cnnlab.cli import COMMANDS, cnnlab
 from cnnlab.report.claim_numbers import interval, number
-from cnnlab.report.claims.page import command
 from cnnlab.report.claims.index import environments
+from cnnlab.report.claims.page import command
 
 ROOT = Path(__file__).parent.parent
 
