@@ -44,7 +44,7 @@ class Judged:
 
     @property
     def n(self) -> int:
-        """How many seeds."""
+        """Seeds that the difference was measured on."""
         return self.difference.n
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Where:
 
     @property
     def words(self) -> str:
-        """Where it holds, in a sentence."""
+        """The verdict at every place, in one sentence."""
         by_verdict: dict[str, list[str]] = {}
         for at, judged in self.places:
             by_verdict.setdefault(judged.verdict, []).append(f"{at:,g}")
@@ -107,7 +107,7 @@ class Where:
         return f"Over {self.factor}: {'; '.join(parts)}."
 
     def to_json(self) -> dict[str, Any]:
-        """The places as plain values."""
+        """Factor, deciding place and all places as plain values."""
         return {
             "factor": self.factor,
             "decides_at": self.decides_at,
