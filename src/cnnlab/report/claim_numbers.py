@@ -13,7 +13,7 @@ Entry = Mapping[str, Any]
 _SPACE = "\u00a0"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-#: More seeds than anybody trains: the answer is "more than so many".
+#: More seeds than anybody trains: the answer is "more than that".
 _MOST_SEEDS = 1000
 
 
@@ -70,7 +70,7 @@ def why(entry: Entry) -> list[str]:
         return []
     passed = [control["what"] for control in entry["controls"] if control["verdict"] == "supported"]
     if passed:
-        return [f"The same rule also passes where the statement is false ({'; '.join(passed)}): it tells nothing here."]
+        return [f"The same rule also passes where the statement is false ({'; '.join(passed)}): it says nothing here."]
     if entry["interval"] is None:
         if entry["verdict"] == "not supported" or entry["n_of"] != "seeds":
             return [f"The effect is {number(entry['effect'])} {entry['unit']}, and the rule below asks for more."]

@@ -13,7 +13,7 @@ from cnnlab.report import charts
 from cnnlab.report.numbers import duration, percent
 from cnnlab.report.sweep.words import short_count
 
-#: Up to so many points each one's number is written beside it; of more only those of the front.
+#: With up to this many points each one's number is written beside it; with more only those of the front.
 NUMBERED = 16
 
 NAMES = {"parameters": "parameters", "macs": "multiply-adds for one image", "train_time_s": "training time of a run"}
