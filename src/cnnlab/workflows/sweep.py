@@ -39,7 +39,7 @@ def sweep(
     ray_address: str | None = None,
     watch: Watch | None = None,
 ) -> Sweep:
-    """Search the combinations of several values for the best net, at what cost: `cnnlab sweep` from Python.
+    """Search the combinations of several values for the best net and its cost: `cnnlab sweep` from Python.
 
     values: `field=value`, a field several times with the values to try, such as `["dropout=0", "dropout=0.5",
     "widths=16,32"]`; a field with one value is fixed. net, data, recipe, epochs: of every point. seeds: runs of a
