@@ -405,7 +405,7 @@ def _is_layer(module: nn.Module) -> bool:
 
 
 def name_calls(calls: list[Call]) -> list[tuple[str, str]]:
-    """A name and a type for every call: path and class for a layer of PyTorch's, else the function behind the path.
+    """A name and a type for every call: path and class for a layer of PyTorch's, else the function after the path.
 
     Where a layer makes several calls, the last stands for the layer; a name that comes again gets _1, _2, …
     """

@@ -98,7 +98,7 @@ def image_set(
 ) -> ImageSet:
     """Check three splits against each other and complete them with statistics and a content hash.
 
-    Test or validation images that stand among the training images, pixel for pixel, are said in `leaks`. Raises
+    Test or validation images that stand among the training images, pixel for pixel, are named in `leaks`. Raises
     UserError when more than one in a hundred test images does, when a split is empty, when images and labels differ in
     number, when image shapes differ between splits or when a label lies outside 0 … len(classes)-1.
     """

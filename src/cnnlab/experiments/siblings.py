@@ -1,4 +1,4 @@
-"""Runs that are compared must have seen the same images: what is refused, and what is said, where they have not."""
+"""Runs that are compared must have seen the same images: what is refused or warned of where they have not."""
 
 from __future__ import annotations
 
