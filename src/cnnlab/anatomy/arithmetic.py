@@ -12,7 +12,7 @@ from cnnlab.anatomy.walk import Call
 #: Functions that slide a window over a map.
 SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", "lp_pool2d")
 
-#: What is counted as a multiply-add, said wherever the numbers are.
+#: What is counted as a multiply-add, stated wherever the numbers are.
 CONVENTION = (
     "one multiply-add is one product and one sum, for one image; counted in convolutions, dense layers and matrix "
     "products (bias, batch norm, activations and pooling are not)"

@@ -23,7 +23,7 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def notice(text: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     stderr.print(text, style="dim", markup=False)
 
 
@@ -71,7 +71,7 @@ class TrainingView:
         self.headed = False
 
     def step(self, step: Step) -> None:
-        """Move the bar."""
+        """Move the bar to where the training stands, with its figures so far."""
         fields: dict[str, Any] = {
             "epoch": step.epoch,
             "rate": step.images_per_s,

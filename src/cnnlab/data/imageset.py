@@ -13,7 +13,7 @@ from cnnlab.data.overlap import repeated
 from cnnlab.data.samples import Samples
 from cnnlab.errors import UserError
 
-#: Share of the test images (0–1) that may stand among the training images; more, and it is no test any more.
+#: Share of the test images (0–1) that may stand among the training images; more, and it is no longer a test.
 TOLERATED = 0.01
 
 #: Called as `progress(what, done, total)` while something long runs; `done == total` ends it.
@@ -117,7 +117,7 @@ def image_set(
         if split.images.shape[1:] != train.images.shape[1:]:
             raise UserError(
                 f"{name}: {split_name} images are {tuple(split.images.shape[1:])}, training images "
-                f"{tuple(train.images.shape[1:])}; expected one shape: resize them alike"
+                f"{tuple(train.images.shape[1:])}; expected one shape: resize them to the same"
             )
         low, high = int(split.labels.min()), int(split.labels.max())
         if low < 0 or high >= len(classes):

@@ -139,7 +139,7 @@ def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) 
 
 
 def web(name: str) -> str:
-    """A file of `web/`."""
+    """The text of a file of `web/`."""
     return read(WEB, name)
 
 

@@ -33,7 +33,7 @@ class LayerStatistics:
 
     @property
     def mean(self) -> float:
-        """Of all values of all units."""
+        """The mean of all values of all units."""
         return float(self.unit_mean.mean())
 
     @property

@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Stage:
-    """A layer's maps.
+    """What a layer answers to the shown images.
 
     zeros: share of the layer's values that are 0 (0–1). likeness: correlation of a shown map with its image, taken down
     to the map's size: mean over images and shown maps (−1 to 1).

@@ -1,4 +1,4 @@
-"""How the comparison's page writes differences: shares until here, points from here on."""
+"""How the comparison's page writes differences: shares up to here, points from here on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How pages write numbers: accuracy is 0–1 until here."""
+"""How pages write numbers: accuracy is 0–1 up to here."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@
 
 Every file appears whole or not at all, in this order within an epoch: metrics, weights, resume state. A kill between
 two of them repeats that epoch, with the same figures. A run has one identity (`runs/identity.py`) from its start to its
-end: written before the first step, and compared whenever the run is gone on with.
+end: written before the first step, and compared whenever the run goes on.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from cnnlab.training.loop import Epoch
 from cnnlab.training.state import TrainingState
 from cnnlab.whole_files import append_line, disk_error, write_whole
 
-#: What a folder holds of a run beside its config. None of it may lie where a new run begins: it would be taken for its.
+#: What a folder holds of a run besides its config. None of it may lie where a new run begins: it would pass for its.
 _OF_A_RUN = (
     "environment.json",
     "metrics.jsonl",
@@ -64,7 +64,7 @@ class Divergence(Strict):
     """Where a training ended that diverged.
 
     epoch: the one in which the loss became NaN or infinite. learning_rate: the (peak) rate. kept_epoch: whose net the
-    folder keeps, 0 for none. says: what the user was told.
+    folder keeps, 0 for none. says: the message that the user got.
     """
 
     epoch: int = Field(ge=1)
@@ -156,11 +156,11 @@ class Run:
         return {split: _evaluation(values) for split, values in stored.items()}
 
     def environment(self) -> dict[str, Any]:
-        """On what the run was made."""
+        """What the run was made on: its identity, and more about the machine."""
         return read_json(self.path / "environment.json")
 
     def identity(self) -> Identity | None:
-        """What decided the run's figures beside its config; None before it was started. Raises UserError if damaged."""
+        """What decided the run's figures besides its config; None before it began. Raises UserError if damaged."""
         path = self.path / "environment.json"
         if not path.exists():
             if self.is_finished or (self.path / "resume.safetensors").exists():
@@ -178,7 +178,7 @@ class Run:
         return checked(Divergence, read_json(path), str(path)) if path.exists() else None
 
     def write_divergence(self, record: Divergence) -> None:
-        """Say that the training diverged: it will not be tried again."""
+        """Record that the training diverged: it will not be tried again."""
         write_json(self.path / "diverged.json", record.model_dump())
 
     def test_openings(self) -> int:
@@ -192,7 +192,7 @@ class Run:
     def note_end_of_training(self) -> None:
         """Write down that the test split is about to be measured at the end of the training.
 
-        That is one opening, although a kill came before the result was written and the same net is measured again.
+        That is one opening, even if a kill came before the result was written and the same net is measured again.
         """
         by = "cnnlab train"
         if not any(line.endswith(json.dumps({"by": by})[1:]) for line in self._opened_by()):
@@ -204,7 +204,7 @@ class Run:
         append_line(self.path / "test-openings.jsonl", json.dumps({"when": when, "by": by}))
 
     def write_environment(self, record: dict[str, Any]) -> None:
-        """Write down on what the run is made."""
+        """Write down what the run is made on."""
         write_json(self.path / "environment.json", record)
 
     def keep_epochs(self, count: int) -> None:
@@ -213,7 +213,7 @@ class Run:
         write_whole(self.path / "metrics.jsonl", "".join(lines).encode())
 
     def write_epoch(self, record: Epoch) -> None:
-        """Add the record of an epoch."""
+        """Append an epoch's record to the run's metrics."""
         append_line(self.path / "metrics.jsonl", json.dumps(asdict(record)))
 
     def write_weights(self, net: nn.Module) -> None:
@@ -231,7 +231,7 @@ class Run:
         return read_tensors(path) if path.exists() else None
 
     def forget_state(self) -> None:
-        """Take away where the training stood, which a finished run needs no more and which is most of its size."""
+        """Delete the training's state, which a finished run no longer needs and which is most of its size."""
         if self.is_finished:
             (self.path / "resume.safetensors").unlink(missing_ok=True)
 
@@ -240,7 +240,7 @@ class Run:
         write_json(self.path / "evaluation.json", {name: asdict(value) for name, value in evaluations.items()})
 
     def write_result(self, result: dict[str, Any]) -> None:
-        """Say that the run is finished, and how it came out."""
+        """Record that the run is finished, and its figures."""
         write_json(self.path / "result.json", result)
 
     def write_report(self, page: str) -> Path:

@@ -62,7 +62,7 @@ class Course:
         return torch.randperm(self.images, generator=generator)
 
     def learning_rate(self, step: int) -> float:
-        """The learning rate of a step."""
+        """The learning rate that the schedule gives a step."""
         training = self.training
         return training.learning_rate * rate_factor(training.schedule, step / self.total_steps, warmup=training.warmup)
 

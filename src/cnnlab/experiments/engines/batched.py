@@ -42,7 +42,7 @@ class Batched:
         return identity_of(config, seeds_together=self.most)
 
     def close(self) -> None:
-        """Nothing was started beside this process."""
+        """Do nothing: nothing was started besides this process."""
 
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]

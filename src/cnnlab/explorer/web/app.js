@@ -92,7 +92,7 @@ function showMask() {
   panel.refresh();
 }
 
-/** What depends on the image, beside the net itself. */
+/** What depends on the image, besides the net itself. */
 function tryAgain() {
   moving.rebase();
   trail.clear();

@@ -54,7 +54,7 @@ def claims_index(entries: Sequence[Entry], this_round: Mapping[str, Any], *, of:
 
 
 def environments(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """On what the runs of all claims were made, each once."""
+    """What the runs of all claims were made on, each once."""
     found: list[dict[str, Any]] = []
     for entry in entries:
         for one in entry.get("environments", ()):
