@@ -114,7 +114,7 @@ def _spreads(before: NDArray[np.floating], after: NDArray[np.floating]) -> Lines
 
 
 def _normalised(means: NDArray[np.floating], deviations: NDArray[np.floating]) -> Question:
-    """Of the first channel whose rounded mean and deviation give wrong ways another result than the right one."""
+    """Of the first channel whose rounded mean and deviation lead wrong ways to other results than the right one."""
     rounded = ((round(float(mean), 1), round(float(one), 1)) for mean, one in zip(means, deviations, strict=True))
     mu, sigma = next((pair for pair in rounded if pair[0] and pair[1] not in (0, 1)), (0.5, 2.0))
     x = round(mu + 2 * sigma, 1)

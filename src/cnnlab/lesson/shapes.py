@@ -87,7 +87,7 @@ def _block(layers: tuple[Layer, ...], shape: tuple[int, ...]) -> Question:
         others=[
             (text(BATCH, filters, unpooled, unpooled), "That is before the pool, which halves height and width."),
             (text(BATCH, shape[0], height, width), "Every filter makes a map of its own."),
-            (text(filters, height, width), "The batch stays: each of its images has its own maps."),
+            (text(filters, height, width), "The batch is part of the shape: each of its images has its own maps."),
         ],
         place=2,
     )

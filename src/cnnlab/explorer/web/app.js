@@ -357,7 +357,7 @@ byId("subtitle").append(
   record.report ? make("span", {}, " · ", make("a", { href: record.report }, "report")) : "",
 );
 const wrong = record.gallery.filter((entry) => entry.label !== entry.predicted[0]).length;
-byId("gallery-says").textContent = wrong ? `${wrong} that ${nets.length > 1 ? nets[0].name : "the net"} got wrong first: class → its answer` : "the net names all of these correctly";
+byId("gallery-says").textContent = wrong ? `first the ${wrong} that ${nets.length > 1 ? nets[0].name : "the net"} got wrong: class → its answer` : "the net names all of these correctly";
 byId("normalise-says").textContent = `(pixel / 255 − ${record.mean.map((m) => m.toFixed(3)).join(", ")}) / ${record.std.map((s) => s.toFixed(3)).join(", ")}`;
 byId("normalise").checked = state.choice.isNormalised;
 
