@@ -77,7 +77,7 @@ def outputs_filled(text: str) -> str:
 
 
 def first_hour_sentence(record: dict[str, Any]) -> str:
-    """On what the tutorial's outputs were made, and how long it took."""
+    """What machine the tutorial's outputs were made on, and how long it took."""
     where = record["environment"]
     minutes = sum(step["time_s"] for step in record["steps"]) / 60
     note = f" Note: {record['note']}." if "note" in record else ""
@@ -199,7 +199,7 @@ def claims_table(record: dict[str, Any]) -> str:
     ]
     open_ones = [entry for entry in entries if entry.verdict != "supported"]
     if open_ones:
-        lines += ["", "What the figures say where the statement did not come out supported:", ""]
+        lines += ["", "What the figures say where the verdict is not *supported*:", ""]
         lines += [f"- `{entry.id}`, {entry.verdict}. {entry.says}" for entry in open_ones]
     return "\n".join(lines) + "\n"
 
@@ -222,7 +222,7 @@ SECOND_EDITION = {
     "control. Weight decay is decoupled.",
     "dropout-ensemble": "Loss as well as accuracy, over 1 to 100 masks; nets trained without dropout are the "
     "control. A band of one point was passed by those, too.",
-    "batchnorm-speed": "2, 4 and 8 convolutions, each arm at its best rate. At 0.001 alone batch norm came out 10 "
+    "batchnorm-speed": "2, 4 and 8 convolutions, each arm at its best rate. At a rate of 0.001 batch norm was there 10 "
     "steps sooner, at 0.004 12 steps later.",
     "batchnorm-lr": "Over depth, with every hidden layer normalised or none: the statement is about depth (Bjorck et "
     "al. 2018), and the net had two convolutions.",
@@ -257,7 +257,7 @@ def editions_table(first: dict[str, Any]) -> str:
 
 
 def engines_sentence(record: dict[str, Any]) -> str:
-    """How much quicker a process a core is for many seeds."""
+    """How much quicker one process on each core is for many seeds."""
     here, process = (mean(record["seconds"][name]) for name in ("here", "process"))
     return (
         f"For {record['seeds']} seeds of SimpleCNN on `{record['data']}`, {record['epochs']:g} epochs by the recipe "

@@ -29,7 +29,7 @@ def names_reference() -> str:
             *_table(("net", "what it is", "parameters", "options"), map(_net, NETS)),
             "## Data sets\n",
             *_table(("data", "what it is"), _data_sets()),
-            "Behind a name, `@1000` takes the first 1,000 training images of a fixed stratified order, and a change "
+            "After a name, `@1000` takes the first 1,000 training images of a fixed stratified order, and a change "
             f"makes another set of it: {', '.join(f'`+{name}`' for name in CHANGES)}.\n",
             "How an image file of a user's is prepared follows from the data that the net was trained on: `digit` for "
             "MNIST and KMNIST, `garment` for Fashion-MNIST, `resize` for the user's own.\n",
@@ -46,7 +46,7 @@ def names_reference() -> str:
             "## Engines\n",
             *_table(("engine", "how it trains many runs"), ((f"`{name}`", says) for name, says in ENGINES.items())),
             "## Claims\n",
-            "Statements that `cnnlab claims` puts to the test; [what came out](../explanation/claims.md).\n",
+            "Statements that `cnnlab claims` puts to the test; [what they came to](../explanation/claims.md).\n",
             *_table(("claim", "statement", "kind"), map(_claim, CLAIMS)),
         ]
     )
@@ -69,7 +69,7 @@ def _data_sets() -> list[tuple[str, str]]:
     return [
         (f"`{embedded.NAME}`", embedded.DESCRIPTION),
         *((f"`{one.name}`", one.description) for one in KNOWN.values()),
-        ("`folder:PATH`", "PNG and JPEG files, a folder a class: [your own images](../how-to/own-data.md)"),
+        ("`folder:PATH`", "PNG and JPEG files, a folder for each class: [your own images](../how-to/own-data.md)"),
         ("`npz:FILE`", "NumPy arrays"),
     ]
 

@@ -19,7 +19,7 @@ import cnnlab
 from cnnlab import formulas
 from cnnlab.workflows.claims import claims
 
-#: Functions behind those of `cnnlab`, which other pages and docstrings send a reader to.
+#: Functions that those of `cnnlab` rest on, which other pages and docstrings send a reader to.
 BEHIND = (
     "cnnlab.data.available",
     "cnnlab.data.normalise.normalise",

@@ -17,7 +17,7 @@
 # it read images and look at its feature maps. The homework is at the end, in cells to fill in.
 #
 # Wherever you see `...`, something of yours belongs there. The cell below it checks what you wrote and says what is off.
-# Everything runs as it stands; what is not filled in yet is said to be so.
+# Everything runs as it stands; where something is not filled in yet, the check says so.
 
 # %%
 import sys
@@ -186,7 +186,7 @@ print(cnnlab.describe(net, data.image_shape))
 # `field` is the receptive field: how many pixels of the image a unit depends on. Nearly all parameters sit in one dense
 # layer; nearly all multiply-adds in the convolutions.
 #
-# The library's `cnnlab.SimpleCNN` is this very net. Change a line of yours, run both cells, and see what is said.
+# The library's `cnnlab.SimpleCNN` is this very net. Change a line of yours, run both cells, and see what the check says.
 
 # %%
 homework.check_same_net(net, cnnlab.SimpleCNN(dropout=0.5))
@@ -269,8 +269,8 @@ with torch.no_grad():
 # %% [markdown]
 # ## 5. Evaluation
 #
-# Everything is decided, so the test images may be opened. Of $n$ images a share comes out by chance a little high or
-# low; the interval says by how much.
+# Everything is decided, so the test images may be opened. A share measured on $n$ images lies a little too high or too
+# low by chance; the interval says by how much it may.
 
 
 # %%
@@ -332,9 +332,9 @@ sure, called = probabilities.max(dim=1)
 show(data.validation.images[:10], [f"{data.classes[c]}  {p:.0%}" for c, p in zip(called, sure)])
 
 # %% [markdown]
-# Your own handwriting has another size, dark ink on bright paper, somewhere on the sheet. MNIST's digits were fitted to
-# 20×20 pixels and centred by mass; an image of yours must be made like them before the net can read it. Here is a drawn
-# one; `read_image("photo.jpg")` from `cnnlab.prepare` opens a file of yours.
+# Your own handwriting has another size, and is dark ink on bright paper, somewhere on the sheet. MNIST's digits were
+# fitted to 20×20 pixels and centred by mass; an image of yours must be made like them before the net can read it. Here is a
+# drawn one; `read_image("photo.jpg")` from `cnnlab.prepare` opens a file of yours.
 
 # %%
 from PIL import Image, ImageDraw
@@ -481,8 +481,8 @@ if checked.is_right:
     plot(comparison)
 
 # %% [markdown]
-# Write down what you see: which net has the largest gap between training and validation, and is a difference larger than
-# what the images leave open?
+# Write down what you see: which net has the largest gap between training and validation, and is any difference larger
+# than what the images leave open?
 
 # %% [markdown] tags=["student"]
 # *Your answer:* …
@@ -548,13 +548,13 @@ if checked.is_right:
 # %% [markdown] tags=["solution"]
 # *What to look for.* Early maps still show the digit: edges on one side of a stroke, thickened or thinned strokes, at the
 # image's full resolution. Late maps have few places, each of which depends on a larger part of the image, and answer to
-# combinations: an end of a stroke, a corner, a closed bow. That late maps are harder to name is a finding, too.
+# combinations: an end of a stroke, a corner, a closed loop. That late maps are harder to name is a finding, too.
 
 # %% [markdown]
 # ## Homework 4: clothes instead of digits
 #
 # Train your best CNN on Fashion-MNIST, and the fully connected net of lesson 2 (`cnnlab.MLP()`) on the same images. Then
-# measure both, once, on the test images, with `measure`. `fashion-mnist@4000` are 4,000 of its training images;
+# measure both, once, on the test images, with `measure`. `fashion-mnist@4000` is 4,000 of its training images;
 # all of them take a few minutes. The set is fetched if this machine does not have it.
 
 # %%

@@ -77,7 +77,7 @@ class NetSpec(Strict):
 
 
 class DataRecord(Strict):
-    """The data a run saw: enough to find it again, to notice that it changed, and to prepare new images alike.
+    """The data a run saw: enough to find it again, to notice that it changed, and to prepare new images like its own.
 
     mean, std: of the training split, one a channel, on a scale of 0–1.
     """

@@ -75,7 +75,7 @@ class Map:
 
 @dataclass(frozen=True)
 class Maps:
-    """Pictures beside each other."""
+    """Pictures side by side."""
 
     title: str
     maps: tuple[Map, ...]

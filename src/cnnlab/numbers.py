@@ -1,4 +1,4 @@
-"""How figures are written, in sentences, on pages and on the terminal. Shares are 0–1 until here."""
+"""How figures are written, in sentences, on pages and on the terminal. Shares are 0–1 up to here."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ GOOD = (pixels(40), np.arange(40) % 2)
         (GOOD, {"test": (pixels(4, 7, 7), [0, 1, 0, 1])}, "expected one shape"),
         (GOOD, {"test": (GOOD[0][:8], GOOD[1][:8])}, "stand among the training images"),
         (GOOD, {"validation": GOOD}, r"none for the test; expected both.*add test=\(images, labels\)"),
-        (([pixels(1, 5, 6)[0], pixels(1, 7, 7)[0]], [0, 1]), {}, "which is no array"),
+        (([pixels(1, 5, 6)[0], pixels(1, 7, 7)[0]], [0, 1]), {}, "which is not an array"),
         (("digits.png", [0, 1]), {}, "arrays: images is <U10; expected uint8"),
         ((None, None), {}, "arrays: images is object; expected uint8"),
     ],

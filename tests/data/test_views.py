@@ -71,7 +71,7 @@ def test_the_same_name_gives_the_same_images():
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("mnist-5k@0", "expected 1 to as many"),
+        ("mnist-5k@0", "expected 1 to that many"),
         ("mnist-5k@4001", "has 4,000 training images"),
         ("mnist-5k+shuffled-lables", "did you mean shuffled-labels"),
         ("mnist5k@10", "did you mean mnist-5k"),

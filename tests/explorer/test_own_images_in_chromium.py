@@ -117,7 +117,7 @@ def test_what_is_no_picture_is_said(browser: Any, explored: Callable[..., Any], 
     with opened(browser, explored("lenet5").page, "image=1") as page:
         before = pixels_of(page)
         page.set_input_files("#file", tmp_path / "notes.png")
-        page.locator("#image-name", has_text="notes.png is no picture that this browser can read").wait_for()
+        page.locator("#image-name", has_text="notes.png is not a picture that this browser can read").wait_for()
         assert np.array_equal(pixels_of(page), before)
 
 

@@ -121,9 +121,9 @@ def conv(*end):
         (nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(2704, 10)), "nothing in it is nonlinear"),
         (MLP(), "no convolution"),
         (Unused(), "does not use more.weight"),
-        (Restless(), "twice differently"),
-        (Mixing(), "images beside it"),
-        (Fixed(), "not on five and on one"),
+        (Restless(), "differently the second time"),
+        (Mixing(), "others in its batch"),
+        (Fixed(), "not on five or on one"),
     ],
 )
 def test_what_is_off_with_a_net_is_named(net, says):

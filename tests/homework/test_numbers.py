@@ -32,7 +32,7 @@ def test_the_size_that_torch_gives_is_right_and_no_other(size, kernel, stride, p
         (14, {"kernel_size": 3, "stride": 2}, "round down"),
         (13.5, {"kernel_size": 3, "stride": 2}, "round down"),
         (676, {"kernel_size": 3}, "one side"),
-        (19, {"kernel_size": 3}, "put yours in"),
+        (19, {"kernel_size": 3}, "put your values in"),
         ((26, 26), {"kernel_size": 3}, "one number"),
         ("26", {"kernel_size": 3}, "one number"),
         (True, {"kernel_size": 28}, "one number"),

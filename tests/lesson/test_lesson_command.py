@@ -55,7 +55,7 @@ def test_too_few_images_are_refused_before_anything_is_trained(
     refused: Callable[..., str], tmp_path: Path, bars: Path
 ) -> None:
     said = refused("--data", f"npz:{bars}", "--out", tmp_path / "lesson")
-    assert "training images; expected 1 to as many" in said
+    assert "training images; expected 1 to that many" in said
     assert not list(tmp_path.rglob("metrics.jsonl"))
 
 

@@ -400,9 +400,9 @@ def test_variants_and_seeds_of_different_length(make: Any, read: Callable[[str],
     page = read(comparison_page(made, links=links))
     assert "between 2 and 5 epochs" in page.text
     assert "Where some seeds stopped before others" in page.text
-    assert "Not all runs trained for as many epochs" in page.text
+    assert "Not all runs trained for the same number of epochs" in page.text
     made, links = make({"baseline": Made([0.9] * 2), "other": Made([0.9] * 2)})
-    assert "for as many epochs" not in read(comparison_page(made, links=links)).text
+    assert "for the same number of epochs" not in read(comparison_page(made, links=links)).text
 
 
 @pytest.mark.browser

@@ -162,7 +162,7 @@ def test_without_a_runner_up_there_is_no_comparison(small: Small) -> None:
 def test_pruning_is_told_with_its_rule_and_what_it_left_out(small: Small) -> None:
     words = pruning_words(small.sweep)
     assert "500 validation images" in words
-    assert "That far behind: 1 of 4 points. Trainings left out by that: 1; made: 8." in words
+    assert "That far behind: 1 of 4 points. Trainings that this saved: 1; made: 8." in words
     assert "Pruning was off" in pruning_words(replace(small.sweep, is_pruned=False))
     assert "fewer than 3 seeds" in pruning_words(replace(small.sweep, seeds=(0, 1)))
 

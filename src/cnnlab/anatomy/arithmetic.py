@@ -12,7 +12,7 @@ from cnnlab.anatomy.walk import Call
 #: Functions that slide a window over a map.
 SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", "lp_pool2d")
 
-#: What is counted as a multiply-add, said wherever the numbers are.
+#: What is counted as a multiply-add, stated wherever the numbers are.
 CONVENTION = (
     "one multiply-add is one product and one sum, for one image; counted in convolutions, dense layers and matrix "
     "products (bias, batch norm, activations and pooling are not)"
@@ -31,7 +31,7 @@ def output_side(call: Call, side: int) -> str | None:
     """The output-size formula filled in for height (side 0) or width (1), or None for layers that have none.
 
     For dilation 1 the lesson's ⌊(H+2p−K)/s⌋+1, else ⌊(H+2p−d·(K−1)−1)/s⌋+1; ⌈⌉ with ceil_mode. What PyTorch's
-    padding="same" and ceil_mode add to that is said behind it.
+    padding="same" and ceil_mode add to that is written after it.
     """
     arguments, out = call.arguments, call.output_shape
     if call.function not in (*SLIDING, "conv_transpose2d"):

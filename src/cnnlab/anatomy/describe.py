@@ -37,7 +37,7 @@ class ReceptiveField:
 class Layer:
     """One layer: a module of PyTorch's, or a function that the net's own code calls.
 
-    name: the module's path, or the function behind the path of the module that calls it. type: `Conv2d`, or `relu` for
+    name: the module's path, or the function after the path of the module that calls it. type: `Conv2d`, or `relu` for
     a function. inputs: names of the layers it reads, "input" for the image. input_shapes, output_shape: (C, H, W) or
     (values,), without the batch. parameters: those first used here (`shared`: names of layers that brought the rest).
     macs: multiply-adds for one image. activation_bytes: new memory for one image's output; 0 where the output is a view

@@ -25,7 +25,7 @@ Table = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a layer's units.
+    """What a layer's units see along one axis.
 
     seen: bool (positions, pixels). dim: of the tensor, the batch included, along which the positions lie; None where
     one position is left or the layer has lost the order. size, jump, start: the recurrence, None where it does not
@@ -45,15 +45,15 @@ class Axis:
         return replace(self, seen=seen, **keeps)
 
     def collapsed(self, dim: int | None = None) -> Axis:
-        """All positions read by one."""
+        """The axis of one position that reads all positions of this one."""
         return regular(np.asarray(self.seen.any(axis=0, keepdims=True)), dim)
 
     def mixed(self) -> Axis:
-        """Every position reads all positions."""
+        """The axis whose every position reads all positions of this one."""
         return regular(np.repeat(self.seen.any(axis=0, keepdims=True), len(self.seen), axis=0), self.dim)
 
     def repeated(self, positions: int, dim: int | None) -> Axis:
-        """One position's answer handed to many."""
+        """The axis of many positions that are all handed one position's answer."""
         return regular(np.repeat(self.seen, positions, axis=0), dim)
 
 
@@ -73,12 +73,12 @@ class Field:
         return np.outer(self.rows.seen[row], self.columns.seen[column])
 
     def both(self, change: Callable[[Axis], Axis]) -> Field:
-        """The same change on both axes."""
+        """The field with the same change made on both axes."""
         return replace(self, rows=change(self.rows), columns=change(self.columns))
 
 
 def field_of_image(height: int, width: int) -> Field:
-    """Every pixel sees itself."""
+    """The field of the image itself: every pixel sees itself."""
     return Field(
         Axis(np.eye(height, dtype=bool), 2, size=1, jump=1, start=0),
         Axis(np.eye(width, dtype=bool), 3, size=1, jump=1, start=0),

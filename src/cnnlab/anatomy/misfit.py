@@ -18,7 +18,7 @@ class Misfit:
 
 
 def why(net: str, image_shape: tuple[int, ...], error: Exception, misfit: Misfit | None) -> str:
-    """One line for a UserError."""
+    """Why a net does not take such images, in one line for a UserError."""
     reason = (str(error).splitlines() or [""])[0] or type(error).__name__
     image = "×".join(map(str, image_shape))
     if misfit is None:

@@ -405,9 +405,9 @@ def _is_layer(module: nn.Module) -> bool:
 
 
 def name_calls(calls: list[Call]) -> list[tuple[str, str]]:
-    """A name and a type for every call: path and class for a layer of PyTorch's, else the function behind the path.
+    """A name and a type for every call: path and class for a layer of PyTorch's, else the function after the path.
 
-    Where a layer makes several calls, the last stands for the layer; a name that comes again gets _1, _2, …
+    Where a layer makes several calls, the last stands for the layer; a name that occurs again gets _1, _2, …
     """
     last_of_layer = {call.visit: i for i, call in enumerate(calls) if call.is_module}
     named, seen = [], Counter()

@@ -171,7 +171,7 @@ def _add_target(
 
 
 def _busy() -> list[str]:
-    """A note where others already work on this machine: with a busy neighbour both sides lose, and not alike."""
+    """A note where others already work on this machine: with a busy neighbour both sides lose, and not equally."""
     cores = os.cpu_count() or 1
     load_average = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load_average <= cores / 2:

@@ -76,7 +76,7 @@ class ToTensor:
     """`transforms.ToTensor`: a PIL image of 8 bits a channel → float32 (C, H, W), 0–1."""
 
     def __call__(self, picture: Image.Image) -> Tensor:
-        """A PIL image → (C, H, W)."""
+        """Turn a PIL image into a tensor (C, H, W)."""
         if not isinstance(picture, Image.Image):
             raise TypeError(f"expected a PIL image, got {type(picture)}")
         dtype = {"I": np.int32, "F": np.float32}.get(picture.mode, np.uint8)

@@ -96,9 +96,10 @@ def _remarks(result: dict[str, Any]) -> list[str]:
         + ", ".join(f"{name} {number}" for name, number in versions.items())
         + ".",
         "",
-        f"Stock: PIL image, ToTensor and Normalize a sample, DataLoader, Adam at 0.001, batch {stock['batch_size']}, "
-        f"{stock['precision']}. cnnlab: recipe {result['recipe']} on whole images, batch {cnnlab['batch_size']}, "
-        f"{cnnlab['precision']}. Both in turn, {result['seconds']:g} s each, in processes of their own.",
+        "Stock: PIL image, ToTensor and Normalize for each sample, DataLoader, Adam at 0.001, batch "
+        f"{stock['batch_size']}, {stock['precision']}. cnnlab: recipe {result['recipe']} on whole images, batch "
+        f"{cnnlab['batch_size']}, {cnnlab['precision']}. Both in turn, {result['seconds']:g} s each, in "
+        "processes of their own.",
     ]
     target = result["target"]
     if target is not None:

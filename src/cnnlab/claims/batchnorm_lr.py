@@ -19,7 +19,7 @@ TRAINED = 0.7
 
 SMALLEST = Smallest(2.0, "times", "rates are searched by factors of two to three: less is not noticed", is_ratio=True)
 
-#: Where the verdict is taken: the statement was made of deep nets, and of 8 convolutions few learn without it.
+#: Where the verdict is taken: the statement was made about deep nets, and few nets of 8 convolutions learn without it.
 DECIDES_AT = 4
 
 
@@ -33,8 +33,8 @@ def measure(laboratory: Laboratory) -> Finding:
         own = compared(design.lesson["with"], design.lesson["without"])
         rows.append(_row("the lesson’s SimpleCNN", design.lesson["with"], design.lesson["without"]))
         beside = (
-            f" The lesson’s own net, whose dense layer is not normalised, stands rates {_ratio(own)} as high with it: "
-            f"{own.verdict} there."
+            f" The lesson’s own net, whose dense layer is not normalised, tolerates rates {_ratio(own)} as high with "
+            f"it: {own.verdict} there."
         )
     deepest = design.nets[DECIDES_AT]
     return found_over_seeds(
@@ -112,7 +112,7 @@ CLAIM = Claim(
     decides=f"supported when the highest rate of SGD at which nets of {DECIDES_AT} convolutions ({DATA}) still reach "
     f"{TRAINED:.0%} validation accuracy is at least {SMALLEST.value:g} times as high with batch norm, the 95 % "
     f"interval over seeds lying above 1; not supported when it lies below {SMALLEST.value:g}. The statement was made "
-    "of deep nets (Ioffe and Szegedy 2015, §3.3; Bjorck et al. 2018); the figure shows where else it holds",
+    "about deep nets (Ioffe and Szegedy 2015, §3.3; Bjorck et al. 2018); the figure shows where else it holds",
     measure=measure,
     smallest=SMALLEST,
 )

@@ -18,7 +18,7 @@ TARGET = 0.85
 
 SMALLEST = Smallest(1.25, "times", "a quarter more steps are what anybody would notice while waiting", is_ratio=True)
 
-#: Where the verdict is taken: batch norm was made for deep nets, and of 8 convolutions few learn without it.
+#: Where the verdict is taken: batch norm was made for deep nets, and few nets of 8 convolutions learn without it.
 DECIDES_AT = 4
 
 

@@ -18,7 +18,7 @@ Kind = Literal["exact", "statistical"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What an experiment measured.
+    """What an experiment measured, and the verdict that follows.
 
     effect: the one figure that the verdict hangs on, in `unit`. interval: of it at 95 %, None where it is exact or n is
     1. n: cases, units, masks or seeds, as `of` says. says: the finding in words. table: the figures behind it, a head

@@ -76,7 +76,7 @@ def measure(laboratory: Laboratory) -> Finding:
     conv, own, matched = best.values()
     judged, control = decide(conv.test, matched.test, own.test, images=found.test_images)
     is_fashion = laboratory.fashion.startswith("fashion-mnist")
-    elsewhere = "" if is_fashion else " That says nothing yet of Fashion-MNIST, which this round leaves out."
+    elsewhere = "" if is_fashion else " That says nothing yet about Fashion-MNIST, which this round leaves out."
     return found_over_seeds(
         judged,
         unit=f"points better than a dense net with as many parameters, on {laboratory.fashion}",

@@ -52,7 +52,7 @@ class DepthDesign:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The grid."""
+        """The learning rates that were tried."""
         return tuple(self.others)
 
 

@@ -26,7 +26,7 @@ DECIDES_AT = 2000
 #: Learning rates, of which each arm gets its own best.
 RATES = (0.001, 0.003)
 
-#: The rate of the other two regularisers, which are shown beside and decide nothing.
+#: The rate of the other two regularisers, which are shown as well and decide nothing.
 LESSONS_RATE = 0.001
 
 #: Shares of units turned off: none, the lesson's, and so few that it cannot matter.

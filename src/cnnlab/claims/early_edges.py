@@ -96,8 +96,8 @@ def measure(laboratory: Laboratory) -> Finding:
         controls=controls,
         says=f"Of a first-layer filter's energy {mean(after.edges):.0%} is gradient, that is edge, after training on "
         f"{len(data.train):,} images and {mean(before.edges):.0%} before, {CHANCE:.0%} by chance: {edges.verdict}. "
-        f"From {CHANNELS} channels of a block a linear probe tells {mean(after.first):.1%} of validation images in the "
-        f"first and {mean(after.last):.1%} in the second; in untrained nets {mean(before.first):.1%} and "
+        f"From {CHANNELS} channels of a block a linear probe gets {mean(after.first):.1%} of validation images right "
+        f"in the first and {mean(after.last):.1%} in the second; in untrained nets {mean(before.first):.1%} and "
         f"{mean(before.last):.1%}: {classes.verdict}.",
         table=(
             ("nets", "share of gradient", "probe, first block", "probe, second block"),
@@ -136,7 +136,7 @@ def measure(laboratory: Laboratory) -> Finding:
 
 
 def _measured(nets: Sequence[tuple[nn.Module, int]], data: ImageSet) -> Nets:
-    """What is to know of nets, each with its seed."""
+    """Edges and probes of nets, each given with its seed."""
     seen = [normalise(split.images[:2000], data.mean, data.std) for split in (data.train, data.validation)]
     labels = [split.labels[:2000].numpy() for split in (data.train, data.validation)]
     first, last = (

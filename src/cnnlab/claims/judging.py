@@ -44,7 +44,7 @@ class Judged:
 
     @property
     def n(self) -> int:
-        """How many seeds."""
+        """Seeds that the difference was measured on."""
         return self.difference.n
 
 
@@ -86,7 +86,7 @@ class Where:
 
     @property
     def words(self) -> str:
-        """Where it holds, in a sentence."""
+        """The verdict at every place, in one sentence."""
         by_verdict: dict[str, list[str]] = {}
         for at, judged in self.places:
             by_verdict.setdefault(judged.verdict, []).append(f"{at:,g}")

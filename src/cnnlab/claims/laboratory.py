@@ -27,16 +27,16 @@ _UNCHANGED = Variant("baseline", "", "", lambda plan: plan)
 
 
 def seeds_of_a_round(count: int) -> tuple[int, ...]:
-    """So many seeds, from FIRST_SEED on."""
+    """That many seeds, from FIRST_SEED on."""
     return tuple(range(FIRST_SEED, FIRST_SEED + count))
 
 
 @dataclass(frozen=True)
 class Laboratory:
-    """Where a claim is tested.
+    """Images, seeds, a folder for runs and an engine: what a claim is tested with.
 
     data: name of the set that claims about digits use; fashion: of that for claims about Fashion-MNIST. train_size:
-    most training images of a training that says nothing else, None for all. epochs: of such a training. folder: of
+    most images of a training for which nothing else is given, None for all. epochs: of such a training. folder: of
     runs; what is finished there is not trained again. is_quick: whether claims may leave out places of a factor.
     """
 
@@ -57,7 +57,7 @@ class Laboratory:
 
     @property
     def trainer(self) -> Trainer:
-        """Who trains here, and where."""
+        """What trains this laboratory's runs."""
         return Trainer(
             self.folder, self.engine, self.data_root, on_progress=self.on_progress, should_stop=self.should_stop
         )
@@ -78,7 +78,7 @@ class Laboratory:
         return tuple(seed + OTHER_SEEDS for seed in self.seeds)
 
     def at_most(self, data: str, images: int) -> str:
-        """A data set's name with no more than so many training images."""
+        """A data set's name with no more than that many training images."""
         return f"{data}@{images}" if len(self.load(data).train) > images else data
 
     def compare(self, base: Plan, variants: Sequence[Variant]) -> Comparison:

@@ -18,7 +18,7 @@ SHAPES = [(6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10
 LEARNT = Smallest(
     94.0,
     "% test accuracy",
-    "no linear classifier of pixels comes to more than 92 to 93 % of MNIST: from here on it takes a deeper net",
+    "no linear classifier of pixels gets more than 92 to 93 % of MNIST right: from here on it takes a deeper net",
 )
 
 #: Training images at most where a laboratory takes few: with fewer still, 500 test images cannot tell the net from
@@ -27,7 +27,7 @@ QUICK_IMAGES = 4000
 
 
 def decide(accuracy: float, images: int) -> tuple[VerdictWord, tuple[float, float]]:
-    """Whether a test accuracy (0–1) on so many images lies above the threshold, and its 95 % interval in per cent."""
+    """Whether a test accuracy (0–1) on that many images lies above the threshold, and its 95 % interval in per cent."""
     low, high = (100 * end for end in wilson_interval(round(accuracy * images), images))
     verdict: VerdictWord = (
         "supported" if low > LEARNT.value else "not supported" if high < LEARNT.value else "undecided"
@@ -49,7 +49,7 @@ def measure(laboratory: Laboratory) -> Finding:
     has_shapes = shapes == SHAPES
     controls = (
         Control(
-            "a linear classifier (softmax of the pixels), trained alike",
+            "a linear classifier (softmax of the pixels), trained in the same way",
             100 * mean(control.test),
             interval_of_linear,
             len(control.test),
@@ -66,7 +66,7 @@ def measure(laboratory: Laboratory) -> Finding:
         says=f"C1 to the output have the lesson's shapes: {has_shapes}. Mean test accuracy {mean(accuracies):.2%} "
         f"(seeds: {', '.join(f'{accuracy:.2%}' for accuracy in accuracies)}) after "
         f"{runs[0].config.data.images['train']:,} training images; the interval is the sampling error of "
-        f"{images:,} test images. A linear classifier, trained alike, comes to {mean(control.test):.2%}.",
+        f"{images:,} test images. A linear classifier, trained in the same way, comes to {mean(control.test):.2%}.",
         controls=controls,
         table=(
             ("stage", "shape"),
@@ -95,7 +95,7 @@ CLAIM = Claim(
     kind="statistical",
     decides="supported when the shapes are the lesson's and the 95 % interval of mean test accuracy, the sampling "
     f"error of the test images, lies above {LEARNT.value:g} %, and a linear classifier's does not; not supported when "
-    "a shape is another or the interval lies below",
+    "a shape differs or the interval lies below",
     measure=measure,
     smallest=LEARNT,
 )

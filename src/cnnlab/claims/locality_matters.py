@@ -24,7 +24,7 @@ def decide(cells: Mapping[tuple[bool, bool], Sequence[float]], *, images: int) -
     as_they_are = {(is_cnn, not is_permuted): values for (is_cnn, is_permuted), values in cells.items()}
     more = factorial(as_they_are, resolution=1 / images).interaction
     of_dense = paired_difference(cells[False, False], cells[False, True], resolution=1 / images)
-    control = Control.of("the dense net's own loss, as they are less permuted", judge(of_dense, SMALLEST, scale=100))
+    control = Control.of("what permuting costs the dense net itself", judge(of_dense, SMALLEST, scale=100))
     return judge(more, SMALLEST, scale=100), control
 
 
@@ -97,7 +97,7 @@ CLAIM = Claim(
     section="Motivation: Why CNNs?",
     kind="statistical",
     decides="supported when one permutation of all pixels costs the CNN at least 1 point of test accuracy more than "
-    "the dense net, the 95 % interval of the difference over seeds lying above 0, and the dense net's own loss does "
+    "the dense net, the 95 % interval of the difference over seeds lying above 0, and what it costs the dense net does "
     "not pass the same rule; not supported when the interval lies below 1 point",
     measure=measure,
     smallest=SMALLEST,

@@ -1,4 +1,4 @@
-"""A claim put to the test: its finding, the runs that it rests on, what they cost; and how much is to train."""
+"""A claim put to the test: its finding, the runs that it rests on, what they cost; and how much there is to train."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AN_IMAGE = 300_000
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a claim.
+    """What a claim's test found.
 
     runs: finished ones that it rests on. found: how many of them were there before. diverged: trainings that did not
     end in a run. time_s: of this call, from asking to the verdict; what another call or claim trained is not in it.
@@ -97,11 +97,11 @@ class _NoTraining:
         self.identity = played.identity
 
     def train(self, jobs: Sequence[Job], **_: Any) -> Iterable[Any]:
-        """Train nothing."""
+        """Train nothing: a rehearsal only asks."""
         return ()
 
     def close(self) -> None:
-        """Nothing was started."""
+        """Do nothing, as nothing was started."""
 
 
 def work_of(config: RunConfig, costs: dict[str, int]) -> float:

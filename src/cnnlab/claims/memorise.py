@@ -37,7 +37,7 @@ def measure(laboratory: Laboratory) -> Finding:
 def decide(
     curves: Sequence[Sequence[Epoch]], too_small: Sequence[Sequence[Epoch]], *, classes: int, parameters: int
 ) -> Finding:
-    """The finding, from the epochs of every seed's net, and of one too small, of so many parameters."""
+    """The finding, from the epochs of every seed's net, and of one too small, with that many parameters."""
     training = [run[-1].remeasured_accuracy for run in curves]
     validation = [run[-1].validation_accuracy for run in curves]
     controls = (

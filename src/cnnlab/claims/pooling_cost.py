@@ -29,7 +29,7 @@ def measure(_laboratory: Laboratory) -> Finding:
             tuple(tuple(float(measure(one)) for one in net.layers if one.macs) for net in (pooled, plain)),
         )
         for title, measure in (
-            ("Multiply-adds an image", lambda layer: layer.macs),
+            ("Multiply-adds for one image", lambda layer: layer.macs),
             ("Parameters", lambda layer: layer.parameters),
         )
     )
@@ -41,9 +41,8 @@ def measure(_laboratory: Laboratory) -> Finding:
         n=2,
         of="nets",
         verdict="supported" if is_less else "not supported",
-        says=f"SimpleCNN has {pooled.parameters:,} parameters and {pooled.macs:,} multiply-adds an image; without its "
-        f"two "
-        f"pools {plain.parameters:,} ({plain.parameters / pooled.parameters:.1f} ×) and {plain.macs:,} "
+        says=f"SimpleCNN has {pooled.parameters:,} parameters and {pooled.macs:,} multiply-adds for one image; without "
+        f"its two pools {plain.parameters:,} ({plain.parameters / pooled.parameters:.1f} ×) and {plain.macs:,} "
         f"({plain.macs / pooled.macs:.1f} ×). The filters' own parameters do not change; the dense layer's do.",
         table=(("layer", "parameters, pooled", "without", "multiply-adds, pooled", "without"), *rows),
         figures=figures,

@@ -20,10 +20,12 @@ from cnnlab.cli.terminal import Work
     help="Also time to this test accuracy.",
 )
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns that each side takes.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=4.0, show_default=True, help="Of a turn.")
+@click.option(
+    "--seconds", type=click.FloatRange(0, min_open=True), default=4.0, show_default=True, help="Length of a turn."
+)
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="cnnlab's runs to the target.")
 @click.option(
-    "--stock-seeds", type=click.IntRange(1), default=1, show_default=True, help="The stock side's runs to it."
+    "--stock-seeds", type=click.IntRange(1), default=1, show_default=True, help="The stock side's runs to the target."
 )
 @click.option("--markdown", is_flag=True, help="Print the table for a README.")
 @options.as_json
@@ -40,8 +42,8 @@ def command(
 ) -> None:
     """Compare this machine's stock notebook pipeline with cnnlab, side by side.
 
-    Both train the lesson's SimpleCNN, in turns, each in a process of its own: the stock one as course notebooks write
-    it (transforms a sample, DataLoader, Adam at 0.001, batches of 64, float32), the other by the recipe fast.
+    Both train the lesson's SimpleCNN, in turn, each in a process of its own: the stock one as course notebooks write
+    it (transforms sample by sample, DataLoader, Adam at 0.001, batches of 64, float32), the other by the recipe fast.
     """
     from rich.console import Console
 

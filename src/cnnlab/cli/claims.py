@@ -25,7 +25,7 @@ _MARKS = {"supported": "✓", "not supported": "✗", "undecided": "?"}
 @click.option(
     "--seeds", type=click.IntRange(1), help="Runs of each variant: seeds 10 to N+9. [default: 5; 3 with --quick]"
 )
-@click.option("--quick", is_flag=True, help="On mnist-5k alone, in a few minutes; stated with each figure.")
+@click.option("--quick", is_flag=True, help="On mnist-5k only, in a few minutes; stated with each figure.")
 @click.option("--data", metavar="DATA", help="Digits. [default: mnist; mnist-5k with --quick]")
 @options.data_root
 @options.engine

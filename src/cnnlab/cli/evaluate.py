@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 @click.command("evaluate")
 @click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--data", metavar="DATA", help="Another data set, with as many classes. [default: the run's own]")
+@click.option(
+    "--data", metavar="DATA", help="Another data set, with the same number of classes. [default: the run's own]"
+)
 @options.data_root
 @options.image_size
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
@@ -39,7 +41,7 @@ def command(
     own_code: str | None,
     as_json: bool,
 ) -> None:
-    """Measure the trained net of RUN: accuracy, loss, calibration, confusion, figures a class.
+    """Measure the trained net of RUN: accuracy, loss, calibration, confusion, figures for each class.
 
     Pixels are normalised with the statistics of the run's own training split, whatever the data. In float32.
     """
@@ -106,9 +108,9 @@ def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: 
 def refuse_seen_images(
     run: Run, images: ImageSet, split: str, *, data_root: Path | None, image_size: int | None
 ) -> None:
-    """Say it where another set's test or validation images are ones that the run was trained on or chosen by.
+    """Say so where another set's test or validation images are ones that the run was trained on or chosen by.
 
-    Raises UserError when they are more than `TOLERATED` of them: that is no test.
+    Raises UserError when they are more than `TOLERATED` of them: that would be no test.
     """
     from cnnlab.data.imageset import TOLERATED
     from cnnlab.data.overlap import repeated
@@ -116,7 +118,7 @@ def refuse_seen_images(
     try:
         own = run_data(run, None, data_root=data_root, image_size=image_size)
     except UserError as error:
-        notice(f"note: whether the run was trained on these very images could not be looked at ({error})")
+        notice(f"note: whether the run was trained on these very images could not be checked ({error})")
         return
     part = images.split(split)
     for use, seen in (("trained on", own.train), ("chosen by", own.validation)):

@@ -52,7 +52,7 @@ def command(
 
     runs = [open_run(path) for path in (run_path, beside) if path is not None]
     for run in runs:
-        run.result()  # an unfinished run is said before anything is loaded
+        run.result()  # an unfinished run is refused before anything is loaded
     run = runs[0]
     codes = _codes([each.config.net.name for each in runs], own_codes)
     shown = [Shown(each, net_of(each, code)) for each, code in zip(runs, codes, strict=True)]

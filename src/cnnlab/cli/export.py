@@ -49,7 +49,7 @@ def command(
     from cnnlab.runs import open_run
 
     run = open_run(run_path)
-    run.result()  # an unfinished run is said before anything is loaded
+    run.result()  # an unfinished run is refused before anything is loaded
     find_format(to)  # and so is a package that is missing
     net = net_of(run, own_code)
     images = run_data(run, None, data_root=data_root, image_size=image_size)

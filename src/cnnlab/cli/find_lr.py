@@ -18,7 +18,9 @@ from cnnlab.cli.terminal import Work
 @click.option("--data", default="mnist-5k", show_default=True, metavar="DATA")
 @options.data_root
 @options.image_size
-@click.option("--recipe", "recipe_name", default="fast", show_default=True, help="Whose optimizer and batch size.")
+@click.option(
+    "--recipe", "recipe_name", default="fast", show_default=True, help="Recipe that gives optimizer and batch size."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=None, help="Images in a step. [default: the recipe's]")
 @options.net_options

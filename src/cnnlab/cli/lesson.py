@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_json: bool) -> None:
     """Run the lesson end to end: train, look, experiment, test its claims; one folder of linked pages.
 
-    The pages ask for predictions, and every number on them was computed in this run. A folder that holds some of it
-    already is gone on with; what is finished is not done again. Without --full nothing is fetched.
+    The pages ask for predictions, and every number on them was computed in this run. A folder that already
+    holds some of it is continued; what is finished is not done again. Without --full nothing is fetched.
     """
     from cnnlab.claims.laboratory import Laboratory, seeds_of_a_round
     from cnnlab.cli.lesson_view import LessonView

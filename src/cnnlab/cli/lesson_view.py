@@ -28,7 +28,7 @@ class LessonView:
         self.started = self.said = time.monotonic()
 
     def expect(self, work: Mapping[Any, float]) -> None:
-        """Count more pieces of work."""
+        """Add pieces of work to those that the bar counts."""
         self.work |= work
 
     def begin(self, part: str) -> None:
@@ -46,7 +46,7 @@ class LessonView:
         self._show()
 
     def say(self, sentence: str) -> None:
-        """A line that stays."""
+        """Print a line that stays on the screen."""
         notice(sentence)
 
     def close(self) -> None:

@@ -64,7 +64,7 @@ def command(
         raise UserError("look: got both --images and --indices; expected one of them: your own files or test images")
     keep_freed_memory()
     run = open_run(run_path)
-    run.result()  # an unfinished run is said before anything is loaded
+    run.result()  # an unfinished run is refused before anything is loaded
     net = net_of(run, own_code)
     data = run_data(run, None, data_root=data_root, image_size=image_size)
     mistakes = run.evaluations()["test"].mistakes

@@ -87,7 +87,7 @@ def engine(command: Command) -> Command:
         default="auto",
         show_default=True,
         help="; ".join(f"{name}: {says}" for name, says in ENGINES.items())
-        + ". Compare within one engine only: the same seed by another ends 0.2 to 0.4 points of accuracy away.",
+        + ". Compare within one engine only: the same seed on another ends 0.2 to 0.4 points of accuracy away.",
     )
     return name(address(command))
 
@@ -112,7 +112,7 @@ def several_net_options(command: Command) -> Command:
 
 
 def net_settings(values: dict[str, Any], net: str) -> list[str]:
-    """The user's own values for options of the net as `field=value`. Raises UserError for an option it has not."""
+    """The user's own values for options of the net as `field=value`. Raises UserError for one that it lacks."""
     from cnnlab.nets.resolve import options_of
 
     given = {name: values[name] for name in NET_OPTIONS if values[name]}

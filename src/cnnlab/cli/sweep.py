@@ -68,7 +68,7 @@ def command(
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Search the combinations of several values of a net's options for the best net, at what cost.
+    """Search the combinations of several values of a net's options for the best net, and say what it costs.
 
     An option given several values is varied, one given one value is fixed. Validation accuracy chooses; the best net is
     trained again on fresh seeds, and only these runs say how good it is. Runs lie in OUT/runs; one that is there
@@ -156,7 +156,7 @@ def _print(result: Sweep) -> None:
     console.print(table)
     console.print(
         "\n[dim]validation: accuracy, mean over n seeds; ± seeds: standard deviation, in points. param.: parameters. "
-        "m.-adds: multiply-adds an image. time: training steps of a run. *: no point is as good for less.[/]\n"
+        "m.-adds: multiply-adds for one image. time: training steps of a run. *: no point is as good for less.[/]\n"
     )
     for line in (optimism_words(result), test_words(result), verdict_words(result)):
         console.print(line, markup=False)

@@ -23,7 +23,7 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def notice(text: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     stderr.print(text, style="dim", markup=False)
 
 
@@ -71,7 +71,7 @@ class TrainingView:
         self.headed = False
 
     def step(self, step: Step) -> None:
-        """Move the bar."""
+        """Move the bar to where the training stands, with its figures so far."""
         fields: dict[str, Any] = {
             "epoch": step.epoch,
             "rate": step.images_per_s,
@@ -139,7 +139,7 @@ class ExperimentView:
     """A bar over all runs of an experiment, with the time left; it comes with the first progress."""
 
     def __init__(self, runs: int = 0) -> None:
-        """Count so many runs as equal."""
+        """Expect `runs` runs, all of equal work."""
         self.runs = runs
         self.work: dict[Any, float] = {}
         self.shares: dict[Any, float] = {}
@@ -159,7 +159,7 @@ class ExperimentView:
             self.bar.start()
 
     def expect_runs(self, ahead: int) -> None:
-        """Say that so many runs are left at most, besides those that are done."""
+        """Expect at most `ahead` more runs, besides those that are done."""
         self.runs = len(self.shares) + ahead
 
     def progress(self, run: Any, share: float) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--epochs", type=float, help="Passes over the training images; by default 3 to 20, fewer for more images."
 )
-@click.option("--seed", type=int, help="Of initial weights, order, augmentation and dropout. [default: 0]")
+@click.option("--seed", type=int, help="Seed of initial weights, order, augmentation and dropout. [default: 0]")
 @click.option("--recipe", default=None, help="How to train: fast or lesson. [default: fast]")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NET-DATA-N]")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped.")
@@ -71,7 +71,7 @@ def command(
     else:
         path = out or _free_folder(net, data or "mnist-5k")
         require_free(path)
-        options_of(net)  # an unknown net is said before a data set is fetched
+        options_of(net)  # an unknown net is refused before a data set is fetched
         find_recipe(values["recipe"] or "fast")
         images = load(data or "mnist-5k", root=values["data_root"], image_size=values["image_size"], progress=Work())
         run, module = make_run(
@@ -123,7 +123,7 @@ def train_and_show(run: Run, module: nn.Module, images: ImageSet, *, tensorboard
 
 
 def summary(result: RunResult) -> str:
-    """A finished run in a few lines."""
+    """A finished run's figures as a few lines of text."""
     test, validation = result.test, result.validation
     low, high = test.accuracy_interval
     return "\n".join(

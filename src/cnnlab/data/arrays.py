@@ -38,11 +38,11 @@ def data_of(
     images: uint8, 0–255, (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or 3; NumPy, PyTorch, or what
     `numpy.asarray` takes. When both the second and the last size are 1 or 3 the shape is ambiguous and refused.
     labels: integers, (N,) or (N, 1).
-    test, validation: images and labels of these splits. Without `test`, all are split 80/10/10 % a class by a fixed
+    test, validation: images and labels of these splits. Without `test`, all are split 80/10/10 % by class, by a fixed
     shuffle; without `validation`, 10 % of each class of the training images are cut, by a fixed shuffle, too.
     classes: the classes' names; without them the labels must be 0 … K-1 with none left out, and the classes are called
     by their numbers. name: what reports and messages call the set.
-    Nothing is shared with what was given: the set holds copies. Raises UserError when anything is something else, and
+    Nothing is shared with what was given: the set holds copies. Raises UserError when anything is otherwise, and
     when more than one in a hundred test images stands among the training images.
     """
     if test is None and validation is not None:
@@ -123,7 +123,7 @@ def _array(values: Any, name: str) -> np.ndarray:
     except Exception as error:  # whatever the object's own conversion raises
         reason = " ".join(str(error).split())
         raise UserError(
-            f"{name} is {type(values).__name__}, which is no array ({reason}); expected a NumPy array or a tensor: "
+            f"{name} is {type(values).__name__}, which is not an array ({reason}); expected a NumPy array or a tensor: "
             "convert it with numpy.asarray"
         ) from None
 

@@ -1,4 +1,4 @@
-"""`folder:PATH`: a user's own PNG and JPEG files, a folder a class."""
+"""`folder:PATH`: a user's own PNG and JPEG files, a folder for each class."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def load_folder(
     image_size: int | None = None,
     progress: Progress | None = None,
 ) -> ImageSet:
-    """Load PNG and JPEG files of any size and mode that lie in one folder a class.
+    """Load PNG and JPEG files of any size and mode that lie in one folder for each class.
 
     path: holds class folders; or train/ and test/ (and perhaps validation/ or val/) that hold class folders.
     Without such splits 80/10/10 % of each class are cut; with train/ and test/ only, 10 % of each class of
@@ -69,7 +69,7 @@ def load_folder(
     name = f"folder:{path}"
     listing = _list(base)
     labels = np.array([picture.label for picture in listing.pictures], dtype=np.int64)
-    parts, split_note = _cut(listing, labels, name)  # before decoding: a class that is too small is soon said
+    parts, split_note = _cut(listing, labels, name)  # before decoding: a class that is too small is soon reported
     images, size_note = _decoded(base, listing, cache, image_size, progress)
     train, validation, test = (
         Split(torch.from_numpy(images[indices]), torch.from_numpy(labels[indices])) for indices in parts
@@ -142,7 +142,7 @@ def _list_classes(base: Path, folder: Path, *, part: str) -> tuple[tuple[str, ..
     class_folders, strays = _entries(folder)
     if not class_folders:
         raise UserError(
-            f"folder {folder} holds no class folders; expected one folder a class with PNG or JPEG files in "
+            f"folder {folder} holds no class folders; expected a folder for each class, with PNG or JPEG files in "
             "it: sort the images into such folders"
         )
     if len(class_folders) == 1:

@@ -13,7 +13,7 @@ from cnnlab.data.overlap import repeated
 from cnnlab.data.samples import Samples
 from cnnlab.errors import UserError
 
-#: Share of the test images (0–1) that may stand among the training images; more, and it is no test any more.
+#: Share of the test images (0–1) that may stand among the training images; more, and it is no longer a test.
 TOLERATED = 0.01
 
 #: Called as `progress(what, done, total)` while something long runs; `done == total` ends it.
@@ -98,7 +98,7 @@ def image_set(
 ) -> ImageSet:
     """Check three splits against each other and complete them with statistics and a content hash.
 
-    Test or validation images that stand among the training images, pixel for pixel, are said in `leaks`. Raises
+    Test or validation images that stand among the training images, pixel for pixel, are named in `leaks`. Raises
     UserError when more than one in a hundred test images does, when a split is empty, when images and labels differ in
     number, when image shapes differ between splits or when a label lies outside 0 … len(classes)-1.
     """
@@ -117,7 +117,7 @@ def image_set(
         if split.images.shape[1:] != train.images.shape[1:]:
             raise UserError(
                 f"{name}: {split_name} images are {tuple(split.images.shape[1:])}, training images "
-                f"{tuple(train.images.shape[1:])}; expected one shape: resize them alike"
+                f"{tuple(train.images.shape[1:])}; expected one shape: resize them to the same"
             )
         low, high = int(split.labels.min()), int(split.labels.max())
         if low < 0 or high >= len(classes):

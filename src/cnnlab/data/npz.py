@@ -35,7 +35,7 @@ _EXPECTED = (
 def load_npz(path: str | Path) -> ImageSet:
     """Load arrays from an .npz file; nothing is ever unpickled.
 
-    Keys, one of three sets: `images`, `labels`, which are split 80/10/10 % a class by a fixed shuffle;
+    Keys, one of three sets: `images`, `labels`, which are split 80/10/10 % by class, by a fixed shuffle;
     `x_train, y_train, x_test, y_test` with or without `x_val, y_val` (Keras);
     `train_images, train_labels, test_images, test_labels` with or without `val_images, val_labels`
     (MedMNIST). Where validation is not given, 10 % of each class of the training images are cut.

@@ -46,7 +46,7 @@ def view(data: ImageSet, count: int | None, changes: tuple[str, ...]) -> ImageSe
 def _fewer(data: ImageSet, count: int) -> ImageSet:
     if not 1 <= count <= len(data.train):
         raise UserError(
-            f"{data.name}@{count}: the set has {len(data.train):,} training images; expected 1 to as many: "
+            f"{data.name}@{count}: the set has {len(data.train):,} training images; expected 1 to that many: "
             "choose another number"
         )
     order = _stratified_order(data.train.labels.numpy())[:count]

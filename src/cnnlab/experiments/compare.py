@@ -75,12 +75,12 @@ class VariantFigures:
 
     @property
     def test_spread(self) -> Spread:
-        """Of test accuracy over seeds."""
+        """The spread of test accuracy over seeds."""
         return spread(self.test)
 
     @property
     def curves(self) -> tuple[tuple[Epoch, ...], ...]:
-        """The epochs of every run."""
+        """The records of every run's epochs, in the seeds' order."""
         return tuple(tuple(run.epochs()) for run in self.runs)
 
 
@@ -89,7 +89,7 @@ class Comparison:
     """A baseline and its variants on the same seeds.
 
     test_images: how many each accuracy was measured on. two_by_two: the design that the variants make, where they make
-    one. warnings: what makes the figures doubtful, a line each. environments: on what the runs were made, each with how
+    one. warnings: what makes the figures doubtful, a line each. environments: what the runs were made on, each with how
     many of them.
     """
 
@@ -182,7 +182,7 @@ def train(
 ) -> list[Outcome]:
     """Train the jobs that are neither finished nor diverged. Returns what went wrong; nothing where all is well.
 
-    After a job that failed in the net's own code no other is begun: it would fail alike. What is a bug is raised.
+    After a job that failed in the net's own code no other is begun: it would fail, too. What is a bug is raised.
     """
     wrong: list[Outcome] = []
     for job in jobs:

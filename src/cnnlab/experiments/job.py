@@ -29,7 +29,7 @@ class Job:
 
     @property
     def is_finished(self) -> bool:
-        """Whether its result is there."""
+        """Whether its run is finished: its result is in the folder."""
         return (self.path / "result.json").exists()
 
     @property

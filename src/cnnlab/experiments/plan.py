@@ -16,7 +16,7 @@ _AS_CONV_NET = "simple-cnn"
 
 
 class Plan(Strict):
-    """A net, images and a way to train, as `cnnlab train` is told them.
+    """A net, images and a way to train, as given to `cnnlab train`.
 
     net.options and changes hold only what differs from the recipe: net options and fields of `Training` and
     `Augmentation`. epochs: None for the recipe's own number.

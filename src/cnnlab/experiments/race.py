@@ -12,7 +12,7 @@ from cnnlab.experiments.compare import Contestant
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.runs import Run, open_run
 
-#: How a point's search ended: trained on all seeds, pruned after some of them, or with a loss that was no number.
+#: How a point's search ended: trained on all seeds, pruned after some of them, or with a loss that was not a number.
 End = Literal["complete", "pruned", "diverged"]
 
 
@@ -27,7 +27,7 @@ class Standing:
 
     @property
     def name(self) -> str:
-        """Of the point."""
+        """The name of the point."""
         return self.contestant.variant.name
 
 

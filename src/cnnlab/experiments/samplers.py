@@ -35,14 +35,14 @@ class Sampler(Protocol):
 
 
 class Grid:
-    """All points, at once."""
+    """The sampler that proposes all points of the grid at once."""
 
     def __init__(self, axes: Sequence[Axis]) -> None:
         self._names = list(combinations(axes))
         self.size = len(self._names)
 
     def ask(self) -> list[str]:
-        """All of them the first time."""
+        """All points the first time, none after that."""
         names, self._names = self._names, []
         return names
 

@@ -1,4 +1,4 @@
-"""Runs that are compared must have seen the same images: what is refused, and what is said, where they have not."""
+"""Runs that are compared must have seen the same images: what is refused or warned of where they have not."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def require_same_images(runs: Sequence[Run]) -> None:
 def require_one_identity(runs: Sequence[Run]) -> None:
     """Raise UserError when runs differ in versions, threads or code, or in arithmetic where their configs do not.
 
-    A variant may say another device, precision or net; what it does not say must be one for all.
+    A variant may set another device, precision or net; what it does not set must be the same for all.
     """
     first: dict[tuple[str, str], Identity] = {}
     for run in runs:

@@ -21,7 +21,7 @@ class Axis:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """Each value as `field=value`."""
+        """The axis's values, each as `field=value`."""
         return tuple(f"{self.field}={value}" for value in self.values)
 
 

@@ -53,7 +53,7 @@ class Difference:
 
     @property
     def n(self) -> int:
-        """How many seeds."""
+        """The number of seeds."""
         return len(self.differences)
 
     def at(self, level: float) -> Difference:
@@ -110,8 +110,8 @@ def sampling_error(accuracy: float, images: int) -> float:
 
     Not to be mixed up with the spread over seeds. The spread says how far another seed lands on the same images, and a
     mean over more seeds is less uncertain by it. This says how far the same net lands on other images of the kind, and
-    only more images make it less: nets of different seeds stumble over the same hard images, so a mean over many seeds
-    on one test set keeps most of it. For the same reason a paired difference on the same images has less of it: images
+    only more images make it smaller: nets of different seeds stumble over the same hard images, so a mean over many
+    seeds on one test set keeps most of it. For the same reason a paired difference on the same images has less: images
     that both nets get right, or both wrong, cancel. Its variance is (p₁₀ + p₀₁ − (p₁₀ − p₀₁)²) / images, where p₁₀ and
     p₀₁ are the shares that only the one or only the other gets right (McNemar 1947), not the sum of two binomial ones.
 
@@ -271,7 +271,7 @@ def seeds_range(
     power: float = 0.8,
     coverage: float = 0.8,
 ) -> tuple[int, int | None]:
-    """Find from how few to how many seeds would settle a difference of which no more is known than `n` seeds showed.
+    """Find the range of seeds that would settle a difference of which no more is known than `n` seeds showed.
 
     standard_deviation: of the paired differences over the n seeds (at least 2); effect: their mean, or its distance
     from another boundary than 0, of either sign and in the same unit. level, power: as in `seeds_needed`. coverage: in

@@ -47,7 +47,7 @@ class Point:
 
     @property
     def spread(self) -> Spread | None:
-        """Of validation accuracy over seeds; None for a point without any."""
+        """The spread of validation accuracy over seeds; None for a point without any."""
         return spread(self.validation) if self.validation else None
 
 
@@ -114,7 +114,7 @@ class Sweep:
 
     @property
     def environments(self) -> list[tuple[Environment, int]]:
-        """On what all runs were made, those of the search and the fresh ones, each with how many of them."""
+        """What all runs were made on, those of the search and the fresh ones, each with how many of them."""
         searched = [run for point in self.points for run in point.runs]
         return environments_of([*searched, *(run for one in self.final.variants for run in one.runs)])
 

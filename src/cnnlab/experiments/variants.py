@@ -141,7 +141,7 @@ VARIANTS: dict[str, Variant] = {
             "weight-decay",
             "weight decay, decoupled, narrows the gap",
             f"{_LESSON}, Regularization; Loshchilov and Hutter 2019",
-            # Of a few hundred steps at 0.001 the usual 0.01 shows nothing: each step takes rate × decay of a weight.
+            # In a few hundred steps at 0.001 the usual 0.01 shows nothing: each step takes rate × decay of a weight.
             _training(optimizer="adamw", weight_decay=1.0),
         ),
         Variant(

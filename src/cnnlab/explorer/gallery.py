@@ -1,4 +1,4 @@
-"""The test images that the page brings along: those that the net got wrong first."""
+"""The test images that the page brings along: first those that the net got wrong."""
 
 from __future__ import annotations
 

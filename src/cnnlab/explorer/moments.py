@@ -24,7 +24,7 @@ MOST_BYTES = 16_000_000
 
 @dataclass(frozen=True)
 class Moment:
-    """The net after some steps. accuracy: 0–1, on so many validation images, in eval mode.
+    """The net after some steps. accuracy: 0–1, on that many validation images, in eval mode.
 
     halves: float16, all tensors of the plan's operations in their order; None for the finished net.
     """

@@ -49,7 +49,7 @@ def operation(layer: Layer) -> Operation:
     if function in ACTIVATIONS:
         return _activation(layer)
     if function not in _OPERATIONS:
-        raise unknown(layer, f"{function} is none that the explorer's page can compute")
+        raise unknown(layer, f"{function} is not one that the explorer's page can compute")
     return _OPERATIONS[function](layer)
 
 

@@ -116,7 +116,7 @@ def explorer_page(shown: Sequence[Shown], data: ImageSet, *, report: str | None 
 def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) -> str:
     """Fill the page's frame: tensors of the record become places in one block of float32 numbers.
 
-    images: the gallery's pixels. moments: float16, the nets' weights at earlier moments, all nets' one behind the
+    images: the gallery's pixels. moments: float16, the nets' weights at earlier moments, all nets' one after the
     other. The policy in the page allows its own script and style, by their hashes, and nothing
     else.
     """
@@ -139,7 +139,7 @@ def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) 
 
 
 def web(name: str) -> str:
-    """A file of `web/`."""
+    """The text of a file of `web/`."""
     return read(WEB, name)
 
 

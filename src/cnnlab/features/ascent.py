@@ -13,7 +13,7 @@ from cnnlab.anatomy.walk import name_calls, walk
 from cnnlab.errors import UserError
 from cnnlab.features.activations import run
 
-#: Steps, and how far each goes: so many times a gradient scaled to a root mean square of 1.
+#: Steps, and how far each goes: that many times a gradient scaled to a root mean square of 1.
 STEPS, STEP = 48, 0.5
 
 #: The regularisation: what is left of the image after every step, and the blur's width in pixels every few steps.

@@ -108,7 +108,7 @@ class Look:
 
 @dataclass(frozen=True)
 class WholeLook:
-    """A look at a whole net."""
+    """What was seen of a whole net: maps and units, attributions, and how it arranges images."""
 
     look: Look
     attribution: Attribution

@@ -30,7 +30,7 @@ class Stage:
 
     @property
     def name(self) -> str:
-        """That of the convolution or dense layer."""
+        """The name of the convolution or dense layer."""
         return self.weighted.name
 
     @property

@@ -33,7 +33,7 @@ class LayerStatistics:
 
     @property
     def mean(self) -> float:
-        """Of all values of all units."""
+        """The mean of all values of all units."""
         return float(self.unit_mean.mean())
 
     @property
@@ -48,7 +48,7 @@ class LayerStatistics:
 
     @property
     def dead(self) -> tuple[int, ...]:
-        """Units that are 0 at every place for every image: nothing behind them learns from or depends on them."""
+        """Units that are 0 at every place for every image: nothing after them learns from or depends on them."""
         return tuple(int(unit) for unit in np.flatnonzero((self.unit_low == 0) & (self.unit_high == 0)))
 
     def to_json(self) -> dict[str, Any]:

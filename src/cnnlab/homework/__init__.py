@@ -1,7 +1,7 @@
 """Checks of a student's answers that say what is off, not only whether.
 
-Each looks for the mistakes that are usually made and names the one it finds; none gives the answer away. An answer that
-is still `...` is said to be not filled in yet. Nothing here raises for a wrong answer.
+Each looks for the mistakes that are usually made and names the one it finds; none gives the answer away. Of an answer
+that is still `...` it says that it is not filled in yet. Nothing here raises for a wrong answer.
 """
 
 from cnnlab.homework.comparison import check_comparison

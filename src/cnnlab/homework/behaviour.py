@@ -26,7 +26,7 @@ def logits(net: nn.Module, images: Tensor) -> Tensor:
     if not isinstance(answer, Tensor):
         raise UserError(f"forward answers with {type(answer).__name__}: expected a tensor of logits; see its return")
     if not torch.equal(given, images):
-        raise UserError("forward changes the images that it is given: another look at them would see other ones")
+        raise UserError("forward changes the images that it is given: a second look would see different ones")
     return answer
 
 
@@ -73,8 +73,8 @@ def wrong_end(net: nn.Module, image_shape: tuple[int, ...]) -> str | None:
         return "its answers stay between -1 and 1: is there a tanh after the last layer? A logit may be any number"
     if all(straight):
         return (
-            "nothing in it is nonlinear before its answers: without a nonlinear function between them, layers together "
-            "are one linear layer"
+            "nothing in it is nonlinear before its answers: without a nonlinear function between them, all layers "
+            "together are one linear layer"
         )
     return None
 
@@ -90,10 +90,10 @@ def _redrawn(net: nn.Module, factor: float, draw: torch.Generator) -> nn.Module:
 
 
 def _is_straight(net: nn.Module, images: Tensor, draw: torch.Generator) -> bool:
-    """Whether every logit changes along one direction of the image alone, wherever one stands.
+    """Whether every logit changes along only one direction of the image, whichever image one starts from.
 
-    So it is where the net is linear up to its logits, whatever is done to each of them afterwards. By differences along
-    eight random directions; images that are answered without any are no evidence.
+    That is so where the net is linear up to its logits, whatever is done to each of them afterwards. By differences
+    along eight random directions; images whose answers do not change are no evidence.
     """
     steps = torch.randn(8, 1, *images.shape[1:], generator=draw) * (0.01 * images.std())
     moved = logits(net, (images + steps).flatten(0, 1)).view(8, len(images), -1)

@@ -1,4 +1,4 @@
-"""Curves of several nets side by side: whether they can be compared, and what they bear."""
+"""Curves of several nets side by side: whether they can be compared, and what can be read from them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _unusable(curves: Mapping[str, Mapping[str, list[float]]]) -> str | None:
     for name, each in curves.items():
         if max(each["training"]) < 0.5:
             return (
-                f"{name} has learned next to nothing (training {max(each['training']):.1%}): does its optimizer hold "
+                f"{name} has learned next to nothing (training {max(each['training']):.1%}): does its optimizer have "
                 "its own parameters?"
             )
     return None
@@ -79,8 +79,8 @@ def _unusable(curves: Mapping[str, Mapping[str, list[float]]]) -> str | None:
 def _falls(values: list[float], which: str) -> bool:
     """Whether a curve falls as only losses do.
 
-    Training accuracy ends where it began or above, but for noise: a fifth less is none. Validation accuracy may fall
-    far where labels are wrong and are learned by heart; it does not fall to less than half.
+    Training accuracy ends where it began or above, but for noise: a loss of a fifth is not noise. Validation accuracy
+    may fall far where labels are wrong and are learned by heart; it does not fall to less than half.
     """
     return values[-1] < (0.8 if which == "training" else 0.5) * values[0]
 

@@ -46,8 +46,8 @@ def check_feature_maps(yours: Any, net: nn.Module, images: Tensor) -> Verdict:
     holding = [name for name in names if yours[name].requires_grad]
     if holding:
         return off(
-            f"{holding[0]}: the right values, with the whole way back to the images attached: output.detach(), or run "
-            "the net under torch.no_grad()"
+            f"{holding[0]}: the right values, with the whole graph back to the images attached: output.detach(), or "
+            "run the net under torch.no_grad()"
         )
     hooked = [name for name, module in net.named_modules() if module._forward_hooks]
     if hooked:

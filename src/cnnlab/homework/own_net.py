@@ -1,4 +1,4 @@
-"""What is off with a net of one's own, before an hour of training says it less clearly."""
+"""What is off with a net of one's own, before an hour of training shows it less clearly."""
 
 from __future__ import annotations
 
@@ -44,24 +44,27 @@ def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), cl
             answers, again, one = logits(yours, images), logits(yours, images), logits(yours, images[:1])
             of_simple_cnn = parameter_count(SimpleCNN(image_shape[0], image_shape[1:], classes))
     except UserError as error:
-        return off(f"it runs on two images, but not on five and on one: {error}")
+        return off(f"it runs on two images, but not on five or on one: {error}")
     if tuple(answers.shape) != (5, classes):
         return off(
-            f"for 5 images it answers {tuple(answers.shape)}: expected (5, {classes}), a logit a class; end it with a "
-            f"dense layer of {classes} outputs"
+            f"for 5 images it answers {tuple(answers.shape)}: expected (5, {classes}), one logit for each class; end "
+            f"it with a dense layer of {classes} outputs"
         )
     if is_softmax(answers):
         return off("it ends with a softmax: leave it out, F.cross_entropy takes logits and applies it itself")
     if not bool(answers.isfinite().all()):
         return off(
-            "it answers with NaN or infinity for ordinary images: is something divided by 0, or a log taken of it?"
+            "it answers with NaN or infinity for ordinary images: is something divided by 0, or the log of 0 taken?"
         )
     if not torch.equal(answers, again):
         return off(
-            "in eval mode it answers the same images twice differently: is dropout on there? (training=self.training)"
+            "in eval mode it answers the same images differently the second time: is dropout on there? "
+            "(training=self.training)"
         )
     if not torch.allclose(answers[:1], one, atol=1e-4):
-        return off("an image's answer depends on the images beside it, in eval mode, too: does forward mix the batch?")
+        return off(
+            "the answer to an image depends on the others in its batch, even in eval mode: does forward mix them?"
+        )
     convolutions = [layer for layer in anatomy.layers if "conv" in layer.type.lower()]
     if not convolutions:
         return off("it has no convolution: a dense net, which sees no neighbourhoods")
@@ -72,9 +75,7 @@ def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), cl
         return off(f"{', '.join(frozen[:3])} would never learn: frozen, requires_grad is False")
     cut_off = what_never_learns(yours, images)
     if cut_off:
-        return off(
-            f"{', '.join(cut_off[:3])} would never learn: no gradient comes there; is there a no_grad or detach?"
-        )
+        return off(f"{', '.join(cut_off[:3])} would never learn: no gradient gets there; is there a no_grad or detach?")
     wrong = wrong_end(yours, image_shape)
     if wrong:
         return off(wrong)

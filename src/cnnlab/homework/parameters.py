@@ -44,7 +44,7 @@ def _counted(layer: Layer) -> tuple[str, list[tuple[float, str]]]:
         channels = layer.num_features
         return f"{channels} γ + {channels} β", [
             (channels, "each channel has a γ and a β"),
-            (4 * channels, "the running means and variances are no parameters: they are measured, not learned"),
+            (4 * channels, "the running means and variances are not parameters: they are measured, not learned"),
             (2, "each channel has a γ and a β of its own"),
         ]
     outputs, biases = layer.weight.shape[0], 0 if layer.bias is None else layer.weight.shape[0]

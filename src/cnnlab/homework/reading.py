@@ -32,7 +32,7 @@ def shown(answer: Any) -> str:
 def number(answer: Any) -> int | float | None:
     """The one number that an answer is, whole ones as int; None where it is none.
 
-    Python's numbers, NumPy's and PyTorch's scalars, and arrays and tensors that hold just one. True and False are no
+    Python's numbers, NumPy's and PyTorch's scalars, and arrays and tensors that hold just one. True and False are not
     numbers, nor is "26". NaN and infinity are floats.
     """
     if isinstance(answer, Tensor | np.ndarray | np.generic):
@@ -48,7 +48,7 @@ def number(answer: Any) -> int | float | None:
 
 
 def whole_number(answer: Any, what: str) -> int:
-    """A positive whole number that a check is told. Raises UserError, with what it is, for anything else."""
+    """A positive whole number that a check is given. Raises UserError, with what it is, for anything else."""
     value = number(answer)
     if not isinstance(value, int) or value < 1:
         raise UserError(f"{what} is {shown(answer)}: expected a whole number, 1 or more")
@@ -97,7 +97,7 @@ def curve(answer: Any, name: str, which: str) -> list[float]:
         if not math.isfinite(value):
             raise UserError(f"{where} of epoch {epoch} is {value}: expected an accuracy; did the training break down?")
         values.append(value)
-    if max(values) > 1 + 1e-6:  # means of float32 come out a little above 1
+    if max(values) > 1 + 1e-6:  # means of float32 can lie a little above 1
         raise UserError(f"{where} reaches {max(values):g}: expected accuracies from 0 to 1, not percent or losses")
     if min(values) < 0:
         raise UserError(f"{where} goes down to {min(values):g}: expected accuracies from 0 to 1")

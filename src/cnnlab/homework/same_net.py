@@ -1,4 +1,4 @@
-"""Whether a net written by hand is another one, layer for layer and answer for answer."""
+"""Whether a net written by hand is the same as a given one, layer for layer and answer for answer."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def check_same_net(yours: Any, reference: nn.Module, *, image_shape: tuple[int, 
     missing = [name for name in other if name not in mine]
     extra = [name for name in mine if name not in other]
     if missing or extra:
-        says = [f"{theirs} has {_few(missing)}, yours not"] if missing else []
-        says += [f"yours has {_few(extra)}, {theirs} not"] if extra else []
+        says = [f"{theirs} has {_few(missing)}, yours does not"] if missing else []
+        says += [f"yours has {_few(extra)}, {theirs} does not"] if extra else []
         return off(*says, "are all its layers there, in its order, under its names?")
     shapes = [
         f"{name} is {_shape(mine[name])}, that of {theirs} {_shape(tensor)}"

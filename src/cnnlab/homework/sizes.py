@@ -20,21 +20,19 @@ def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 
         return blank()
     answer = number(yours)
     if answer is None or not math.isfinite(answer):
-        return off(f"you have {shown(yours)}: expected one number, the rows (the columns are as many)")
+        return off(f"you have {shown(yours)}: expected one number, the rows (there are as many columns)")
     expected = output_size(size, kernel_size, stride=stride, padding=padding)
     if answer == expected:
         return right(f"right: ⌊({size} + 2·{padding} − {kernel_size}) / {stride}⌋ + 1 = {expected}")
     if not isinstance(answer, int):
-        return off(
-            f"you have {answer}: a map has whole rows; a window that does not fit any more is left out: round down"
-        )
+        return off(f"you have {answer}: a map has whole rows; a window that no longer fits is left out: round down")
     places = size + 2 * padding - kernel_size
     mistakes: list[tuple[float, str]] = [
         (places // stride, "the + 1 is missing: the window's first place counts, too"),
-        (-(-places // stride) + 1, "round down: a window that does not fit any more is left out"),
+        (-(-places // stride) + 1, "round down: a window that no longer fits is left out"),
         (size, "that is the size of what comes in"),
         (kernel_size, "that is the kernel's size"),
-        (expected**2, "that is how many values a map has: asked for is one side"),
+        (expected**2, "that is how many values a map has: one side is asked for"),
     ]
     if padding:
         mistakes += [
@@ -43,7 +41,7 @@ def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 
         ]
     if stride > 1:
         mistakes += [
-            (output_size(size, kernel_size, padding=padding), "that is with stride 1: the window moves by more"),
+            (output_size(size, kernel_size, padding=padding), "that is with stride 1: the window moves further"),
             (size // stride, "that is the size divided by the stride; the kernel takes its margin, too"),
         ]
     if padding and stride > 1:
@@ -54,6 +52,6 @@ def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 
         + (
             "; or: ".join(found)
             if found
-            else "⌊(H + 2p − K) / s⌋ + 1 gives another number: put yours in, one after another"
+            else "⌊(H + 2p − K) / s⌋ + 1 gives a different number: put your values in, one after another"
         )
     )

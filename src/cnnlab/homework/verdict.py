@@ -29,24 +29,24 @@ class Verdict:
 
 
 def blank() -> Verdict:
-    """Of an answer that is still `...`."""
+    """The verdict on an answer that is still `...`."""
     return Verdict(None, ("not filled in yet",))
 
 
 def right(*says: str) -> Verdict:
-    """Of an answer in which nothing is off."""
+    """The verdict on an answer in which nothing is off."""
     return Verdict(True, says)
 
 
 def off(*says: str) -> Verdict:
-    """Of an answer in which something is off."""
+    """The verdict on an answer in which something is off."""
     return Verdict(False, says)
 
 
 def never_raises(check: Callable[_Given, Verdict]) -> Callable[_Given, Verdict]:
     """The check, with a verdict that names the error wherever it raises one.
 
-    A UserError is what the check has to say. Anything else comes out of an answer's own code, which may raise anything:
+    A UserError is what the check has to say. Anything else is raised by an answer's own code, which may raise anything:
     its forward, its `__len__`, its `__eq__`. Only Ctrl-C goes through.
     """
 

@@ -25,7 +25,7 @@ class Architectures:
 
 
 def section(evidence: Evidence) -> Architectures:
-    """Accuracy of each net, and who has the fewest parameters."""
+    """Compare the nets by test accuracy, and ask which has the fewest parameters."""
     found = evidence.architectures
     ordered = sorted(found.variants, key=lambda one: one.parameters)
     winner = best(found)

@@ -52,7 +52,7 @@ class BatchNorm:
 
 
 def section(evidence: Evidence) -> BatchNorm:
-    """Normalise a batch of validation images."""
+    """Normalise one channel of a batch of validation images, by the batch and by running averages."""
     cnn = evidence.simple_cnn
     layer = cnn.layers("batch_norm")[0]
     module = cnn.net.get_submodule(layer.name)
@@ -115,7 +115,7 @@ def _spreads(before: NDArray[np.floating], after: NDArray[np.floating]) -> Lines
 
 
 def _normalised(means: NDArray[np.floating], deviations: NDArray[np.floating]) -> Question:
-    """Of the first channel whose mean and deviation, rounded, keep wrong ways apart from the right one."""
+    """Of the first channel whose rounded mean and deviation lead wrong ways to other results than the right one."""
     rounded = ((round(float(mean), 1), round(float(one), 1)) for mean, one in zip(means, deviations, strict=True))
     mu, sigma = next((pair for pair in rounded if pair[0] and pair[1] not in (0, 1)), (0.5, 2.0))
     x = round(mu + 2 * sigma, 1)
@@ -159,9 +159,9 @@ def _parameters(channels: int) -> Question:
 def _alone() -> Question:
     return choice(
         "one-image-alone",
-        "The trained net, in eval mode, answers to one image alone. By which mean and variance is it normalised?",
+        "The trained net, in eval mode, is given a single image. By which mean and variance is it normalised?",
         "By running averages from training",
-        worked="By running averages: so the answer to an image does not depend on what it is asked about with.",
+        worked="By running averages: so the answer to an image does not depend on which others are in its batch.",
         others=[
             (
                 "By the image’s own",

@@ -25,7 +25,7 @@ class BestCNN:
 
 
 def section(evidence: Evidence) -> BestCNN:
-    """Both nets, every seed."""
+    """Compare the two nets by test accuracy, and ask which has more parameters."""
     found = evidence.best_cnn
     dense, cnn = found.variants
     return BestCNN(
@@ -53,8 +53,9 @@ def _more(dense: VariantFigures, cnn: VariantFigures) -> Question:
         "who-has-more",
         "Which of the two nets has more parameters?",
         answer,
-        worked=f"The CNN has {cnn.parameters:,}, the fully connected net {dense.parameters:,}. So more parameters are "
-        "no answer to why one of them does better; the claim below puts a dense net of equal size beside the CNN, too.",
+        worked=f"The CNN has {cnn.parameters:,}, the fully connected net {dense.parameters:,}. So having more "
+        "parameters does not explain why one of them does better; the claim below puts a dense net of equal size "
+        "beside the CNN, too.",
         others=[(other, "Count its dense layers: that is where parameters lie.")],
         place=0 if is_cnn else 1,
     )

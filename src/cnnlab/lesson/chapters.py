@@ -76,7 +76,7 @@ _CHAPTERS = (
     (
         "early_and_late",
         "Homework 3: early and late",
-        "What the first and the last feature maps answer to",
+        "What the first and the last feature maps respond to",
         ("early-edges",),
     ),
     ("best_cnn", "Homework 4: CNN against dense", "The best CNN and the net of lesson 2", ("cnn-beats-dense",)),

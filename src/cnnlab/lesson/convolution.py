@@ -51,7 +51,7 @@ class Convolution:
 
 
 def section(evidence: Evidence) -> Convolution:
-    """Slide, and ask what a unit sees."""
+    """Slide hand-written filters over a digit, and ask for a sum and for receptive fields."""
     digit, lenet, cnn = evidence.digit, evidence.lenet, evidence.simple_cnn
     patch = _patch(digit)
     last = cnn.layers("conv2d")[-1]
@@ -94,7 +94,7 @@ def _step(name: str, layer: Layer) -> Step:
 
 
 def _seen(digit: Array, name: str, layer: Layer) -> Map:
-    """The digit, framed what a unit in the middle of a layer's map depends on."""
+    """The digit, with a frame around what a unit in the middle of a layer's map depends on."""
     rows, columns = (axis.seen[len(axis.seen) // 2].nonzero()[0] for axis in (layer.field.rows, layer.field.columns))
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
     return Map(
@@ -171,10 +171,10 @@ def _with_a_pool(lenet: Trained) -> Question:
         f"LeNet-5: a {K}×{K} convolution, a {stride}×{stride} pool, and another {k}×{k} convolution. How many pixels "
         "wide is the receptive field of a unit of the last?",
         field,
-        worked=f"{'; '.join(layer.field_arithmetic[0] for layer in (first, pool, second))}. Behind the pool "
+        worked=f"{'; '.join(layer.field_arithmetic[0] for layer in (first, pool, second))}. After the pool "
         f"neighbouring units are {stride} pixels apart, so the same kernel reaches {stride} times as far.",
         slips=[
-            (before + k - 1, f"Behind the pool neighbours are {stride} pixels apart: the last kernel counts double."),
+            (before + k - 1, f"After the pool neighbours are {stride} pixels apart: the last kernel counts double."),
             (K + stride + k, "Kernel sizes do not simply add up: neighbouring windows overlap, and jumps grow."),
             (K, "That is the first convolution alone."),
             (before, "That is up to the pool; the last convolution widens it."),

@@ -46,7 +46,7 @@ class Dropout:
 
 
 def section(evidence: Evidence) -> Dropout:
-    """Mask, average, compare."""
+    """Mask real activations, average them over many masks, and compare gaps with and without dropout."""
     cnn = evidence.simple_cnn
     (layer,) = cnn.layers("dropout")
     module = cnn.net.get_submodule(layer.name)
@@ -122,10 +122,10 @@ def _scaled(h: float) -> Question:
         answer,
         worked=f"{h:g}/(1−{p:g}) = {answer:g}: kept units are scaled up, so that the mean over masks stays {h:g}.",
         slips=[
-            (h, "Kept, but scaled up by 1/(1−p), for those that are turned off."),
+            (h, "Kept, but scaled up by 1/(1−p), to make up for those that are turned off."),
             (round(h * (1 - p), 4), "Divide by 1−p: kept units have to stand in for the others."),
             (round(h / p, 4), "p is the share that is turned off; 1−p is kept."),
-            (0.0, "Zero is what a unit hands on that is turned off."),
+            (0.0, "Zero is what a unit that is turned off hands on."),
         ],
         tolerance=0.011 * max(abs(answer), 0.1),
     )
@@ -159,7 +159,7 @@ def _which(without: VariantFigures, with_dropout: VariantFigures) -> Question:
         + (
             "Dropout narrowed it here."
             if is_narrower
-            else "Dropout did not narrow it here, whatever one expects: few images and few seeds may turn it round."
+            else "Dropout did not narrow it here, whatever one expects: few images and few seeds may reverse it."
         ),
         others=[
             (

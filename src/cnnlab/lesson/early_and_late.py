@@ -1,4 +1,4 @@
-"""Homework 3: what the first and the last feature maps of SimpleCNN answer to a few test images."""
+"""Homework 3: how the first and the last feature maps of SimpleCNN respond to a few test images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Stage:
-    """A layer's maps.
+    """What a layer answers to the shown images.
 
     zeros: share of the layer's values that are 0 (0–1). likeness: correlation of a shown map with its image, taken down
     to the map's size: mean over images and shown maps (−1 to 1).
@@ -73,7 +73,7 @@ def section(evidence: Evidence) -> EarlyAndLate:
         images=len(chosen),
         questions=(_sparser(early, late),),
         see=(
-            Link("page", "All about the insides of this net", f"{cnn.folder}/look/index.html"),
+            Link("page", "Everything about the inside of this net", f"{cnn.folder}/look/index.html"),
             cnn.explorer(late.layer.name, "A late unit, and what it sums"),
             cnn.report("The run of SimpleCNN"),
         ),
@@ -110,7 +110,7 @@ def _sparser(early: Stage, late: Stage) -> Question:
     answer, other = ("The late maps", "The early maps") if is_late else ("The early maps", "The late maps")
     return choice(
         "more-zeros",
-        "Behind ReLU many values are 0: the unit found nothing of its pattern there. Which maps hold more zeros, the "
+        "After ReLU many values are 0: the unit found nothing of its pattern there. Which maps have more zeros, the "
         "early or the late ones?",
         answer,
         worked=f"Early: {early.zeros:.1%} of the values are 0, late: {late.zeros:.1%}, over these images. "

@@ -22,7 +22,7 @@ ARCHITECTURES = ("fewer-filters", "kernel-1", "kernel-5", "three-blocks")
 
 @dataclass(frozen=True)
 class Experiment:
-    """A plan and its variants."""
+    """A comparison still to be run: a baseline's plan, and the variants to train against it."""
 
     base: Plan
     variants: tuple[Variant, ...]
@@ -34,7 +34,7 @@ class Experiment:
         return [job for of_variant in prepared.values() for job in of_variant]
 
     def compare(self, laboratory: Laboratory) -> Comparison:
-        """Train what is not trained, and compare. Raises as `Laboratory.compare` does."""
+        """Train the runs that are missing, and compare. Raises as `Laboratory.compare` does."""
         return laboratory.compare(self.base, self.variants)
 
 
@@ -48,7 +48,7 @@ def architectures(sizes: Sizes) -> Experiment:
 def regularisers(sizes: Sizes) -> Experiment:
     """Homework 2: SimpleCNN without dropout and batch norm, with each, and with both, on few images.
 
-    The nets are named as the claims name them, whose runs three of the four are.
+    The nets are named as the claims name them, for three of the four are also runs of the claims.
     """
     size = sizes.regularisers
     nets = {

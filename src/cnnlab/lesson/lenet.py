@@ -34,7 +34,7 @@ class LeNet:
 
 
 def section(evidence: Evidence) -> LeNet:
-    """Name, count, measure."""
+    """Name LeNet-5's layers, say where its parameters lie, and what its run reached."""
     lenet = evidence.lenet
     named = lesson_names(lenet)
     with_parameters = {name: layer for name, layer in named.items() if layer.parameters}

@@ -34,7 +34,7 @@ class Overfitting:
 
 
 def section(evidence: Evidence) -> Overfitting:
-    """Draw the curves without their names, and ask which is which."""
+    """Draw the curves with and without their names, and ask which is which."""
     plain = evidence.regularisers.baseline
     training, validation = mean(plain.remeasured), mean(plain.validation_last)
     runs = plain.curves
@@ -103,7 +103,7 @@ def _by_chance(classes: int) -> Question:
     return number(
         "labels-at-random",
         "A net is trained on images whose labels were dealt out at random, until it knows all of them by heart. About "
-        "how many per cent of new images does it get right?",
+        "what percentage of new images does it get right?",
         answer,
         worked=f"100/{classes} = {answer:g}: nothing that it learnt holds for new images, so it guesses one of "
         f"{classes} classes.",

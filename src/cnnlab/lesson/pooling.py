@@ -47,7 +47,7 @@ class Pooling:
 
 
 def section(evidence: Evidence) -> Pooling:
-    """Pool, shift, count."""
+    """Pool a piece of a map, shift images by a pixel, and count what pools save."""
     lenet, cnn, data = evidence.lenet, evidence.simple_cnn, evidence.data
     pool = lenet.layers("max_pool2d")[0]
     (entering,) = pool.inputs
@@ -111,10 +111,10 @@ def _values(pool: Layer) -> Question:
         f"{C} maps of {H}×{W} go into a 2×2 pool with stride 2. How many values leave it, in all maps together?",
         answer,
         worked=f"{C}·{'·'.join(map(str, pool.output_shape[1:]))} = {answer:,}: height and width are halved, so a "
-        "quarter is left; the maps stay as many.",
+        "quarter is left; there are as many maps as before.",
         slips=[
             (C * H * W // 2, "Height and width are both halved: that makes a quarter, not a half."),
-            (C * H * W, "So many go in."),
+            (C * H * W, "That many go in."),
             (answer // C, f"That is one map; there are {C}."),
         ],
         unit="values",
@@ -129,7 +129,8 @@ def _window_max(piece: np.ndarray) -> Question:
         "max-of-a-window",
         f"The top left window of the piece above holds {listing}. What does max pooling make of it?",
         answer,
-        worked=f"max({listing}) = {answer:g}. The others are forgotten, and where in the window the largest stood.",
+        worked=f"max({listing}) = {answer:g}. The others are forgotten, and so is "
+        "where in the window the largest stood.",
         slips=[
             (float(values.mean()), "That is average pooling."),
             (float(values.sum()), "Pooling does not add up."),

@@ -38,7 +38,7 @@ class Question:
     is_graded: bool = True
 
     def to_page(self) -> dict[str, Any]:
-        """What the page's script is told."""
+        """The question as the page's script reads it."""
         return {
             "id": self.id,
             "text": self.text,
@@ -63,7 +63,7 @@ def number(
 ) -> Question:
     """A question for a number. slips: wrong numbers and what is off in each.
 
-    Two slips that come to the same number are told of together; one that comes to the right one is left out.
+    Slips that come to the same number share one message; one that comes to the right answer is left out.
     """
     told: dict[float, list[str]] = {}
     for value, says in slips:

@@ -63,7 +63,7 @@ class LessonRecord:
     """A lesson's record, written anew as each part ends; a lesson that was stopped goes on with its own."""
 
     def __init__(self, path: Path, sizes: Sizes, data: ImageSet, *, seed: int) -> None:
-        """Begin, or go on. Raises UserError where the folder holds another lesson."""
+        """Begin a record, or go on with the one at `path`. Raises UserError where it is another lesson's."""
         device = resolve_device("auto")
         self.path = path
         self.lesson = Which(
@@ -116,7 +116,7 @@ class LessonRecord:
             self.write()
 
     def reopen(self, name: str) -> None:
-        """Say that a part has to be done again, and what it took is to be measured anew."""
+        """Mark a part as to be done again, its time to be measured anew."""
         self.finished.discard(name)
         self.parts.pop(name, None)
 
@@ -142,5 +142,5 @@ class LessonRecord:
         }
 
     def write(self) -> None:
-        """Keep it."""
+        """Write the record to its file."""
         write_json(self.path, self.to_json())

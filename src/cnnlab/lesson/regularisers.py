@@ -23,7 +23,7 @@ class Regularisers:
 
 
 def section(evidence: Evidence) -> Regularisers:
-    """Curves of all four, and the effects."""
+    """Compare the four nets, and ask which has the narrowest gap."""
     found = evidence.regularisers
     assert found.two_by_two is not None
     return Regularisers(

@@ -30,7 +30,7 @@ class Shapes:
 
 
 def section(evidence: Evidence) -> Shapes:
-    """List, and ask for sizes."""
+    """List every layer's shapes in both nets, and ask for sizes."""
     lenet, cnn = evidence.lenet, evidence.simple_cnn
     shape = evidence.data.image_shape
     return Shapes(
@@ -61,7 +61,7 @@ def _size(H: int) -> Question:
             (output_size(H + p, K, stride=s), "Padding lies on both sides, so it counts twice."),
             (output_size(H, K, padding=p), f"You forgot the stride: the filter moves {s} places at a time."),
             (answer + 1, "You rounded up: a window that does not fit is left out."),
-            (H // s, "Only with the right padding is the stride all that counts; here the kernel takes a part, too."),
+            (H // s, "Only with the right padding is the stride all that counts; here the kernel counts, too."),
         ],
     )
 
@@ -80,14 +80,14 @@ def _block(layers: tuple[Layer, ...], shape: tuple[int, ...]) -> Question:
     return choice(
         "block-shape",
         f"A batch of {BATCH} images, {text(BATCH, *shape)}, goes through {filters} filters of {K}×{K} with padding "
-        f"{p}, ReLU and a 2×2 max pool. What shape leaves?",
+        f"{p}, ReLU and a 2×2 max pool. What shape comes out?",
         text(BATCH, filters, height, width),
         worked=f"Convolution: {'; '.join(convolution.size_arithmetic)}. Pool: {'; '.join(pool.size_arithmetic)}. Every "
         "filter makes a map, every image of the batch has its own.",
         others=[
             (text(BATCH, filters, unpooled, unpooled), "That is before the pool, which halves height and width."),
             (text(BATCH, shape[0], height, width), "Every filter makes a map of its own."),
-            (text(filters, height, width), "The batch goes along: each of its images has its own maps."),
+            (text(filters, height, width), "The batch is part of the shape: each of its images has its own maps."),
         ],
         place=2,
     )
@@ -101,7 +101,7 @@ def _same(K: int) -> Question:
         answer,
         worked=f"(K−1)/2 = ({K}−1)/2 = {answer}, for then H+2p−K+1 = H.",
         slips=[
-            (K - 1, "So much is needed in all; half of it lies on each side."),
+            (K - 1, "That much is needed in all; half of it lies on each side."),
             (K // 2 + 1, "That is one too many: the map would grow."),
             (0, "Without padding (“valid”) the map shrinks by K−1."),
             (1, "Enough for 3×3; a larger kernel needs more."),

@@ -14,7 +14,7 @@ from cnnlab.lesson.question import Question, number
 
 @dataclass(frozen=True)
 class Beside:
-    """A net in a few numbers."""
+    """A row of the table that puts the two nets side by side."""
 
     name: str
     anatomy: Anatomy
@@ -35,7 +35,7 @@ class SimpleCNN:
 
 
 def section(evidence: Evidence) -> SimpleCNN:
-    """Put the two nets beside each other."""
+    """Put LeNet-5 and SimpleCNN side by side, and ask what SimpleCNN's dense layer reads and learns."""
     cnn = evidence.simple_cnn
     dense = cnn.layers("linear")[0]
     rows = [layer for layer in cnn.anatomy.layers if layer.parameters]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cnnlab.claims.registry import CLAIMS
 
-#: Claims of a lesson that is not run in full: the exact ones, and those statistical ones that the time is enough for.
+#: Claims of a lesson that is not run in full: the exact ones, and the statistical ones that there is time for.
 QUICK_CLAIMS = (
     "output-size",
     "conv-formula",
@@ -32,7 +32,7 @@ class Training:
     epochs: float
 
     def of(self, data: str) -> str:
-        """The data set's name with as many training images."""
+        """The data set's name with that many training images."""
         return data if self.images is None else f"{data}@{self.images}"
 
 
@@ -42,7 +42,7 @@ class Sizes:
 
     data, fashion: names of the sets; fashion is the lesson's own data where Fashion-MNIST is not on this machine.
     nets: the two nets of the lesson, on all images. architectures, regularisers, best_cnn: the homework's experiments,
-    on `seeds` seeds each. laboratory: what claims train that say nothing else. claims: ids, in their order.
+    on `seeds` seeds each. laboratory: what a claim trains unless it says otherwise. claims: ids, in their order.
     """
 
     is_full: bool
@@ -63,7 +63,7 @@ class Sizes:
 
 
 def quick(data: str, fashion: str) -> Sizes:
-    """A lesson of a few minutes. What claims are put to the test, is as in `cnnlab claims --quick`."""
+    """A lesson of a few minutes. The claims are tested as by `cnnlab claims --quick`."""
     return Sizes(
         is_full=False,
         data=data,

@@ -49,7 +49,7 @@ class Training:
 
 
 def section(evidence: Evidence) -> Training:
-    """Follow SimpleCNN's run."""
+    """Follow SimpleCNN's run: its loss before training, its steps, and its three accuracy curves."""
     cnn, data = evidence.simple_cnn, evidence.data
     config, epochs = cnn.run.config, tuple(cnn.run.epochs())
     classes, images = len(data.classes), config.data.images["train"]

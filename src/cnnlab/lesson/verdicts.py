@@ -32,7 +32,7 @@ class Verdicts:
 
 
 def section(evidence: Evidence) -> Verdicts:
-    """List."""
+    """List the claims that were tested, how many came to which verdict, and those that were left out."""
     entries = tuple(evidence.entries[name] for name in CLAIMS if name in evidence.entries)
     words = [entry.verdict for entry in entries]
     return Verdicts(

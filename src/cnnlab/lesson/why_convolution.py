@@ -37,7 +37,7 @@ class WhyConvolution:
 
 
 def section(evidence: Evidence) -> WhyConvolution:
-    """Count, and ask for the counts."""
+    """Count parameters of a convolution and of the dense layer between the same shapes, and ask for the counts."""
     lenet, shape = evidence.lenet, evidence.data.image_shape
     layer = lenet.layers("conv2d")[0]
     convolution = lenet.net.get_submodule(layer.name)
@@ -64,7 +64,7 @@ def section(evidence: Evidence) -> WhyConvolution:
 
 
 def filters(id: str, what: str, layer: Layer) -> Question:
-    """How many parameters a convolution has."""
+    """A question for the number of parameters of a convolution."""
     filters, channels, height, width = layer.call.arguments["weight"]
     weights = filters * channels * height * width
     slips = [
@@ -73,7 +73,7 @@ def filters(id: str, what: str, layer: Layer) -> Question:
         (channels * height * width, f"That is one filter without its bias; there are {filters}."),
         (
             (weights + filters) * layer.output_shape[1] * layer.output_shape[2],
-            "You counted the filters anew for every place: but the same weights serve everywhere.",
+            "You counted the filters again for every place, but the same weights serve everywhere.",
         ),
     ]
     if channels > 1:
@@ -113,13 +113,13 @@ def _larger(rows: list[Row]) -> Question:
     dense = large.dense / small.dense
     return choice(
         "twice-the-image",
-        "The image becomes twice as wide and twice as high. How many parameters has the convolution then?",
+        "The image becomes twice as wide and twice as high. How many parameters does the convolution have then?",
         "As many as before",
         worked=f"{small.convolution:,} on {_size(small)} and {large.convolution:,} on {_size(large)}: a filter has its "
         f"weights, however many places it visits. The dense layer between the same shapes grows {dense:.1f} times.",
         others=[
             ("Twice as many", "The filter visits more places, but it takes the same weights along to all of them."),
-            ("Four times as many", "So many more places there are, but the weights are shared by all of them."),
+            ("Four times as many", "There are that many more places, but the weights are shared by all of them."),
         ],
         place=1,
     )

@@ -19,7 +19,7 @@ class LeNet5(nn.Module):
     with 2 pixels of padding, so that C1 is 6×28×28, S2 6×14×14, C3 16×10×10, S4 16×5×5, F5 120, F6 84; an image of
     32×32 or more enters as it is.
 
-    Each difference of the original (LeCun, Bottou, Bengio, Haffner 1998, §II.B) is an option of its own:
+    Each difference from the original (LeCun, Bottou, Bengio, Haffner 1998, §II.B) is an option of its own:
 
     - connections="table": C3's maps see only the S2 maps of Table I (1,516 parameters instead of 2,416)
     - subsampling="trainable": the sum of each 2×2 window times a trained coefficient, plus a trained bias,

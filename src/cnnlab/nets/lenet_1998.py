@@ -90,7 +90,7 @@ class ScaledTanh(nn.Module):
     """1.7159 tanh(2x/3): maps ±1 to ±1, where its curvature is greatest (Appendix A)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape, elementwise."""
+        """Squash each value; input of any shape."""
         return 1.7159 * torch.tanh(2 / 3 * x)
 
 

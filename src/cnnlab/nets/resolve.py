@@ -164,7 +164,7 @@ def _reason(net: nn.Module, image_shape: tuple[int, int, int], error: BaseExcept
 
 
 def _require_logits(net: nn.Module, name: str, image_shape: tuple[int, int, int], num_classes: int) -> None:
-    """Run two blank images through a user's net, so that a misfit is said before the training starts."""
+    """Run two blank images through a user's net, so that a misfit is reported before the training starts."""
     was_training = net.training
     net.eval()
     try:

@@ -20,7 +20,7 @@ def digit(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     As in LeCun, Bottou, Bengio and Haffner 1998, §III.A: scaled with antialiasing, keeping its aspect ratio, so
     that it fits a box of 20/28 of the image, and placed with its centre of mass at the centre. The placement is by
     whole pixels, as MNIST's is. Deviation: strokes of a thin pen are widened first, which NIST's forms, filled in
-    with like pens in small boxes, did not need.
+    with similar pens in small boxes, did not need.
 
     Raises UserError when no ink is found.
     """

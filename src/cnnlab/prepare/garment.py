@@ -22,7 +22,7 @@ def garment(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     As in Xiao, Rasul and Vollgraf 2017 (Fashion-MNIST), §2: edges near the corners' colour are trimmed, the longer
     side is made as long as the image, sharpened, extended to the image's shape about the centre, negated, made gray.
     Deviations: what is trimmed tolerates the background's noise, and specks; scaling is antialiased, where theirs
-    skips pixels; gray levels are stretched so that the background becomes 0; an object before a dark background is
+    skips pixels; gray levels are stretched so that the background becomes 0; an object against a dark background is
     not negated, as it is bright on black already; and what need not be made smaller is not sharpened.
 
     Raises UserError when nothing stands out from the background.
@@ -70,7 +70,7 @@ def _trim(image: Image.Image) -> tuple[tuple[int, int, int, int], float]:
     kept = parts.area >= max(4, 0.03 * parts.area.max()) if len(parts) else np.zeros(0, dtype=bool)
     if not kept.any():
         raise UserError(
-            "no object found in the image; expected one garment before a plain background: "
+            "no object found in the image; expected one garment against a plain background: "
             "photograph it on a sheet of another colour, or crop the image to it"
         )
     scale_x, scale_y = image.width / small.width, image.height / small.height

@@ -13,7 +13,7 @@ from cnnlab.prepare.garment import garment
 #: What `prepare` knows, each with what it is for.
 PREPARATIONS = {
     "digit": "one handwritten character, photographed, scanned or drawn: made as MNIST was made",
-    "garment": "one garment before a plain background: made as Fashion-MNIST was made",
+    "garment": "one garment against a plain background: made as Fashion-MNIST was made",
     "resize": "the whole image, scaled and cut about its centre",
     "none": "the image as it is; it must have the net's size",
 }

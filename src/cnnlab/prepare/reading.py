@@ -18,7 +18,7 @@ _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, s
 def read_image(path: str | os.PathLike[str]) -> Image.Image:
     """The image in a file, fully decoded and upright (its EXIF orientation is applied); of an animation, frame one.
 
-    Raises UserError, in one line, when the file is missing, a directory, not to be read, not an image, damaged,
+    Raises UserError, in one line, when the file is missing, a directory, not readable, not an image, damaged,
     or holds more than 178 million pixels (where Pillow refuses).
     """
     path = Path(path)

@@ -12,7 +12,7 @@ from cnnlab.prepare.paper import WIDEST_STROKE
 def preparation_steps(preparation: str, shape: tuple[int, int, int]) -> list[str]:
     """The steps by which an image file becomes pixels uint8 of shape (C, H, W), one after another.
 
-    `resize` and `none` are told whole; of `digit` and `garment` the search for ink or object is told in outline. Raises
+    `resize` and `none` are given whole, `digit` and `garment` with the search for ink or object in outline. Raises
     KeyError for an unknown preparation.
     """
     channels, height, width = shape

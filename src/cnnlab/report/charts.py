@@ -65,7 +65,7 @@ def drawing() -> Generator[None]:
 
 
 def blank(height: float) -> Figure:
-    """An empty figure of WIDTH by so many CSS pixels."""
+    """An empty figure of WIDTH by that many CSS pixels."""
     figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
     FigureCanvasSVG(figure)
     return figure

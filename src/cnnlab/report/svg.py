@@ -12,7 +12,7 @@ from html import escape
 
 #: Units (CSS pixels at full size) of a drawing's text and of its small print.
 TEXT, SMALL = 14, 13
-#: Semi-bold text of TEXT units takes as much room as plain text of so many.
+#: Semi-bold text of TEXT units takes as much room as plain text of this many.
 STRONG = 15.3
 
 # The pages' own palette (`templates/style.css`), under names that no page uses. As there, print is light.

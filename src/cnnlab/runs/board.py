@@ -47,7 +47,7 @@ class Board:
             self.finish(run.result())
 
     def epoch(self, record: Epoch) -> None:
-        """Add an epoch's figures."""
+        """Write an epoch's figures as one step of TensorBoard's event files."""
         figures = {
             "loss/training": record.training_loss,
             "loss/training_measured": record.remeasured_loss,

@@ -8,7 +8,7 @@ from cnnlab.config import checked
 from cnnlab.runs.folder import Run, RunResult
 from cnnlab.whole_files import write_whole
 
-#: What a run comes to hold beside its config, in an order in which a kill between two files leaves a run that resumes:
+#: What a run comes to hold besides its config, in an order in which a kill between two files leaves a run that resumes:
 #: a state never before the weights that belong to it, and last what says that the run is finished.
 _ORDER = (
     "environment.json",

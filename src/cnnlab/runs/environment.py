@@ -1,4 +1,4 @@
-"""On what a run was made: its identity, and what says more of the machine and decides no digit that it does not."""
+"""What a run was made on: its identity, and more about the machine, which decides no digit beyond that."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def environment(device: torch.device, dtype: torch.dtype) -> Environment:
 def environments_of(runs: Iterable[Run]) -> list[tuple[Environment, int]]:
     """The environments that runs were made in, each with how many of them, in the order of the first of each.
 
-    On which node of a cluster a run was made tells no two apart. Raises UserError where a record is missing or damaged.
+    The nodes of a cluster alone do not set runs apart. Raises UserError where a record is missing or damaged.
     """
     found: list[tuple[Environment, int]] = []
     for run in runs:

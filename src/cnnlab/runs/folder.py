@@ -17,7 +17,7 @@
 
 Every file appears whole or not at all, in this order within an epoch: metrics, weights, resume state. A kill between
 two of them repeats that epoch, with the same figures. A run has one identity (`runs/identity.py`) from its start to its
-end: written before the first step, and compared whenever the run is gone on with.
+end: written before the first step, and compared whenever the run goes on.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from cnnlab.training.loop import Epoch
 from cnnlab.training.state import TrainingState
 from cnnlab.whole_files import append_line, disk_error, write_whole
 
-#: What a folder holds of a run beside its config. None of it may lie where a new run begins: it would be taken for its.
+#: What a folder holds of a run besides its config. None of it may lie where a new run begins: it would pass for its.
 _OF_A_RUN = (
     "environment.json",
     "metrics.jsonl",
@@ -65,7 +65,7 @@ class Divergence(Strict):
     """Where a training ended that diverged.
 
     epoch: the one in which the loss became NaN or infinite. learning_rate: the (peak) rate. kept_epoch: whose net the
-    folder keeps, 0 for none. says: what the user was told.
+    folder keeps, 0 for none. says: the message that the user got.
     """
 
     epoch: int = Field(ge=1)
@@ -183,7 +183,10 @@ class Run:
         return {split: checked(Evaluation, values, f"{path}: {split}") for split, values in read_json(path).items()}
 
     def environment(self) -> Environment:
-        """On what the run was made. Raises UserError where the record is missing or damaged."""
+        """What the run was made on: its identity, and more about the machine.
+
+        Raises UserError where the record is missing or damaged.
+        """
         return self._record(Environment, "environment.json")
 
     def _record(self, kind: type[Record], name: str) -> Record:
@@ -191,7 +194,7 @@ class Run:
         return checked(kind, read_json(path), str(path))
 
     def identity(self) -> Identity | None:
-        """What decided the run's figures beside its config; None before it was started. Raises UserError if damaged."""
+        """What decided the run's figures besides its config; None before it began. Raises UserError if damaged."""
         path = self.path / "environment.json"
         if not path.exists():
             if self.is_finished or (self.path / "resume.safetensors").exists():
@@ -208,7 +211,7 @@ class Run:
         return self._record(Divergence, name) if (self.path / name).exists() else None
 
     def write_divergence(self, record: Divergence) -> None:
-        """Say that the training diverged: it will not be tried again."""
+        """Record that the training diverged: it will not be tried again."""
         write_json(self.path / "diverged.json", record.model_dump())
 
     def test_openings(self) -> int:
@@ -222,7 +225,7 @@ class Run:
     def note_end_of_training(self) -> None:
         """Write down that the test split is about to be measured at the end of the training.
 
-        That is one opening, although a kill came before the result was written and the same net is measured again.
+        That is one opening, even if a kill came before the result was written and the same net is measured again.
         """
         by = "cnnlab train"
         if not any(line.endswith(json.dumps({"by": by})[1:]) for line in self._opened_by()):
@@ -234,7 +237,7 @@ class Run:
         append_line(self.path / "test-openings.jsonl", json.dumps({"when": when, "by": by}))
 
     def write_environment(self, record: Environment) -> None:
-        """Write down on what the run is made."""
+        """Write down what the run is made on."""
         write_json(self.path / "environment.json", record.to_json())
 
     def keep_epochs(self, count: int) -> None:
@@ -243,7 +246,7 @@ class Run:
         write_whole(self.path / "metrics.jsonl", "".join(lines).encode())
 
     def write_epoch(self, record: Epoch) -> None:
-        """Add the record of an epoch."""
+        """Append an epoch's record to the run's metrics."""
         append_line(self.path / "metrics.jsonl", json.dumps(asdict(record)))
 
     def write_weights(self, net: nn.Module) -> None:
@@ -261,7 +264,7 @@ class Run:
         return read_tensors(path) if path.exists() else None
 
     def forget_state(self) -> None:
-        """Take away where the training stood, which a finished run needs no more and which is most of its size."""
+        """Delete the training's state, which a finished run no longer needs and which is most of its size."""
         if self.is_finished:
             (self.path / "resume.safetensors").unlink(missing_ok=True)
 
@@ -270,7 +273,7 @@ class Run:
         write_json(self.path / "evaluation.json", {name: asdict(value) for name, value in evaluations.items()})
 
     def write_result(self, result: RunResult) -> None:
-        """Say that the run is finished, and how it came out."""
+        """Record that the run is finished, and its figures."""
         write_json(self.path / "result.json", result.model_dump(mode="json"))
 
     def write_report(self, page: str) -> Path:

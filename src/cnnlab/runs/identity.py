@@ -1,4 +1,4 @@
-"""What, beside its config, decides a run's figures to the last digit: a run has one of these from start to end."""
+"""What, besides its config, decides a run's figures to the last digit: a run has one of these from start to end."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def differences(was: Identity, now: Identity) -> list[str]:
 
 
 def require_same(path: Path, was: Identity, now: Identity) -> None:
-    """Raise UserError where a run was made as another than it would be gone on with or used as."""
+    """Raise UserError where a run was made with another identity than the one it would go on or be used with."""
     found = differences(was, now)
     if not found:
         return

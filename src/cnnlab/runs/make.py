@@ -1,4 +1,4 @@
-"""From what a user chose to a run folder that is ready to train, new or gone on with."""
+"""From what a user chose to a run folder that is ready to train, new or continued."""
 
 from __future__ import annotations
 

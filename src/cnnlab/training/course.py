@@ -26,7 +26,7 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
 
 @dataclass(frozen=True)
 class Course:
-    """The steps of a training on so many images. Steps count from 0 over the whole run, epochs from 0 too."""
+    """The steps of a training on that many images. Steps count from 0 over the whole run, epochs from 0 too."""
 
     training: Training
     images: int
@@ -41,7 +41,7 @@ class Course:
         return cls(training, count, per_epoch, max(1, round(training.epochs * per_epoch)))
 
     def seen(self, steps: int) -> int:
-        """Images that so many steps from the start of a run, or of an epoch, see."""
+        """Images that the given number of steps from the start of a run, or of an epoch, see."""
         return steps * self.images // self.steps_per_epoch
 
     def batch(self, step: int) -> slice:
@@ -49,7 +49,7 @@ class Course:
         return slice(self.seen(step), self.seen(step + 1))
 
     def is_over(self, epoch: int) -> bool:
-        """Whether no step is left after so many epochs."""
+        """Whether no step is left after that many epochs."""
         return epoch * self.steps_per_epoch >= self.total_steps
 
     def steps(self, epoch: int) -> int:
@@ -62,7 +62,7 @@ class Course:
         return torch.randperm(self.images, generator=generator)
 
     def learning_rate(self, step: int) -> float:
-        """The learning rate of a step."""
+        """The learning rate that the schedule gives a step."""
         training = self.training
         return training.learning_rate * rate_factor(training.schedule, step / self.total_steps, warmup=training.warmup)
 

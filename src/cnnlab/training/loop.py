@@ -36,7 +36,7 @@ REMEASURED = 10_000
 
 @dataclass(frozen=True)
 class Step:
-    """Where the loop is.
+    """Where the training loop is, and the figures of its epoch so far.
 
     step, total_steps: of the whole run, done and in all. images_per_s: of this epoch so far. loss, accuracy: of the
     epoch so far, as seen while training (nats; 0–1).

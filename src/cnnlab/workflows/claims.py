@@ -41,14 +41,14 @@ def claims(
 ) -> list[Measured]:
     """Put statements of the lesson to the test: `cnnlab claims` from Python, as `cnnlab.claims(...)`.
 
-    ids: of claims; none for all of them. quick: on mnist-5k alone, few images. seeds: runs of each variant, seeds 10 to
+    ids: of claims; none for all of them. quick: on mnist-5k only, few images. seeds: runs of each variant, seeds 10 to
     N+9; by default 5, in a quick round 3. data: digits; by default mnist, in a quick round mnist-5k.
-    out: where `index.html`, a page a claim, `claims.json` and `runs/` are written, as each claim ends; a run that is
+    out: where `index.html`, claims' pages, `claims.json` and `runs/` are written, as each claim ends; a run that is
     there is not trained again, and entries of another round are put aside. data_root, engine, ray_address: as in
-    `compare`. on_begin: called with the name of each claim, on_measured: with what came of it. watch: told of the
+    `compare`. on_begin: called with the name of each claim, on_measured: with what it found. watch: follows the
     trainings; its `on_work` once, before the first.
-    Returns what came of each claim, with `finding.verdict` and `finding.says`. Raises Stopped when `watch` says so, and
-    UserError where a training fails.
+    Returns what was found for each claim, with `finding.verdict` and `finding.says`. Raises Stopped when `watch` says
+    so, and UserError where a training fails.
     """
     watch, folder = watch or Watch(), Path(out)
     chosen = [find_claim(name) for name in dict.fromkeys(ids or CLAIMS)]

@@ -46,7 +46,7 @@ def compare(
     net, net_options, data, recipe, epochs: of the baseline; epochs None for the recipe's own number. seeds: runs of
     each variant, seeds 0 to N-1. factorial: a 2×2 design of exactly two variants, each alone and both.
     out: where `index.html`, `comparison.json` and `runs/` are written; a run that is there is not trained again.
-    data_root: where data sets lie in PyTorch's layout. engine, ray_address: who trains, as on the command line. The
+    data_root: where data sets lie in PyTorch's layout. engine, ray_address: what trains, as on the command line. The
     engine `process` starts Python anew: in a script call this below `if __name__ == "__main__":`.
     Raises Stopped when `watch` says so, and UserError for what the user can mend.
     """

@@ -44,7 +44,7 @@ NETS = ("lenet5", "simple-cnn")
 #: The seed of both.
 SEED = 0
 
-#: What a second of this process is counted as beside trainings, in multiply-adds.
+#: What a second of this process counts for in the progress next to trainings, in multiply-adds.
 A_SECOND = 140e9
 
 #: Seconds that parts take, roughly, for the progress display.
@@ -67,7 +67,7 @@ class View(Protocol):
         ...
 
     def say(self, sentence: str) -> None:
-        """Show a sentence that stays."""
+        """Show a sentence that stays on the screen."""
         ...
 
 
@@ -226,7 +226,7 @@ class Lesson:
             open_run(config.parent).forget_state()
 
     def results(self) -> list[RunResult]:
-        """Both runs in a few figures."""
+        """The figures of the runs of both nets."""
         return [one.run.result() for one in self._trained()]
 
     def _trained(self) -> list[Trained]:

@@ -39,14 +39,14 @@ def sweep(
     ray_address: str | None = None,
     watch: Watch | None = None,
 ) -> Sweep:
-    """Search the combinations of several values for the best net, at what cost: `cnnlab sweep` from Python.
+    """Search the combinations of several values for the best net and its cost: `cnnlab sweep` from Python.
 
     values: `field=value`, a field several times with the values to try, such as `["dropout=0", "dropout=0.5",
     "widths=16,32"]`; a field with one value is fixed. net, data, recipe, epochs: of every point. seeds: runs of a
-    point, seeds 0 to N-1. trials: None tries every combination; a number as many of them, proposed by Optuna's TPE.
+    point, seeds 0 to N-1. trials: None tries every combination; a number, that many of them, proposed by Optuna's TPE.
     prune: go on, from the second seed on, only with points whose validation accuracy is not clearly below the best.
     out: where `index.html`, `sweep.json` and `runs/` are written; a run that is there is not trained again.
-    data_root, engine, ray_address, watch: as in `compare`. Raises Stopped and UserError as it does.
+    data_root, engine, ray_address, watch: as in `compare`. Raises Stopped and UserError as that does.
     """
     watch, folder = watch or Watch(), Path(out)
     trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)

@@ -1,4 +1,4 @@
-"""How somebody who waits for an experiment is told of it, and stops it."""
+"""How somebody who waits for an experiment follows its progress, and stops it."""
 
 from __future__ import annotations
 

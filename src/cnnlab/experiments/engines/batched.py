@@ -25,7 +25,7 @@ MOST_TOGETHER = 16
 
 
 class Batched:
-    """Jobs that differ in their seeds alone are trained together, at most so many at a time; others one by one.
+    """Jobs that differ only in their seeds are trained together, at most `most` at a time; others one by one.
 
     A GPU is hardly busier with the small batches of eight nets than with those of one. Trainings that cannot go
     together (`training.program.why_alone`), or that stand at different steps, are trained alone by the ordinary loop.
@@ -36,13 +36,13 @@ class Batched:
         self.most, self.say = most, say
 
     def identity(self, config: RunConfig) -> Identity:
-        """That of this process, with so many seeds together; those that have to go alone are of the same comparison."""
+        """This process's identity, with `most` seeds together; jobs that have to go alone are given it, too."""
         from cnnlab.runs.identity import identity_of
 
         return identity_of(config, seeds_together=self.most)
 
     def close(self) -> None:
-        """Nothing was started beside this process."""
+        """Do nothing: nothing was started besides this process."""
 
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]

@@ -48,7 +48,7 @@ OnProgress = Callable[[Job, float], None]
 
 
 class Engine(Protocol):
-    """Trains jobs."""
+    """What trains jobs: in this process, in others, or on a cluster."""
 
     def identity(self, config: RunConfig) -> Identity:
         """The identity of the runs that this engine makes of a config. Raises UserError."""

@@ -19,13 +19,13 @@ class InProcess:
     """One job after another in this process, with all its threads."""
 
     def identity(self, config: RunConfig) -> Identity:
-        """That of this process."""
+        """The identity that runs of this process get."""
         from cnnlab.runs.identity import identity_of
 
         return identity_of(config)
 
     def close(self) -> None:
-        """Nothing was started beside this process."""
+        """Do nothing: nothing was started besides this process."""
 
     def train(
         self, jobs: Sequence[Job], *, on_progress: OnProgress, should_stop: Callable[[], bool]

@@ -40,13 +40,13 @@ class Processes:
         self._pool: list[_Worker] = []
 
     def close(self) -> None:
-        """End all workers."""
+        """End all worker processes."""
         for worker in self._pool:
             worker.close()
         self._pool = []
 
     def identity(self, config: RunConfig) -> Identity:
-        """That of a worker: one thread, whatever this process has."""
+        """The identity of a worker's runs: one thread, whatever this process has."""
         from cnnlab.runs.identity import identity_of
 
         return identity_of(config, threads=1)

@@ -43,7 +43,7 @@ GRACE_S = 60.0
 
 
 class RayCluster:
-    """Trains each run as a task with one core and one thread: on like machines the figures of `Processes`, bit for bit.
+    """Trains each run as a task with one core and one thread: on equal machines `Processes`' figures, bit for bit.
 
     Nodes share no disk with this machine: images go to each node once, a run's folder with its task and back. A run
     whose worker or node dies is begun again on another, from where it stood when it was sent. This process has to run
@@ -64,7 +64,7 @@ class RayCluster:
         self._images = {}
 
     def identity(self, config: RunConfig) -> Identity:
-        """That of a task: one core, one thread and no GPU."""
+        """The identity of a task's runs: one core, one thread and no GPU."""
         on_cpu = config.training.model_copy(update={"device": "cpu"}) if config.training.device == "auto" else None
         return identity_of(config if on_cpu is None else config.model_copy(update={"training": on_cpu}), threads=1)
 
@@ -173,7 +173,7 @@ def _require_cluster(address: str) -> None:
         )
     if not is_ray:
         raise UserError(
-            f"--ray-address: what answers at {address} is no Ray {ray.__version__} cluster; expected its head's "
+            f"--ray-address: what answers at {address} is not a Ray {ray.__version__} cluster; expected its head's "
             "HOST:PORT: use the address that ray start printed, and the same Ray on all machines"
         )
 
@@ -194,7 +194,7 @@ def _parcel(number: int, job: Job) -> Parcel:
 
 
 def _received(ref: Any, job: Job) -> Outcome:
-    """Write down what came back."""
+    """Write the run that a node sent back into its folder, and say how it ended."""
     run = open_run(job.path)
     try:
         answer = ray.get(ref)

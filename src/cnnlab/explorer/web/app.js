@@ -92,7 +92,7 @@ function showMask() {
   panel.refresh();
 }
 
-/** What depends on the image, beside the net itself. */
+/** What depends on the image, besides the net itself. */
 function tryAgain() {
   moving.rebase();
   trail.clear();
@@ -172,7 +172,7 @@ const answers = nets.map((net, which) => {
     const bar = make("i", { "aria-hidden": "true" });
     const share = make("span.number", {});
     const button = make(
-      "button", { type: "button", title: `how ${name} comes to its share`, onclick: () => open(which, net.answer.name, [k, 0, 0]) },
+      "button", { type: "button", title: `how ${name} gets its share`, onclick: () => open(which, net.answer.name, [k, 0, 0]) },
       make("span.class", {}, name), make("span.bar", { "aria-hidden": "true" }, bar), share,
     );
     return { item: make("li", {}, button), bar, share };
@@ -266,7 +266,7 @@ async function take(file) {
     await sheet.take(file, record.preparation);
     own(() => {});
   } catch {
-    byId("image-name").textContent = `${file.name || "what was pasted"} is no picture that this browser can read; expected PNG or JPEG`;
+    byId("image-name").textContent = `${file.name || "what was pasted"} is not a picture that this browser can read; expected PNG or JPEG`;
   }
 }
 
@@ -357,7 +357,7 @@ byId("subtitle").append(
   record.report ? make("span", {}, " · ", make("a", { href: record.report }, "report")) : "",
 );
 const wrong = record.gallery.filter((entry) => entry.label !== entry.predicted[0]).length;
-byId("gallery-says").textContent = wrong ? `${wrong} that ${nets.length > 1 ? nets[0].name : "the net"} got wrong first: class → its answer` : "the net names all of these rightly";
+byId("gallery-says").textContent = wrong ? `first the ${wrong} that ${nets.length > 1 ? nets[0].name : "the net"} got wrong: class → its answer` : "the net names all of these correctly";
 byId("normalise-says").textContent = `(pixel / 255 − ${record.mean.map((m) => m.toFixed(3)).join(", ")}) / ${record.std.map((s) => s.toFixed(3)).join(", ")}`;
 byId("normalise").checked = state.choice.isNormalised;
 

@@ -170,7 +170,7 @@ function passedOn({ inputs: [input] }, unit) {
 }
 
 /**
- * The layer of maps behind a vector that is only reshaped or passed on.
+ * The layer of maps that a vector, only reshaped or passed on, comes from.
  * @param {import("./net.js").Net} net
  * @param {import("./net.js").Layer} layer
  * @returns {import("./net.js").Layer}

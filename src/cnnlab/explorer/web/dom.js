@@ -1,7 +1,7 @@
 // Elements, made without markup in strings: text stays text.
 
 /**
- * @param {string} tag with classes behind dots, as in "p.muted"
+ * @param {string} tag with classes after dots, as in "p.muted"
  * @param {Record<string, any>} attributes `on…` are listeners, `--…` and `background` styles; false leaves one out
  * @param {...any} children nodes or text; null and false are left out
  * @returns {HTMLElement}

@@ -17,7 +17,7 @@ export class Dropping {
    * @param {HTMLElement} place
    * @param {import("./net.js").Net} net
    * @param {string[]} classes
-   * @param {boolean} isOneOfTwo whether its name has to be said
+   * @param {boolean} isOneOfTwo whether its name has to be shown
    * @param {() => void} onMask called when a mask was laid on the net, or taken off
    * @param {(share: number) => void} onShare called when the reader chooses the probability
    */

@@ -9,7 +9,7 @@ const MOVES = {
   down: { name: "Shift down", from: -8, to: 8, step: 1, unit: "px" },
   turn: { name: "Turn", from: -60, to: 60, step: 5, unit: "°" },
 };
-/** A class is drawn when it gets this share somewhere on the way, the likeliest first and no more than so many. */
+/** A class is drawn when it gets this share somewhere on the way, the likeliest first and no more than this many. */
 const SHOWN = { share: 0.15, classes: 4 };
 const CHART = { width: 520, height: 190, left: 40, right: 74, top: 8, bottom: 26 };
 
@@ -59,7 +59,7 @@ export class Moving {
     this.trace();
   }
 
-  /** Move the image from where it lies by so much. @param {{right: number, down: number, turn: number}} by */
+  /** Move the image from where it lies, by pixels and degrees. @param {{right: number, down: number, turn: number}} by */
   drag(by) {
     const from = /** @type {any} */ (this.dragFrom);
     for (const { key, move, input, value } of this.sliders) {

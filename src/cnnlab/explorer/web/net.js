@@ -22,7 +22,7 @@ export class Net {
   /**
    * @param {any} record of the page
    * @param {any} planned the net's part of it
-   * @param {Float32Array} numbers all tensors, one behind the other
+   * @param {Float32Array} numbers all tensors, one after the other
    * @param {Uint8ClampedArray} pixels of the image; nets on one input share them
    */
   constructor(record, planned, numbers, pixels) {
@@ -87,7 +87,7 @@ export class Net {
     this.byName.set(layer.name, layer);
   }
 
-  /** The layer of class probabilities: the net's own softmax, or one behind its logits. */
+  /** The layer of class probabilities: the net's own softmax, or one after its logits. */
   #probabilities() {
     const { operation, shape, name } = this.output;
     if (operation.kind === "softmax" && !operation.log) return this.output;

@@ -12,7 +12,7 @@ export class Norming {
    * @param {import("./net.js").Net} net
    * @param {Uint8Array} images the gallery's pixels
    * @param {number} count images in the gallery
-   * @param {boolean} isOneOfTwo whether its name has to be said
+   * @param {boolean} isOneOfTwo whether its name has to be shown
    */
   constructor(place, net, images, count, isOneOfTwo) {
     this.place = place;

@@ -65,7 +65,7 @@ export function signed(value) {
   return value < 0 ? number(value) : `+${number(value)}`;
 }
 
-/** @param {number} value @returns {string} in brackets where it is negative, as behind × or + */
+/** @param {number} value @returns {string} in brackets where it is negative, as after × or + */
 export function factor(value) {
   return value < 0 ? `(${number(value)})` : number(value);
 }

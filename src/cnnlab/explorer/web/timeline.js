@@ -13,7 +13,7 @@ const FILTERS = { most: 32, side: 20 };
  * @typedef {object} Moment
  * @property {number} step
  * @property {number} epochs passes over the training images
- * @property {number} accuracy 0–1, on so many validation images
+ * @property {number} accuracy 0–1, on that many validation images
  * @property {number} images
  */
 
@@ -26,7 +26,7 @@ export class History {
   constructor(net, record) {
     this.net = net;
     this.record = record;
-    /** This net's earlier moments, one behind the other, once they are unpacked. */
+    /** This net's earlier moments, one after the other, once they are unpacked. */
     this.halves = new Uint16Array(0);
     this.size = net.tensors.reduce((sum, tensor) => sum + tensor.length, 0);
     this.last = record ? record.moments.length - 1 : 0;
@@ -162,7 +162,7 @@ export class Timeline {
       const left = shown < filters ? `the first ${shown} of ${filters}` : `all ${filters}`;
       this.filmPlace.append(
         this.histories.length > 1 ? make("h3.net-name", {}, history.net.name) : "",
-        make("p.muted.small", {}, `${layer.name}, ${left} ${what}${inputs > 1 ? ", of the first colour channel" : ""}; each row has its own colour scale, and validation accuracy before it. A row puts the nets at that moment.`),
+        make("p.muted.small", {}, `${layer.name}, ${left} ${what}${inputs > 1 ? ", of the first colour channel" : ""}; each row has its own colour scale, and validation accuracy before it. Click a row to set the nets to that moment.`),
         make("div.film", {}, rows),
       );
     }

@@ -3,7 +3,7 @@
 import { draw, make } from "./dom.js";
 import { percent } from "./numbers.js";
 
-/** Moves that are remembered, and classes that are drawn: those that got this share somewhere, and so many at most. */
+/** Moves that are remembered, and classes that are drawn: those that got this share somewhere, and at most this many. */
 const MOVES = 120;
 const SHOWN = { share: 0.1, classes: 4 };
 const CHART = { width: 280, height: 84, right: 34, pad: 3 };
@@ -51,7 +51,7 @@ export class Trail {
       if (i && end.at - ends[i - 1].at < 12) end.at = ends[i - 1].at + 12;
     });
     return draw(
-      "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `on the way of the move: ${classes.map((k) => `class ${this.classes[k]} ${percent(last[k])} now`).join(", ")}` },
+      "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `along the way of the move: ${classes.map((k) => `class ${this.classes[k]} ${percent(last[k])} now`).join(", ")}` },
       ...[0, 1].map((share) => draw("line", { class: "grid-line", x1: 0, x2: width - right, y1: y(share), y2: y(share) })),
       ...classes.map((k, i) => draw("path", { class: `trace trace-${i}`, d: way.map((answer, t) => `${t ? "L" : "M"}${x(t).toFixed(1)} ${y(answer[k]).toFixed(1)}`).join("") })),
       ...ends.map(({ k, at }) => draw("text", { class: `trace-name trace-${classes.indexOf(k)}`, x: width - right + 5, y: at }, this.classes[k].slice(0, 5))),

@@ -46,7 +46,7 @@ const WRITE = {
     const sums = patches.length > 1
       ? make(
         "div.sums", {},
-        make("p.muted.small", {}, `The ${patches.length} sums, a bar a channel; the longest is ${signed(patches.reduce((a, b) => (Math.abs(b.sum) > Math.abs(a.sum) ? b : a)).sum)}.`),
+        make("p.muted.small", {}, `The ${patches.length} sums, one bar for each channel; the longest is ${signed(patches.reduce((a, b) => (Math.abs(b.sum) > Math.abs(a.sum) ? b : a)).sum)}.`),
         make(
           "div.bars", { role: "img", "aria-label": patches.map((patch) => `channel ${patch.channel}: ${signed(patch.sum)}`).join(", ") },
           patches.map((patch) => make(patch.sum < 0 ? "i.negative" : "i", { title: `channel ${patch.channel}: ${signed(patch.sum)}`, "--share": `${most ? (50 * Math.abs(patch.sum)) / most : 0}%` })),

@@ -55,7 +55,7 @@ def claims_index(entries: Sequence[ClaimEntry], this_round: Round, *, of: int) -
 
 
 def environments(entries: Sequence[ClaimEntry]) -> list[Environment]:
-    """On what the runs of all claims were made, each once."""
+    """What the runs of all claims were made on, each once."""
     found: list[Environment] = []
     for one in (each for entry in entries for each in entry.environments):
         record = Environment(**one.model_dump(exclude={"runs"}))

@@ -44,7 +44,7 @@ def why(entry: ClaimEntry) -> list[str]:
         return []
     passed = [control.what for control in entry.controls if control.verdict == "supported"]
     if passed:
-        return [f"The same rule also passes where the statement is false ({'; '.join(passed)}): it tells nothing here."]
+        return [f"The same rule also passes where the statement is false ({'; '.join(passed)}): it says nothing here."]
     if entry.interval is None:
         if entry.verdict == "not supported" or entry.n_of != "seeds":
             return [f"The effect is {number(entry.effect)} {entry.unit}, and the rule below asks for more."]

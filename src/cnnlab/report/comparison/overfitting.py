@@ -97,7 +97,7 @@ def _summary(comparison: Comparison, curves: Sequence[Curves], verdicts: dict[st
             "lowest of all epochs, so ending slightly above it may be chance."
         )
     if len({len(run) for runs in curves for run in runs}) > 1:
-        sentences.append("Not all runs trained for as many epochs; each is taken after its own last one.")
+        sentences.append("Not all runs trained for the same number of epochs; each is taken after its own last one.")
     return sentences
 
 

@@ -115,7 +115,7 @@ def _contents(evidence: Evidence, common: Mapping[str, Any], asked: Sequence[Map
 def _record(
     facts: LessonFacts, evidence: Evidence, page: str, questions: Sequence[Any], asked: Sequence[Mapping[str, str]]
 ) -> Markup:
-    """What the page's script is told."""
+    """The record that the page's script reads."""
     versions = {name: getattr(facts.environment, name) for name in ("cnnlab", "torch", "python")}
     lesson = {"made": facts.made, "data": evidence.data.name, "data_sha256": evidence.data.sha256, "seed": facts.seed}
     return _as_json(

@@ -25,7 +25,7 @@ _EXACT = 2
 _KERNEL_CELL, _PRODUCT_CELL = 36, 46
 #: Full colour behind numbers: a share of what it is elsewhere, so that they stay readable.
 _BEHIND_NUMBERS = 0.6
-#: Milliseconds a position, between them as many as make a round of about so many.
+#: Milliseconds a position: at least, at most, and between them what makes a round take about the third number.
 _QUICKEST_MS, _SLOWEST_MS, _ROUND_MS = 30, 500, 30_000
 
 _Real = float | np.floating
@@ -126,7 +126,7 @@ def sliding_filter(
         width=width + _MARGIN,
         height=height,
         title=f"Sliding filter: {image_title}, {kernel_title}, {map_title}",
-        description=f"The kernel takes every place of the image (stride {stride}, padding {padding}) and leaves one "
+        description=f"The kernel visits every place of the image (stride {stride}, padding {padding}) and leaves one "
         f"value at each: the feature map. {_above(sliding)} {_sum_words(sliding)}.",
         style=_STYLE + _movement(sliding),
         body=[*body, *products],
@@ -360,7 +360,7 @@ def _decimals(values: NDArray[np.floating]) -> int:
 
 
 def _is_written_out(values: NDArray[np.floating], decimals: int) -> bool:
-    """Whether so many decimals show all values as they are, up to what adding 0.1 and 0.2 does."""
+    """Whether that many decimals show all values as they are, up to what adding 0.1 and 0.2 does."""
     return np.allclose(np.round(values, decimals), values, rtol=1e-12, atol=1e-12)
 
 

@@ -51,7 +51,7 @@ def look_page(found: WholeLook, run: Run, *, report: str | None) -> str:
 
 
 def layer_page(found: LayerLook, run: Run, *, report: str | None) -> str:
-    """The page of one layer in full."""
+    """The page that shows one layer in full, as HTML."""
     look, layer = found.look, found.layer
     return render(
         "look/layer.html",

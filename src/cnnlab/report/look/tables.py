@@ -246,7 +246,7 @@ def _middle_box(layer: Layer) -> Box | None:
 
 
 def _boxed(pixels: Tensor, box: Box | None, *, label: str) -> Markup:
-    """An image with a box about the pixels that count."""
+    """An image with a box around the pixels that count."""
     height, width = pixels.shape[1:]
     body = f'<image class="pixels" href="{photograph(pixels.numpy())}" width="{width}" height="{height}"/>'
     if box is not None:

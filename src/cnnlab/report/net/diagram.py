@@ -133,7 +133,7 @@ def net_diagram(anatomy: Anatomy) -> str:
     )
 
 
-# Rows: what is said.
+# Rows: what each one says.
 
 
 def _rows(anatomy: Anatomy) -> list[_Row]:
@@ -341,7 +341,7 @@ def _drawn_words(row: _Row, middle: float, x: float) -> list[str]:
 
 
 def _maps(row: _Row, rows: list[_Row], middle: float, x: float) -> str:
-    """Sheets one behind the other, more for more channels, to scale with the largest map; for bare values a bar."""
+    """Sheets one behind another, more for more channels, to scale with the largest map; for bare values a bar."""
     if len(row.shape) == 1:
         most = max(row.shape[0] for row in rows if len(row.shape) == 1)
         height = max(3, _PICTURE * sqrt(row.shape[0] / most))

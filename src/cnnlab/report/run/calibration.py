@@ -36,7 +36,7 @@ def calibration(evaluation: Evaluation, training: Training) -> Calibration:
 
 
 def verdict(evaluation: Evaluation, training: Training) -> str:
-    """Over- or under-confident on average, or neither as far as so many images can tell."""
+    """Over- or under-confident on average, or neither as far as that many images can tell."""
     sure = sum(part.images * part.confidence for part in evaluation.calibration) / evaluation.images
     right = evaluation.accuracy
     low, high = evaluation.accuracy_interval

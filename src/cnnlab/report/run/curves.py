@@ -32,7 +32,7 @@ class LearningCurves:
 
 
 def learning_curves(epochs: Sequence[Epoch], best_epoch: int, training: Training, net: nn.Module) -> LearningCurves:
-    """Draw the epochs of a run."""
+    """Draw a run's loss and accuracy over its epochs, and list the figures."""
     every = -(-len(epochs) // ROWS)
     part = epochs[-1].steps / epochs[0].steps if len(epochs) > 1 else training.epochs
     return LearningCurves(

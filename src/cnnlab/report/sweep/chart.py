@@ -12,7 +12,7 @@ from cnnlab.experiments.sweep import Point
 from cnnlab.numbers import duration, percent, short_count
 from cnnlab.report import charts
 
-#: Up to so many points each one's number is written beside it; of more only those of the front.
+#: With up to this many points each one's number is written beside it; with more only those of the front.
 NUMBERED = 16
 
 NAMES = {"parameters": "parameters", "macs": "multiply-adds for one image", "train_time_s": "training time of a run"}

@@ -54,8 +54,8 @@ def test_words(sweep: Sweep) -> str:
     deviation = 0.0 if test.standard_deviation is None else test.standard_deviation  # there are FRESH seeds at least
     return (
         f"Test accuracy on the fresh seeds {percent(test.mean, 2)}: ±{100 * deviation:.2f} points over seeds "
-        f"(n = {test.n}), ±{100 * sweep.test_error:.2f} points for {count(sweep.final.test_images)} being all test "
-        "images."
+        f"(n = {test.n}), ±{100 * sweep.test_error:.2f} points for there being only "
+        f"{count(sweep.final.test_images)} test images."
     )
 
 
@@ -79,8 +79,8 @@ def pruning_words(sweep: Sweep) -> str:
     pruned = [point for point in sweep.points if point.end == "pruned"]
     rule = (
         "From the second seed on, a point went on only if its mean validation accuracy was not clearly below the best "
-        "point's. Clearly: by more than two equally good points differ in 19 of 20 cases, given the spread over seeds "
-        f"and {count(sweep.validation_images)} validation images."
+        "point's. Clearly: by more than two equally good points would differ in 19 cases out of 20, given the spread "
+        f"over seeds and {count(sweep.validation_images)} validation images."
     )
     if not pruned:
         return f"{rule} No point was that far behind."
@@ -88,7 +88,7 @@ def pruning_words(sweep: Sweep) -> str:
     runs = sum(len(point.runs) for point in sweep.points)
     return (
         f"{rule} That far behind: {count(len(pruned))} of {count(len(sweep.points))} points. "
-        f"Trainings left out by that: {count(left_out)}; made: {count(runs)}."
+        f"Trainings that this saved: {count(left_out)}; made: {count(runs)}."
     )
 
 

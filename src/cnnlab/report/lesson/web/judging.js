@@ -9,7 +9,7 @@
  * @property {string[]} choices none where a number is asked for
  * @property {Record<string, string>} slips wrong answer → what is off in it
  * @property {number} tolerance
- * @property {boolean} graded not where what was measured decides nothing
+ * @property {boolean} graded false where what was measured decides nothing
  */
 
 /**

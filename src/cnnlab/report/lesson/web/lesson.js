@@ -20,7 +20,7 @@ document.getElementById("forget")?.addEventListener("click", () => {
   answers.forget();
   count();
 });
-addEventListener("pageshow", count); // after a way back to this page, too
+addEventListener("pageshow", count); // on coming back to this page, too
 count();
 
 function count() {
