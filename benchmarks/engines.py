@@ -21,8 +21,8 @@ from cnnlab.data import load
 from cnnlab.experiments.compare import contestants, prepare, train
 from cnnlab.experiments.engines import Engine, InProcess, Processes
 from cnnlab.experiments.job import Job
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS
+from cnnlab.runs.plan import Plan
 from cnnlab.training.machine import keep_freed_memory
 
 RESULTS = Path(__file__).parent.parent / "results" / "engines.json"

@@ -26,9 +26,9 @@ from cnnlab.experiments.compare import contestants, prepare, train
 from cnnlab.experiments.engines import Processes
 from cnnlab.experiments.engines.ray_cluster import RayCluster
 from cnnlab.experiments.job import Job
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS
 from cnnlab.runs import Run, open_run
+from cnnlab.runs.plan import Plan
 
 RESULTS = Path(__file__).parent.parent / "results" / "ray.json"
 SEEDS = 4

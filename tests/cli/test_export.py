@@ -15,12 +15,12 @@ import safetensors
 import safetensors.torch
 import torch
 from PIL import Image
+from tests.new_runs import make_run
 
 from cnnlab import LeNet5, load, open_run
 from cnnlab.exchange import exporting, formats, to_onnx
 from cnnlab.exchange.format import Format
 from cnnlab.runs import execute
-from cnnlab.runs.make import make_run
 
 FORMATS = ["onnx", "pt2", "safetensors"]
 

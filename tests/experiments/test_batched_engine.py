@@ -10,9 +10,9 @@ from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import contestants, prepare, train
 from cnnlab.experiments.engines import Batched, InProcess, Kind
 from cnnlab.experiments.engines.choice import ENGINES, choose_engine
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.runs import open_run
+from cnnlab.runs.plan import Plan
 
 PLAN = Plan(
     net=NetSpec(name="conv-net", options={"widths": (4, 6), "hidden": 16}),

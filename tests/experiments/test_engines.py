@@ -12,9 +12,9 @@ from cnnlab import load
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import comparison, contestants, prepare, train
 from cnnlab.experiments.engines import InProcess, Kind, Processes
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.runs import open_run
+from cnnlab.runs.plan import Plan
 
 PLAN = Plan(net=NetSpec(name="mlp"), data="mnist-5k@100", epochs=2)
 

@@ -14,10 +14,10 @@ from cnnlab.errors import UserError
 from cnnlab.experiments.compare import comparison, contestants, prepare, require_trained, train
 from cnnlab.experiments.engines import Batched, InProcess, Kind, Processes
 from cnnlab.experiments.engines.engine import Outcome, WorkerBug
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.own_code import OwnCodeError
 from cnnlab.runs import open_run
+from cnnlab.runs.plan import Plan
 
 PLAN = Plan(net=NetSpec(name="mlp"), data="mnist-5k@60", epochs=1)
 NET = """

@@ -16,9 +16,9 @@ from cnnlab import load
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import contestants, prepare, train
 from cnnlab.experiments.engines import Kind, Processes
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.runs import open_run
+from cnnlab.runs.plan import Plan
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'cnnlab[cluster]'")
 

@@ -12,10 +12,10 @@ from cnnlab.config import NetSpec
 from cnnlab.data.plausible import implausible
 from cnnlab.experiments.compare import comparison, contestants, prepare, train
 from cnnlab.experiments.engines import InProcess
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.siblings import require_same_images
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.runs import open_run
+from cnnlab.runs.plan import Plan
 
 PLAN = Plan(net=NetSpec(name="mlp"), data="mnist-5k@100", epochs=1)
 

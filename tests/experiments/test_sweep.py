@@ -24,13 +24,13 @@ from cnnlab import load
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import contestants
 from cnnlab.experiments.engines import InProcess
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.race import clearly_behind, race
 from cnnlab.experiments.samplers import TOGETHER, Optuna
 from cnnlab.experiments.space import combinations, points, read_space
 from cnnlab.experiments.statistics import mean_difference
 from cnnlab.experiments.sweep import pareto_front
 from cnnlab.experiments.trainer import Trainer
+from cnnlab.runs.plan import Plan
 
 PLAN = Plan(net=NetSpec(name="mlp"), data="mnist-5k@120", epochs=2)
 SWEEP = ("sweep", "--net", "mlp", "--train-size", "150", "--epochs", "2", "--engine", "here")

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from cnnlab.config import NetSpec
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.two_by_two import both, two_by_two
 from cnnlab.experiments.variants import VARIANTS
+from cnnlab.runs.plan import Plan
 
 CELLS = {(False, False): "baseline", (True, False): "a", (False, True): "b", (True, True): "a + b"}
 

@@ -7,8 +7,8 @@ import pytest
 from cnnlab import UserError, load
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import contestants
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, find_variant, own_variant
+from cnnlab.runs.plan import Plan
 
 LESSON = Plan(net=NetSpec(name="simple-cnn"), data="mnist-5k@100", epochs=1)
 #: What the lesson's recipe has already is taken away first, so that the variant has something to add.

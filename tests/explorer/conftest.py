@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.new_runs import make_run
 from torch import nn
 
 from cnnlab.data import ImageSet, load
 from cnnlab.explorer import Shown, explorer_page
 from cnnlab.runs import Run, execute
-from cnnlab.runs.make import make_run
 
 OWN = f"{Path(__file__).parent / 'explored_nets.py'}:Branching"
 FOUR_NETS = {"lenet5": "lenet5", "simple-cnn": "simple-cnn", "branching": OWN, "mlp": "mlp"}

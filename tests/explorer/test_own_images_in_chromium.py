@@ -13,12 +13,12 @@ import pytest
 import torch
 from PIL import Image
 from tests.explorer.test_explorer_in_chromium import by_hooks, opened, page_values
+from tests.new_runs import make_run
 
 from cnnlab.data.imageset import Split, image_set
 from cnnlab.data.normalise import normalise
 from cnnlab.explorer import Shown, explorer_page
 from cnnlab.runs import execute
-from cnnlab.runs.make import make_run
 
 pytestmark = pytest.mark.browser
 

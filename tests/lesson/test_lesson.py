@@ -191,7 +191,7 @@ def test_a_folder_of_another_lesson_is_refused(small: Small, evidence: Evidence)
 
 
 def test_a_net_of_another_training_is_refused(tmp_path: Path, bars: Path) -> None:
-    from cnnlab.runs.make import make_run
+    from tests.new_runs import make_run
 
     lesson = Small(tmp_path / "lesson", bars)
     make_run(lesson.out / "lenet5", lesson.data, net="lenet5", recipe_name="fast", epochs=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.new_runs import plan_of
 from torch import nn
 
 import cnnlab
@@ -12,7 +13,6 @@ from cnnlab.data import load
 from cnnlab.evaluation import logits
 from cnnlab.nets import LeNet5, SimpleCNN
 from cnnlab.nets.layout import channels_last, runs_channels_last
-from cnnlab.runs.make import plan_run
 
 
 class Tutorial(nn.Module):
@@ -70,4 +70,4 @@ def test_a_net_that_calls_view_is_not_asked_for_channels_last(data, tmp_path):
         "    def forward(self, x):\n        return self.f(self.c(x).view(x.shape[0], -1))\n"
     )
     with pytest.raises(UserError, match=r"expected reshape or nn\.Flatten"):
-        plan_run(data, net=f"{path}:Own", changes={"channels_last": True})
+        plan_of(data, f"{path}:Own", changes={"channels_last": True}).meet(data, 0)

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.new_runs import make_run
 from torch import nn
 
 from cnnlab.data import ImageSet, load
 from cnnlab.data.imageset import Split, image_set
 from cnnlab.report.run.page import run_page
 from cnnlab.runs import Run, execute
-from cnnlab.runs.make import make_run
 
 
 @dataclass(frozen=True)

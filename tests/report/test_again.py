@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 import pytest
+from tests.new_runs import make_run
 
 from cnnlab.cli import cnnlab, options, train
 from cnnlab.report.run.again import command, settings
-from cnnlab.runs.make import make_run
 
 CASES: dict[str, dict[str, Any]] = {
     "as the recipe has it": {"net": "simple-cnn"},

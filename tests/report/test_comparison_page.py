@@ -24,12 +24,12 @@ from cnnlab.experiments.compare import (
     train,
 )
 from cnnlab.experiments.engines import InProcess
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.statistics import holm, paired_difference
 from cnnlab.experiments.variants import Variant, find_variant, own_variant
 from cnnlab.experiments.verdicts import verdict
 from cnnlab.report.comparison.page import comparison_page
 from cnnlab.runs import Run
+from cnnlab.runs.plan import Plan
 from cnnlab.training.loop import Epoch
 
 HOSTILE = "<script>alert(1)</script>"

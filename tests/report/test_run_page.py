@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from tests.new_runs import make_run
 
 from cnnlab.config import Training
 from cnnlab.data.normalise import normalise
@@ -16,7 +17,6 @@ from cnnlab.errors import UserError
 from cnnlab.report.run.calibration import verdict
 from cnnlab.report.run.page import run_page
 from cnnlab.runs import open_run
-from cnnlab.runs.make import make_run
 
 Read = Callable[[str], Any]
 SECTIONS = ["curves", "confusion", "calibration", "mistakes", "filters", "run"]

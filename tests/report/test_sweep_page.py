@@ -15,7 +15,6 @@ from cnnlab.config import NetSpec
 from cnnlab.data import load
 from cnnlab.experiments.compare import contestants
 from cnnlab.experiments.engines import InProcess
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.samplers import Grid
 from cnnlab.experiments.space import points, read_space
 from cnnlab.experiments.statistics import MeanDifference
@@ -24,6 +23,7 @@ from cnnlab.experiments.trainer import Trainer
 from cnnlab.numbers import short_count
 from cnnlab.report.sweep.page import sweep_page
 from cnnlab.report.sweep.words import optimism_words, pruning_words, verdict_words
+from cnnlab.runs.plan import Plan
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tests.new_runs import make_run
 
 from cnnlab.data import load
 from cnnlab.runs import execute
-from cnnlab.runs.make import make_run, reopen_run
+from cnnlab.runs.make import reopen_run
 
 TAGS = {
     "loss/training": "training_loss",

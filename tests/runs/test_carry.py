@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from tests.new_runs import make_run
 
 from cnnlab import load
 from cnnlab.errors import UserError
 from cnnlab.runs import carry, execute, open_run
 from cnnlab.runs.carry import pack_run, unpack_run
 from cnnlab.runs.folder import create_run
-from cnnlab.runs.make import make_run, reopen_run
+from cnnlab.runs.make import reopen_run
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.new_runs import make_run
 
 from cnnlab.data import load
 from cnnlab.runs import execute, open_run
 from cnnlab.runs.checkpoints import checkpoint_steps, read_checkpoints
-from cnnlab.runs.make import make_run, reopen_run
+from cnnlab.runs.make import reopen_run
 from cnnlab.training.loop import fit
 from cnnlab.training.state import start
 

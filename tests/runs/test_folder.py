@@ -13,12 +13,13 @@ import sys
 
 import pytest
 import torch
+from tests.new_runs import make_run
 
 from cnnlab.data import load
 from cnnlab.errors import UserError
 from cnnlab.runs import execute, open_run
 from cnnlab.runs.folder import create_run
-from cnnlab.runs.make import make_run, reopen_run
+from cnnlab.runs.make import reopen_run
 from cnnlab.whole_files import append_line, write_whole
 
 SMALL = {"net": "lenet5", "epochs": 1.5, "changes": {"batch_size": 200}}
@@ -84,10 +85,13 @@ KILLED = """
 import sys
 from pathlib import Path
 from cnnlab.data import load
+from cnnlab.config import NetSpec
 from cnnlab.runs import execute
 from cnnlab.runs.make import make_run
+from cnnlab.runs.plan import Plan
 data = load("mnist-5k")
-run, net = make_run(Path(sys.argv[1]), data, net="lenet5", epochs=1.5, changes={"batch_size": 200})
+plan = Plan(net=NetSpec(name="lenet5"), data="mnist-5k", recipe="fast", epochs=1.5, changes={"batch_size": 200})
+run, net = make_run(Path(sys.argv[1]), plan, data)
 execute(run, net, data, on_epoch=lambda _: print("epoch", flush=True) or __import__("time").sleep(60))
 """
 

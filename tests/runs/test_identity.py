@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from tests.new_runs import make_run
 
 from cnnlab.data import load
 from cnnlab.errors import UserError
@@ -14,7 +15,7 @@ from cnnlab.runs.environment import environments_of
 from cnnlab.runs.folder import _OF_A_RUN, require_free
 from cnnlab.runs.identity import identity_of
 from cnnlab.runs.keeping import DivergedRun
-from cnnlab.runs.make import make_run, reopen_run
+from cnnlab.runs.make import reopen_run
 
 OWN = """
 from torch import nn

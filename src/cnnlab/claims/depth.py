@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from cnnlab.claims.judging import Control, Judged, Where
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.tuning import best_rates
-from cnnlab.experiments.plan import Plan
 from cnnlab.runs import Run
+from cnnlab.runs.plan import Plan
 from cnnlab.training.loop import Epoch
 
 #: Images of mnist-5k in both rounds: its 500 validation images decide well enough, and can be measured often. Batches

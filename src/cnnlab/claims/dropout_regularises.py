@@ -11,11 +11,11 @@ from cnnlab.claims.judging import Control, Judged, Smallest, Where, judge
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.tuning import best_rates
 from cnnlab.errors import UserError
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.variants import VARIANTS
 from cnnlab.figures import Lines, from_case_to_case, where_it_holds
 from cnnlab.runs import Run
+from cnnlab.runs.plan import Plan
 
 #: Training images → passes over them. The largest is left out of a quick round.
 EPOCHS = {500: 16, 2000: 4, 10_000: 2}

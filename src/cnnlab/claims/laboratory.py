@@ -12,10 +12,10 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.experiments.compare import Comparison, comparison, contestants
 from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.experiments.variants import Variant
 from cnnlab.runs import Run, open_run
+from cnnlab.runs.plan import Plan
 
 #: The first seed of a round. Some rules were settled after a look at lower seeds, on which no verdict rests.
 FIRST_SEED = 10

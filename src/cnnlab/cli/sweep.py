@@ -75,8 +75,8 @@ def command(
     already is not trained again, and one that was stopped goes on.
     """
     from cnnlab.config import NetSpec
-    from cnnlab.experiments.plan import Plan
     from cnnlab.experiments.trainer import Stopped
+    from cnnlab.runs.plan import Plan
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.sweep import sweep
     from cnnlab.workflows.watch import Watch

@@ -46,11 +46,13 @@ def command(
     NET is lenet5, lenet5-1998, simple-cnn, mlp, conv-net, or your own path/to/file.py:ClassName. Whatever a flag does
     not say, the recipe decides; a run's config.json holds every value.
     """
+    from cnnlab.config import checked
     from cnnlab.data import load
     from cnnlab.nets.resolve import options_of
     from cnnlab.runs import open_run
     from cnnlab.runs.folder import require_free
     from cnnlab.runs.make import make_run, reopen_run
+    from cnnlab.runs.plan import Plan
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.training.recipes import find_recipe
 
@@ -74,16 +76,14 @@ def command(
         options_of(net)  # an unknown net is refused before a data set is fetched
         find_recipe(values["recipe"] or "fast")
         images = load(data or "mnist-5k", root=values["data_root"], image_size=values["image_size"], progress=Work())
-        run, module = make_run(
-            path,
-            images,
-            net=net,
-            net_options=options.net_changes(values, net),
-            recipe_name=values["recipe"] or "fast",
-            epochs=values["epochs"],
-            changes=options.training_changes(values),
-            seed=values["seed"] if values["seed"] is not None else 0,
-        )
+        chosen = {
+            "net": {"name": net, "options": options.net_changes(values, net)},
+            "data": images.name,
+            "recipe": values["recipe"] or "fast",
+            "epochs": values["epochs"],
+            "changes": options.training_changes(values),
+        }
+        run, module = make_run(path, checked(Plan, chosen, "options"), images, seed=values["seed"] or 0)
     _introduce(run, module)
 
     result = train_and_show(run, module, images, tensorboard=tensorboard)

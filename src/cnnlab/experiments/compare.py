@@ -16,7 +16,6 @@ from cnnlab.errors import UserError
 from cnnlab.experiments.engines import Engine, Kind, Outcome
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.make_job import make_job
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.siblings import (
     mixed_images,
     mixed_machines,
@@ -33,6 +32,7 @@ from cnnlab.own_code import OwnCodeError
 from cnnlab.runs import Run, open_run
 from cnnlab.runs.environment import Environment, environments_of
 from cnnlab.runs.keeping import DivergedRun
+from cnnlab.runs.plan import Plan
 from cnnlab.training.loop import Epoch
 
 
@@ -126,7 +126,7 @@ def contestants(
     """Every variant's plan and its runs' configs, checked before anything is trained.
 
     load: gives the images of a data set's name. Raises UserError for a variant that changes nothing here, for two that
-    come to the same, for a variant whose images are not tested on the baseline's test images, and as `plan_run` does.
+    come to the same, for a variant whose images are not tested on the baseline's test images, and as `Plan.meet` does.
     """
     found: list[Contestant] = []
     hashes: dict[str, str] = {}

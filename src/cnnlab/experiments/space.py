@@ -8,8 +8,8 @@ from functools import reduce
 from itertools import product
 
 from cnnlab.errors import UserError
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import Variant, own_variant
+from cnnlab.runs.plan import Plan
 
 
 @dataclass(frozen=True)

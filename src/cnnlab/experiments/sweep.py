@@ -10,7 +10,6 @@ from typing import Any
 from cnnlab.anatomy import describe
 from cnnlab.errors import UserError
 from cnnlab.experiments.compare import Comparison, Contestant, VariantFigures, comparison
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.race import End, Standing, race, validation_images
 from cnnlab.experiments.samplers import Sampler
 from cnnlab.experiments.statistics import MeanDifference, Spread, mean_difference, sampling_error, spread
@@ -18,6 +17,7 @@ from cnnlab.experiments.trainer import Trainer
 from cnnlab.nets.resolve import build_net, is_own
 from cnnlab.runs import Run
 from cnnlab.runs.environment import Environment, environments_of
+from cnnlab.runs.plan import Plan
 
 #: Costs that accuracy is weighed against, by the names of a point's figures.
 COSTS = ("parameters", "macs", "train_time_s")

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from cnnlab.config import Augmentation, NetSpec, Training
 from cnnlab.errors import UserError, nearest
-from cnnlab.experiments.plan import Plan
 from cnnlab.nets.resolve import options_of
+from cnnlab.runs.plan import Plan
 
 
 @dataclass(frozen=True)

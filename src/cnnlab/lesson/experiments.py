@@ -10,9 +10,9 @@ from cnnlab.claims.laboratory import Laboratory
 from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import Comparison, VariantFigures, contestants, prepare
 from cnnlab.experiments.job import Job
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.variants import VARIANTS, Variant
 from cnnlab.lesson.sizes import Sizes
+from cnnlab.runs.plan import Plan
 
 _HOMEWORK = "lesson 3, homework"
 

@@ -7,79 +7,20 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.config import Augmentation, NetSpec, RunConfig, Scalar, Training, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
-from cnnlab.nets.layout import runs_channels_last
-from cnnlab.nets.resolve import build_net, options_of
-from cnnlab.runs.folder import Run, create_run, data_record, open_run
-from cnnlab.training.execution import require_crop
-from cnnlab.training.machine import resolve_device
-from cnnlab.training.recipes import find_recipe, recipe
+from cnnlab.nets.resolve import build_net
+from cnnlab.runs.folder import Run, create_run, open_run
+from cnnlab.runs.plan import Plan
 
 
-def make_run(
-    path: Path,
-    data: ImageSet,
-    *,
-    net: str,
-    net_options: dict[str, Scalar | tuple[int, ...]] | None = None,
-    recipe_name: str = "fast",
-    epochs: float | None = None,
-    changes: dict[str, Any] | None = None,
-    seed: int = 0,
-) -> tuple[Run, nn.Module]:
-    """Make the folder of a new run and its net with its initial weights; arguments as for `plan_run`.
+def make_run(path: Path, plan: Plan, data: ImageSet, *, seed: int = 0) -> tuple[Run, nn.Module]:
+    """Make the folder of a new run and its net with its initial weights.
 
     Nothing is written before everything has been checked. Raises UserError.
     """
-    config, module = plan_run(
-        data, net=net, net_options=net_options, recipe_name=recipe_name, epochs=epochs, changes=changes, seed=seed
-    )
+    config, module = plan.meet(data, seed)
     return create_run(path, config), module
-
-
-def plan_run(
-    data: ImageSet,
-    *,
-    net: str,
-    net_options: dict[str, Scalar | tuple[int, ...]] | None = None,
-    recipe_name: str = "fast",
-    epochs: float | None = None,
-    changes: dict[str, Any] | None = None,
-    seed: int = 0,
-) -> tuple[RunConfig, nn.Module]:
-    """All that decides a run, checked, and its net with its initial weights; nothing is written.
-
-    net: a registered name or the user's `file.py:ClassName`, whose code is run. net_options: on top of what the recipe
-    changes in the net. changes: values for fields of `Training` or `Augmentation`, on top of the recipe's. Raises
-    UserError.
-    """
-    chosen = find_recipe(recipe_name)
-    takes = options_of(net)
-    of_recipe = {name: value for name, value in chosen.net_options.items() if name in takes}
-    spec = NetSpec(name=net, options=of_recipe | (net_options or {}))
-    module = build_net(spec, image_shape=data.image_shape, num_classes=len(data.classes), seed=seed, own_code=net)
-    base = recipe(recipe_name, module, data, epochs=epochs)
-    changed = _nested(changes or {}, base.augmentation)
-    training = checked(Training, base.model_dump() | changed, "training options")
-    resolve_device(training.device)
-    # A recipe has asked both before; only what the user changed is asked here.
-    if changed.get("channels_last") and not runs_channels_last(module, data.image_shape):
-        raise UserError(
-            f"channels last: {net} does not take images that are stored so, as code that calls view on a map does not; "
-            "expected reshape or nn.Flatten in its place: write that, or leave --channels-last out"
-        )
-    if changed.get("crop") is not None:
-        require_crop(module, data.image_shape, changed["crop"])
-    values = {
-        "net": spec,
-        "data": data_record(data),
-        "recipe": recipe_name,
-        "training": training,
-        "seed": seed,
-    }
-    return checked(RunConfig, values, "options"), module
 
 
 def reopen_run(
@@ -123,10 +64,3 @@ def reopen_run(
         own_code=own_code,
     )
     return run, module
-
-
-def _nested(changes: dict[str, Any], augmentation: Augmentation) -> dict[str, Any]:
-    """Changes with those of the augmentation in a record of their own, on top of the recipe's."""
-    inner = {name: value for name, value in changes.items() if name in Augmentation.model_fields}
-    outer = {name: value for name, value in changes.items() if name not in Augmentation.model_fields}
-    return outer | ({"augmentation": augmentation.model_dump() | inner} if inner else {})

@@ -13,12 +13,12 @@ from cnnlab.data import load
 from cnnlab.errors import UserError
 from cnnlab.experiments.compare import Comparison, as_two_by_two, comparison, contestants
 from cnnlab.experiments.engines.choice import choose_engine
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.experiments.two_by_two import both
 from cnnlab.experiments.variants import find_variant, own_variant
 from cnnlab.report.comparison.page import comparison_page
 from cnnlab.runs.folder import write_json
+from cnnlab.runs.plan import Plan
 from cnnlab.whole_files import write_whole
 from cnnlab.workflows.reports import write_reports
 from cnnlab.workflows.watch import Watch

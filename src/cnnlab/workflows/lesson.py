@@ -12,6 +12,7 @@ from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.measuring import measure, still_to_train, work_of
 from cnnlab.claims.registry import find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
+from cnnlab.config import NetSpec
 from cnnlab.experiments.compare import Comparison, as_two_by_two
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.trainer import Stopped
@@ -31,6 +32,7 @@ from cnnlab.runs import open_run
 from cnnlab.runs.folder import RunResult
 from cnnlab.runs.identity import require_same
 from cnnlab.runs.make import make_run, reopen_run
+from cnnlab.runs.plan import Plan
 from cnnlab.whole_files import write_whole
 from cnnlab.workflows.claims import ClaimPages
 from cnnlab.workflows.reports import write_reports
@@ -107,7 +109,8 @@ class Lesson:
                 path, self.images, said={"net": name, "recipe": "lesson", "epochs": epochs, "seed": SEED}
             )
         else:
-            run, _ = make_run(path, self.images, net=name, recipe_name="lesson", epochs=epochs, seed=SEED)
+            plan = Plan(net=NetSpec(name=name), data=self.images.name, epochs=epochs)
+            run, _ = make_run(path, plan, self.images, seed=SEED)
         identity, begun = self.laboratory.engine.identity(run.config), run.identity()
         if begun is not None:
             require_same(path, begun, identity)

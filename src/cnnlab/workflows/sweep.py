@@ -11,13 +11,13 @@ from cnnlab.config import NetSpec, checked
 from cnnlab.data import load
 from cnnlab.experiments.compare import contestants
 from cnnlab.experiments.engines.choice import choose_engine
-from cnnlab.experiments.plan import Plan
 from cnnlab.experiments.samplers import Grid, Optuna
 from cnnlab.experiments.space import points, read_space
 from cnnlab.experiments.sweep import Sweep, conclude, search
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.report.sweep.page import sweep_page
 from cnnlab.runs.folder import write_json
+from cnnlab.runs.plan import Plan
 from cnnlab.whole_files import write_whole
 from cnnlab.workflows.reports import write_reports
 from cnnlab.workflows.watch import Watch
