@@ -41,7 +41,8 @@ check: setup  ## style and types; those of the pages' scripts where there is Nod
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ty check src notebooks
-	@if command -v npx >/dev/null || [ "$$CNNLAB_NODE" = required ]; then $(MAKE) --no-print-directory check-web; \
+	@if [ "$$CNNLAB_NODE" = unreachable ]; then echo "check-web skipped: npm's registry does not answer"; \
+	elif command -v npx >/dev/null || [ "$$CNNLAB_NODE" = required ]; then $(MAKE) --no-print-directory check-web; \
 	else echo "check-web skipped: there is no npx (Node)"; fi
 
 check-web:  ## the types in the comments of the pages' scripts, by tsc; needs Node

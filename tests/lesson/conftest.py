@@ -19,7 +19,7 @@ from cnnlab.experiments.compare import Comparison
 from cnnlab.experiments.engines import InProcess
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.record import LessonRecord
-from cnnlab.lesson.sizes import Sizes, Training
+from cnnlab.lesson.sizes import Amount, Sizes
 from cnnlab.report.lesson.pages import LessonFacts
 from cnnlab.workflows.lesson import SEED, Lesson
 
@@ -65,11 +65,11 @@ class Small:
             data=name,
             fashion=name,
             seeds=self.seeds,
-            nets=Training(None, 2),
-            architectures=Training(40, 1),
-            regularisers=Training(40, 2),
-            best_cnn=Training(80, 1),
-            laboratory=Training(60, 1),
+            nets=Amount(None, 2),
+            architectures=Amount(40, 1),
+            regularisers=Amount(40, 2),
+            best_cnn=Amount(80, 1),
+            laboratory=Amount(60, 1),
             claims=CLAIMS,
         )
         self.data = load(name)

@@ -26,6 +26,28 @@ OTHER_SEEDS = 1000
 _UNCHANGED = Variant("baseline", "", "", lambda plan: plan)
 
 
+@dataclass(frozen=True)
+class Scale:
+    """How much a round trains where nothing else is asked for, by default and in the lesson.
+
+    data: digits. fashion: clothes; None: the digits take their place. seeds: how many. epochs, train_size: as in
+    `Laboratory`.
+    """
+
+    data: str
+    fashion: str | None
+    seeds: int
+    epochs: int
+    train_size: int | None
+
+
+#: `--quick`, and a lesson of a few minutes.
+QUICK = Scale("mnist-5k", None, seeds=3, epochs=5, train_size=2000)
+
+#: All images.
+FULL = Scale("mnist", "fashion-mnist", seeds=5, epochs=3, train_size=None)
+
+
 def seeds_of_a_round(count: int) -> tuple[int, ...]:
     """That many seeds, from FIRST_SEED on."""
     return tuple(range(FIRST_SEED, FIRST_SEED + count))

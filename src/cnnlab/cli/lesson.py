@@ -29,7 +29,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     The pages ask for predictions, and every number on them was computed in this run. A folder that already
     holds some of it is continued; what is finished is not done again. Without --full nothing is fetched.
     """
-    from cnnlab.claims.laboratory import Laboratory, seeds_of_a_round
+    from cnnlab.claims.laboratory import FULL, QUICK, Laboratory, seeds_of_a_round
     from cnnlab.cli.lesson_view import LessonView
     from cnnlab.experiments.engines.choice import choose_engine
     from cnnlab.experiments.trainer import Stopped
@@ -40,7 +40,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     from cnnlab.workflows.lesson import SEED, Lesson
 
     keep_freed_memory()
-    digits = data or ("mnist" if full else "mnist-5k")
+    digits = data or (FULL if full else QUICK).data
     size = (sizes.full if full else sizes.quick)(digits, _fashion(digits, data_root, may_fetch=full))
     images = _load(digits, data_root, may_fetch=full)
     record = LessonRecord(out / "lesson.json", size, images, seed=SEED)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cnnlab.anatomy import Anatomy, Layer, describe
 from cnnlab.claims.entry import ClaimEntry
+from cnnlab.claims.laboratory import FULL, QUICK
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.compare import Comparison
@@ -79,8 +80,8 @@ class Evidence:
 
     def claim_command(self, name: str) -> str:
         """The command that puts a claim to the test beside those of this lesson, typed where its folder lies."""
-        quick = [] if self.sizes.is_full else ["--quick"]
-        data = [] if self.sizes.data in ("mnist", "mnist-5k") else ["--data", self.sizes.data]
+        scale, quick = (FULL, []) if self.sizes.is_full else (QUICK, ["--quick"])
+        data = [] if self.sizes.data == scale.data else ["--data", self.sizes.data]
         return shlex.join(["cnnlab", "claims", name, *quick, *data, "--out", f"{self.folder.name}/claims"])
 
     @cached_property

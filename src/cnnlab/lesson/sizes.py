@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cnnlab.claims.laboratory import FULL, QUICK
 from cnnlab.claims.registry import CLAIMS
 
 #: Claims of a lesson that is not run in full: the exact ones, and the statistical ones that there is time for.
@@ -25,8 +26,8 @@ QUICK_CLAIMS = (
 
 
 @dataclass(frozen=True)
-class Training:
-    """images: training images, None for all. epochs: passes over them."""
+class Amount:
+    """How much is trained. images: training images, None for all. epochs: passes over them."""
 
     images: int | None
     epochs: float
@@ -49,11 +50,11 @@ class Sizes:
     data: str
     fashion: str
     seeds: int
-    nets: Training
-    architectures: Training
-    regularisers: Training
-    best_cnn: Training
-    laboratory: Training
+    nets: Amount
+    architectures: Amount
+    regularisers: Amount
+    best_cnn: Amount
+    laboratory: Amount
     claims: tuple[str, ...]
 
     @property
@@ -68,12 +69,12 @@ def quick(data: str, fashion: str) -> Sizes:
         is_full=False,
         data=data,
         fashion=fashion,
-        seeds=3,
-        nets=Training(None, 12),
-        architectures=Training(1000, 6),
-        regularisers=Training(500, 16),
-        best_cnn=Training(2000, 5),
-        laboratory=Training(2000, 5),
+        seeds=QUICK.seeds,
+        nets=Amount(None, 12),
+        architectures=Amount(1000, 6),
+        regularisers=Amount(500, 16),
+        best_cnn=Amount(2000, 5),
+        laboratory=Amount(QUICK.train_size, QUICK.epochs),
         claims=QUICK_CLAIMS,
     )
 
@@ -84,11 +85,11 @@ def full(data: str, fashion: str) -> Sizes:
         is_full=True,
         data=data,
         fashion=fashion,
-        seeds=5,
-        nets=Training(None, 3),
-        architectures=Training(10_000, 3),
-        regularisers=Training(500, 16),
-        best_cnn=Training(None, 3),
-        laboratory=Training(None, 3),
+        seeds=FULL.seeds,
+        nets=Amount(None, 3),
+        architectures=Amount(10_000, 3),
+        regularisers=Amount(500, 16),
+        best_cnn=Amount(None, 3),
+        laboratory=Amount(FULL.train_size, FULL.epochs),
         claims=CLAIMS,
     )

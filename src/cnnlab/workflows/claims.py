@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnlab.claims.laboratory import Laboratory, seeds_of_a_round
+from cnnlab.claims.laboratory import FULL, QUICK, Laboratory, seeds_of_a_round
 from cnnlab.claims.measuring import Measured, measure, still_to_train
 from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
@@ -52,15 +52,16 @@ def claims(
     """
     watch, folder = watch or Watch(), Path(out)
     chosen = [find_claim(name) for name in dict.fromkeys(ids or CLAIMS)]
-    digits = data or ("mnist-5k" if quick else "mnist")
+    scale = QUICK if quick else FULL
+    digits = data or scale.data
     trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)
     laboratory = Laboratory(
         data=digits,
-        fashion=digits if quick else "fashion-mnist",
-        seeds=seeds_of_a_round(seeds or (3 if quick else 5)),
-        train_size=2000 if quick else None,
+        fashion=scale.fashion or digits,
+        seeds=seeds_of_a_round(seeds or scale.seeds),
+        train_size=scale.train_size,
         is_quick=quick,
-        epochs=5 if quick else 3,
+        epochs=scale.epochs,
         folder=folder / "runs",
         engine=trained_by,
         data_root=None if data_root is None else str(data_root),

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from cnnlab.claims.entry import ClaimEntry
 from cnnlab.claims.judging import Control
+from cnnlab.claims.laboratory import FULL, QUICK
 from cnnlab.claims.measuring import Measured
 from cnnlab.claims.rounds import Round
 from cnnlab.numbers import number
@@ -72,10 +73,10 @@ def claim_page(
 
 def command(name: str | None, this_round: Round) -> str:
     """The command that puts a claim, or all of them, to the test in the same way."""
-    quick = this_round.quick
-    words = ["cnnlab", "claims", *([name] if name else []), *(["--quick"] if quick else [])]
-    if this_round.data != ("mnist-5k" if quick else "mnist"):
+    scale = QUICK if this_round.quick else FULL
+    words = ["cnnlab", "claims", *([name] if name else []), *(["--quick"] if this_round.quick else [])]
+    if this_round.data != scale.data:
         words += ["--data", this_round.data]
-    if this_round.seeds != (3 if quick else 5):
+    if this_round.seeds != scale.seeds:
         words += ["--seeds", str(this_round.seeds)]
     return shlex.join(words)
