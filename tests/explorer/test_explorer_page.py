@@ -18,7 +18,7 @@ from torch import nn
 from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
 from cnnlab.explorer.page import Shown, explorer_page, web
-from cnnlab.explorer.plan import plan
+from cnnlab.explorer.translation import translate
 
 
 def carried(page: str) -> tuple[dict, np.ndarray, bytes]:
@@ -121,7 +121,7 @@ def test_every_module_is_inlined_once(explored):
 
 def test_an_unknown_layer_is_named():
     with pytest.raises(UserError, match=r"layer group \(GroupNorm\): group_norm .* expected one of: convolution"):
-        plan(Grouped(), (1, 28, 28), 10)
+        translate(Grouped(), (1, 28, 28), 10)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_an_unknown_layer_is_named():
 )
 def test_what_the_page_would_compute_wrongly_is_refused(net, says):
     with pytest.raises(UserError, match=says):
-        plan(net, (1, 28, 28), 10)
+        translate(net, (1, 28, 28), 10)
 
 
 def _pooled(operation: dict, image: np.ndarray) -> np.ndarray:
@@ -171,7 +171,7 @@ def _pooled(operation: dict, image: np.ndarray) -> np.ndarray:
 )
 def test_windows_of_every_pool_are_pytorch_s(pool):
     size = pool(torch.zeros(1, 1, 13, 14)).numel()
-    (planned, *_) = plan(nn.Sequential(pool, nn.Flatten(), nn.Linear(size, 2)), (1, 13, 14), 2).layers
+    (planned, *_) = translate(nn.Sequential(pool, nn.Flatten(), nn.Linear(size, 2)), (1, 13, 14), 2).layers
     image = torch.randn(13, 14, generator=torch.Generator().manual_seed(1))
     expected = pool(image[None, None])[0, 0].numpy()
     np.testing.assert_allclose(_pooled(planned.operation, image.numpy()), expected, rtol=1e-5, atol=1e-6)
@@ -186,7 +186,7 @@ def test_operands_keep_their_order():
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return 1 - F.relu(self.head(x.flatten(1)))
 
-    last = plan(Reversed(), (1, 28, 28), 10).layers[-1].operation
+    last = translate(Reversed(), (1, 28, 28), 10).layers[-1].operation
     assert last["by"] == "sub"
     assert float(last["operands"][0]["value"]) == 1
     assert last["operands"][1]["layer"] == "relu"

@@ -74,8 +74,8 @@ class Laboratory:
     on_progress: Callable[[Job, float], None] = lambda _job, _share: None
     should_stop: Callable[[], bool] = lambda: False
     _loaded: dict[str, ImageSet] = field(default_factory=dict)
-    #: Job → whether its run was finished when it was first asked for.
-    _asked: dict[Job, bool] = field(default_factory=dict)
+    #: Job → whether its run was finished when it was first requested.
+    _requested: dict[Job, bool] = field(default_factory=dict)
 
     @property
     def trainer(self) -> Trainer:
@@ -128,16 +128,16 @@ class Laboratory:
         self._train(jobs, may_diverge=True)
         return [[open_run(job.path) if job.is_finished else None for job in of_plan] for of_plan in jobs.values()]
 
-    def asked(self) -> dict[Job, bool]:
-        """The jobs asked for since this was last called, each with whether its run was there already."""
-        asked = dict(self._asked)
-        self._asked.clear()
-        return asked
+    def take_requested(self) -> dict[Job, bool]:
+        """Hand over the jobs requested since this was last called, each with whether its run was there already."""
+        requested = dict(self._requested)
+        self._requested.clear()
+        return requested
 
     def _train(self, jobs: Mapping[str, Sequence[Job]], *, may_diverge: bool = False) -> None:
         for of_one in jobs.values():
             for job in of_one:
-                self._asked.setdefault(job, job.is_finished)
+                self._requested.setdefault(job, job.is_finished)
         self.trainer.train_jobs(jobs, may_diverge=may_diverge)
 
     def load(self, name: str) -> ImageSet:

@@ -55,18 +55,18 @@ class Measured:
 
 def measure(claim: Claim, laboratory: Laboratory) -> Measured:
     """Put a claim to the test. Raises as `Laboratory.compare` does."""
-    laboratory.asked()
+    laboratory.take_requested()
     started = perf_counter()
     finding = claim.measure(laboratory)
     time_s = perf_counter() - started
-    asked = laboratory.asked()
-    finished = [job for job in asked if job.is_finished]
+    requested = laboratory.take_requested()
+    finished = [job for job in requested if job.is_finished]
     return Measured(
         claim=claim,
         finding=finding,
         runs=tuple(open_run(job.path) for job in finished),
-        found=sum(asked[job] for job in finished),
-        diverged=len(asked) - len(finished),
+        found=sum(requested[job] for job in finished),
+        diverged=len(requested) - len(finished),
         time_s=time_s,
     )
 
@@ -81,11 +81,11 @@ def still_to_train(claims: Iterable[Claim], laboratory: Laboratory) -> dict[Job,
     jobs: dict[Job, None] = {}
     for claim in claims:
         if claim.kind == "statistical":
-            rehearsal.asked()
+            rehearsal.take_requested()
             try:
                 claim.measure(rehearsal)
             except Stopped:
-                jobs |= {job: None for job, is_finished in rehearsal.asked().items() if not is_finished}
+                jobs |= {job: None for job, is_finished in rehearsal.take_requested().items() if not is_finished}
     costs: dict[str, int] = {}
     return {job: work_of(open_run(job.path).config, costs) for job in jobs}
 

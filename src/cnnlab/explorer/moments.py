@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.evaluation import logits
-from cnnlab.explorer.plan import Plan, plan
+from cnnlab.explorer.translation import Translation, translate
 from cnnlab.runs.checkpoints import read_checkpoints
 from cnnlab.runs.folder import Run
 
@@ -26,7 +26,7 @@ MOST_BYTES = 16_000_000
 class Moment:
     """The net after some steps. accuracy: 0–1, on that many validation images, in eval mode.
 
-    halves: float16, all tensors of the plan's operations in their order; None for the finished net.
+    halves: float16, all tensors of the translation's operations in their order; None for the finished net.
     """
 
     step: int
@@ -52,7 +52,7 @@ class History:
     too_large: int | None = None
 
 
-def history(run: Run, net: nn.Module, planned: Plan, data: ImageSet) -> History | None:
+def history(run: Run, net: nn.Module, translated: Translation, data: ImageSet) -> History | None:
     """What a finished run kept of its way to the net of its best epoch; None for a run that kept nothing.
 
     The net is only read. Raises UserError when a kept moment is damaged.
@@ -64,14 +64,14 @@ def history(run: Run, net: nn.Module, planned: Plan, data: ImageSet) -> History 
     measured = data.validation.evenly_spaced(MEASURED)
     steps_per_epoch, total_steps = kept[0].steps_per_epoch, kept[0].total_steps
     last = Moment(last_step, last_step / steps_per_epoch, _accuracy(net, data, measured), len(measured), None)
-    size = len(kept) * 2 * sum(tensor.numel() for tensor in operation_tensors(planned))
+    size = len(kept) * 2 * sum(tensor.numel() for tensor in operation_tensors(translated))
     if size > MOST_BYTES:
         return History((last,), total_steps, too_large=size)
     moments = []
     then = copy.deepcopy(net)
     for checkpoint in kept:
         then.load_state_dict(checkpoint.weights)
-        tensors = operation_tensors(plan(then, run.config.data.image_shape, len(run.config.data.classes)))
+        tensors = operation_tensors(translate(then, run.config.data.image_shape, len(run.config.data.classes)))
         flat = np.concatenate([tensor.detach().cpu().float().numpy().ravel() for tensor in tensors])
         largest = np.finfo(np.float16).max
         moments.append(
@@ -86,9 +86,9 @@ def history(run: Run, net: nn.Module, planned: Plan, data: ImageSet) -> History 
     return History((*moments, last), total_steps)
 
 
-def operation_tensors(planned: Plan) -> list[Tensor]:
-    """All tensors of a plan's operations, in the order in which the page meets them."""
-    return [tensor for layer in planned.layers for tensor in _tensors(layer.operation)]
+def operation_tensors(translated: Translation) -> list[Tensor]:
+    """All tensors of a translation's operations, in the order in which the page meets them."""
+    return [tensor for layer in translated.layers for tensor in _tensors(layer.operation)]
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -18,8 +18,8 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.explorer.gallery import Gallery, gallery
 from cnnlab.explorer.moments import History, history
-from cnnlab.explorer.plan import Plan, plan
 from cnnlab.explorer.reference import activations, probabilities, reference
+from cnnlab.explorer.translation import Translation, translate
 from cnnlab.one_script import one_script, policy_hash, read
 from cnnlab.runs.folder import Run
 
@@ -68,18 +68,18 @@ def explorer_page(shown: Sequence[Shown], data: ImageSet, *, report: str | None 
     images = gallery(first.evaluations()["test"], data.test, len(record.classes))
     nets, answers, histories = [], [], []
     for each in shown:
-        planned = plan(each.net, record.image_shape, len(record.classes))
-        values = activations(each.net, planned, images.images, record.mean, record.std)
+        translated = translate(each.net, record.image_shape, len(record.classes))
+        values = activations(each.net, translated, images.images, record.mean, record.std)
         name = each.run.config.net.name.rpartition(":")[2]
         is_only_one = sum(other.run.config.net.name == each.run.config.net.name for other in shown) == 1
         label = name if is_only_one else f"{name} ({each.run.path.resolve().name})"
-        past = history(each.run, each.net, planned, data)
+        past = history(each.run, each.net, translated, data)
         histories.append(past)
         nets.append(
-            _net(label, each.run, planned)
+            _net(label, each.run, translated)
             | {"reference": reference(values, len(images.indices)), "history": _history(past)}
         )
-        answers.append(probabilities(values, planned))
+        answers.append(probabilities(values, translated))
     page_record = {
         "data": record.name,
         "report": report,
@@ -143,7 +143,7 @@ def web(name: str) -> str:
     return read(WEB, name)
 
 
-def _net(label: str, run: Run, planned: Plan) -> dict[str, Any]:
+def _net(label: str, run: Run, translated: Translation) -> dict[str, Any]:
     evaluation = run.evaluations()["test"]
     return {
         "net": label,
@@ -151,8 +151,8 @@ def _net(label: str, run: Run, planned: Plan) -> dict[str, Any]:
         "parameters": run.result().parameters,
         "accuracy": evaluation.accuracy,
         "test_images": evaluation.images,
-        "layers": [layer.to_page() for layer in planned.layers],
-        "output": planned.output,
+        "layers": [layer.to_page() for layer in translated.layers],
+        "output": translated.output,
     }
 
 

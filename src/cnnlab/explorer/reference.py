@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cnnlab.anatomy.walk import name_calls, walk
 from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
-from cnnlab.explorer.plan import Plan
+from cnnlab.explorer.translation import Translation
 
 #: Values of each layer, evenly spaced, that the page carries for every image of the gallery.
 SAMPLED = 64
@@ -18,24 +18,24 @@ SAMPLED = 64
 WHOLE = 90_000
 
 
-def activations(net: nn.Module, plan: Plan, images: Tensor, mean: Any, std: Any) -> list[Tensor | None]:
-    """Every planned layer's values for images uint8 (N, C, H, W), float32 (N, …), by PyTorch.
+def activations(net: nn.Module, translation: Translation, images: Tensor, mean: Any, std: Any) -> list[Tensor | None]:
+    """Every translated layer's values for images uint8 (N, C, H, W), float32 (N, …), by PyTorch.
 
     None for a layer whose result the net wrote over. Raises UserError where the net goes another way than when it was
     traced.
     """
     trace = walk(net, tuple(images.shape[1:]), images=normalise(images, mean, std))
     made = {name: result for (name, _), result in zip(name_calls(trace.calls), trace.results, strict=True)}
-    for planned in plan.layers:
-        if planned.layer.name not in made:
+    for translated in translation.layers:
+        if translated.layer.name not in made:
             raise UserError(
-                f"{plan.anatomy.net} does other things with the gallery's images than with random ones (no "
-                f"{planned.layer.name}); expected a net whose layers do not depend on the image"
+                f"{translation.anatomy.net} does other things with the gallery's images than with random ones (no "
+                f"{translated.layer.name}); expected a net whose layers do not depend on the image"
             )
-    for planned in reversed(plan.layers):  # dropout in eval mode gives back the very tensor that it is given
-        if planned.operation["kind"] == "same" and made.get(planned.layer.inputs[0]) is None:
-            made[planned.layer.inputs[0]] = made[planned.layer.name]
-    results = [made[planned.layer.name] for planned in plan.layers]
+    for translated in reversed(translation.layers):  # dropout in eval mode gives back the very tensor that it is given
+        if translated.operation["kind"] == "same" and made.get(translated.layer.inputs[0]) is None:
+            made[translated.layer.inputs[0]] = made[translated.layer.name]
+    results = [made[translated.layer.name] for translated in translation.layers]
     return [None if result is None else result.detach().float().cpu() for result in results]
 
 
@@ -66,12 +66,12 @@ def reference(values: list[Tensor | None], images: int) -> dict[str, Any]:
     return {"layers": layers, "whole_images": whole}
 
 
-def probabilities(values: list[Tensor | None], plan: Plan) -> Tensor:
+def probabilities(values: list[Tensor | None], translation: Translation) -> Tensor:
     """The gallery's class probabilities (N, classes), from the net's answer whether it is logits or their softmax."""
-    names = [planned.layer.name for planned in plan.layers]
-    answer = values[names.index(plan.output)]
+    names = [translated.layer.name for translated in translation.layers]
+    answer = values[names.index(translation.output)]
     assert answer is not None
-    operation = plan.layers[names.index(plan.output)].operation
+    operation = translation.layers[names.index(translation.output)].operation
     if operation["kind"] == "softmax" and not operation["log"]:
         return answer
     return torch.softmax(answer.double(), dim=1)

@@ -13,7 +13,7 @@ from cnnlab.explorer.operations import Operation, operation
 
 
 @dataclass(frozen=True)
-class PlannedLayer:
+class TranslatedLayer:
     """One layer: as anatomy saw it, and what the page computes for it."""
 
     layer: Layer
@@ -35,15 +35,15 @@ class PlannedLayer:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Translation:
     """The layers in an order in which each reads only earlier ones; `output`: the name of the one that answers."""
 
-    layers: tuple[PlannedLayer, ...]
+    layers: tuple[TranslatedLayer, ...]
     output: str
     anatomy: Anatomy
 
 
-def plan(net: nn.Module, image_shape: tuple[int, int, int], classes: int) -> Plan:
+def translate(net: nn.Module, image_shape: tuple[int, int, int], classes: int) -> Translation:
     """Trace a net and translate it for the page.
 
     The net and all random states stay as they were. Raises UserError for a layer that the page does not know, by its
@@ -63,5 +63,5 @@ def plan(net: nn.Module, image_shape: tuple[int, int, int], classes: int) -> Pla
     for layer in reversed(anatomy.layers):
         if layer.name in needed:
             needed.update(layer.inputs)
-    layers = tuple(PlannedLayer(layer, operation(layer)) for layer in anatomy.layers if layer.name in needed)
-    return Plan(layers, output, anatomy)
+    layers = tuple(TranslatedLayer(layer, operation(layer)) for layer in anatomy.layers if layer.name in needed)
+    return Translation(layers, output, anatomy)
