@@ -174,7 +174,10 @@ def _with_a_pool(lenet: Trained) -> Question:
         worked=f"{'; '.join(layer.field_arithmetic[0] for layer in (first, pool, second))}. After the pool "
         f"neighbouring units are {stride} pixels apart, so the same kernel reaches {stride} times as far.",
         slips=[
-            (before + k - 1, f"After the pool neighbours are {stride} pixels apart, so each further value adds {stride}."),
+            (
+                before + k - 1,
+                f"After the pool neighbours are {stride} pixels apart, so each further value adds {stride}.",
+            ),
             (K + stride + k, "Kernel sizes do not simply add up: neighbouring windows overlap, and jumps grow."),
             (K, "That is the first convolution alone."),
             (before, "That is up to the pool; the last convolution widens it."),
