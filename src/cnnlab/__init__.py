@@ -19,6 +19,7 @@ _HOMES = {
     "MLP": "cnnlab.nets",
     "SimpleCNN": "cnnlab.nets",
     "Anatomy": "cnnlab.anatomy",
+    "Stopped": "cnnlab.errors",
     "Training": "cnnlab.config",
     "UserError": "cnnlab.errors",
     "Watch": "cnnlab.workflows.watch",
@@ -41,6 +42,7 @@ __all__ = [
     "ConvNet",
     "LeNet5",
     "SimpleCNN",
+    "Stopped",
     "Training",
     "UserError",
     "Watch",
@@ -63,7 +65,7 @@ if TYPE_CHECKING:
     from cnnlab.anatomy import Anatomy, describe
     from cnnlab.config import Training
     from cnnlab.data import data_of, load
-    from cnnlab.errors import UserError
+    from cnnlab.errors import Stopped, UserError
     from cnnlab.evaluation import evaluate
     from cnnlab.features import feature_maps
     from cnnlab.nets import MLP, ConvNet, LeNet5, SimpleCNN

@@ -1,4 +1,4 @@
-"""What a user can get wrong, said in one line."""
+"""How things end that do not come to their end: by what a user can mend, said in one line, or because they asked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ class UserError(Exception):
 
     The command line prints the text as one line and exits with code 2; no traceback is shown.
     """
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """A training or an experiment was asked to stop, and did so between two steps; its text says what is kept."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from cnnlab.claims.registry import find_claim
-from cnnlab.experiments.trainer import Stopped
+from cnnlab.errors import Stopped
 
 
 def test_entries_pages_and_what_was_there_before(cnnlab, tmp_path):

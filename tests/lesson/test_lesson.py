@@ -14,8 +14,7 @@ from tests.lesson.conftest import Small
 from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.cli import lesson_view
 from cnnlab.cli.lesson_view import LessonView
-from cnnlab.errors import UserError
-from cnnlab.experiments.trainer import Stopped
+from cnnlab.errors import Stopped, UserError
 from cnnlab.lesson import sizes
 from cnnlab.lesson.chapters import CHAPTERS
 from cnnlab.lesson.evidence import Evidence

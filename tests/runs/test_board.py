@@ -10,6 +10,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tests.new_runs import make_run
 
 from cnnlab.data import load
+from cnnlab.errors import Stopped
 from cnnlab.runs import execute
 from cnnlab.runs.make import reopen_run
 
@@ -50,7 +51,6 @@ def require_same_figures(run):
 def test_events_are_the_run_s_records(data, tmp_path):
     run, net = make_run(tmp_path / "run", data, net="mlp", epochs=3)
     result = execute(run, net, data, tensorboard=True)
-    assert result is not None
     found = require_same_figures(run)
     assert set(found.Tags()["scalars"]) == {*TAGS, "test/accuracy", "test/loss"}
     for name in ("accuracy", "loss"):
@@ -68,7 +68,8 @@ def test_going_on_repeats_no_step_and_leaves_none_out(data, tmp_path, monkeypatc
     monkeypatch.setattr("cnnlab.training.loop.STEP_INTERVAL_S", 0.0)
     run, net = make_run(tmp_path / "run", data, net="mlp", epochs=4)
     stopped = []
-    execute(run, net, data, tensorboard=True, on_epoch=stopped.append, should_stop=lambda: len(stopped) == 2)
+    with pytest.raises(Stopped):
+        execute(run, net, data, tensorboard=True, on_epoch=stopped.append, should_stop=lambda: len(stopped) == 2)
     assert len(require_same_figures(run).Scalars("learning_rate")) == 2
     # A kill after an epoch's record and before its state: the epoch will be trained again.
     run.write_epoch(replace(stopped[-1], epoch=3, validation_loss=7.0))
@@ -90,7 +91,5 @@ def test_figures_do_not_depend_on_who_watches(data, tmp_path):
     figures = []
     for watched in (False, True):
         run, net = make_run(tmp_path / str(watched), data, net="mlp", epochs=2)
-        result = execute(run, net, data, tensorboard=watched)
-        assert result is not None
-        figures.append(result.test)
+        figures.append(execute(run, net, data, tensorboard=watched).test)
     assert figures[0] == figures[1]

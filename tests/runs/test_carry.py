@@ -56,7 +56,6 @@ def test_a_kill_between_two_files_leaves_a_run_that_comes_to_the_same(tmp_path, 
     monkeypatch.undo()
     run, net = reopen_run(copy.path, images)
     result = execute(run, net, images)
-    assert result is not None
     assert (result.validation, result.test) == (finished.result().validation, finished.result().test)
     for name, weight in finished.weights().items():
         assert weight.equal(open_run(copy.path).weights()[name]), name

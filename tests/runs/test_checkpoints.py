@@ -7,6 +7,7 @@ import torch
 from tests.new_runs import make_run
 
 from cnnlab.data import load
+from cnnlab.errors import Stopped
 from cnnlab.runs import execute, open_run
 from cnnlab.runs.checkpoints import checkpoint_steps, read_checkpoints
 from cnnlab.runs.make import reopen_run
@@ -73,7 +74,8 @@ def test_a_run_that_was_stopped_comes_to_hold_the_same(kept, data, tmp_path):
         steps.append(step.step)
 
     asked = {"keeps_checkpoints": True, "on_step": on_step}
-    assert execute(run, net, data, should_stop=lambda: bool(steps), **asked) is None
+    with pytest.raises(Stopped):
+        execute(run, net, data, should_stop=lambda: bool(steps), **asked)
     again, net = reopen_run(run.path, data)
     execute(again, net, data, **asked)
     for ours, theirs in zip(read_checkpoints(open_run(run.path)), read_checkpoints(kept[0]), strict=True):
@@ -87,6 +89,7 @@ def test_what_half_precision_cannot_hold_is_kept_whole(data, tmp_path):
     name, parameter = next(net.named_parameters())
     with torch.no_grad():
         parameter.view(-1)[0] = 1e6
-    execute(run, net, data, keeps_checkpoints=True, should_stop=lambda: True)
+    with pytest.raises(Stopped):
+        execute(run, net, data, keeps_checkpoints=True, should_stop=lambda: True)
     first = read_checkpoints(run)[0]
     assert first.weights[name].view(-1)[0] == 1e6

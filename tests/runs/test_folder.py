@@ -16,7 +16,7 @@ import torch
 from tests.new_runs import make_run
 
 from cnnlab.data import load
-from cnnlab.errors import UserError
+from cnnlab.errors import Stopped, UserError
 from cnnlab.runs import execute, open_run
 from cnnlab.runs.folder import create_run
 from cnnlab.runs.make import reopen_run
@@ -71,7 +71,8 @@ def test_a_stopped_run_goes_on_to_the_same_figures(finished, data, tmp_path, mon
     monkeypatch.setattr("cnnlab.training.loop.STEP_INTERVAL_S", 0.0)
     run, net = make_run(tmp_path / "b", data, **SMALL)
     steps = []
-    assert execute(run, net, data, on_step=steps.append, should_stop=lambda: len(steps) == 7) is None
+    with pytest.raises(Stopped, match="keeps where the training stands"):
+        execute(run, net, data, on_step=steps.append, should_stop=lambda: len(steps) == 7)
     assert not run.is_finished
     with pytest.raises(UserError, match="not finished; go on with"):
         run.result()

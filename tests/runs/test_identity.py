@@ -9,7 +9,7 @@ import torch
 from tests.new_runs import make_run
 
 from cnnlab.data import load
-from cnnlab.errors import UserError
+from cnnlab.errors import Stopped, UserError
 from cnnlab.runs import execute
 from cnnlab.runs.environment import environments_of
 from cnnlab.runs.folder import _OF_A_RUN, require_free
@@ -38,7 +38,8 @@ def stopped(path, data, **what):
     """A run that was begun and stopped after an epoch."""
     run, net = make_run(path, data, **({"net": "mlp", "epochs": 2} | what))
     epochs = []
-    assert execute(run, net, data, on_epoch=epochs.append, should_stop=lambda: bool(epochs)) is None
+    with pytest.raises(Stopped):
+        execute(run, net, data, on_epoch=epochs.append, should_stop=lambda: bool(epochs))
     return run
 
 

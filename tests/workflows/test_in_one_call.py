@@ -7,7 +7,7 @@ import json
 import pytest
 
 import cnnlab
-from cnnlab.experiments.trainer import Stopped
+from cnnlab.errors import Stopped
 
 SMALL = {"net": "mlp", "data": "mnist-5k@60", "epochs": 1, "seeds": 2, "engine": "here"}
 OPTIONS = ["--net", "mlp", "--data", "mnist-5k@60", "--epochs", "1", "--seeds", "2", "--engine", "here"]

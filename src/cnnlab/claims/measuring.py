@@ -13,9 +13,9 @@ from cnnlab.claims.claim import Claim, Finding
 from cnnlab.claims.entry import ClaimEntry, MadeOn
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.config import RunConfig
+from cnnlab.errors import Stopped
 from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
-from cnnlab.experiments.trainer import Stopped
 from cnnlab.nets import build_net
 from cnnlab.runs import Run, open_run
 from cnnlab.runs.environment import environments_of

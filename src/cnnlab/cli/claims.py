@@ -51,7 +51,7 @@ def command(
     """
     from cnnlab.claims.registry import CLAIMS, find_claim
     from cnnlab.claims.rounds import read_round
-    from cnnlab.experiments.trainer import Stopped
+    from cnnlab.errors import Stopped
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.claims import claims
     from cnnlab.workflows.watch import Watch
@@ -70,8 +70,8 @@ def command(
             _print(measured)
 
     stopped = None
-    with stop_requests() as requests:
-        watch = Watch(on_progress=view.progress, on_work=view.expect, should_stop=lambda: bool(requests), say=notice)
+    with stop_requests() as should_stop:
+        watch = Watch(on_progress=view.progress, on_work=view.expect, should_stop=should_stop, say=notice)
         try:
             claims(
                 ids,

@@ -70,7 +70,7 @@ def command(
     The baseline is NET by the recipe; a variant changes one thing in it. Runs lie in OUT/runs; one that is there
     already is not trained again, and one that was stopped goes on.
     """
-    from cnnlab.experiments.trainer import Stopped
+    from cnnlab.errors import Stopped
     from cnnlab.experiments.variants import own_variant
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.comparison import compare
@@ -80,13 +80,13 @@ def command(
     for setting in settings:
         own_variant(setting)  # one without "=" would pass for a variant's name
     view = ExperimentView()
-    with stop_requests() as requests:
+    with stop_requests() as should_stop:
         watch = Watch(
             on_data=Work(),
             on_found=_say_found,
             on_ahead=view.expect_runs,
             on_progress=view.progress,
-            should_stop=lambda: bool(requests),
+            should_stop=should_stop,
             say=notice,
         )
         try:

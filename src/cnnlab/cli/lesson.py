@@ -31,8 +31,8 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     """
     from cnnlab.claims.laboratory import FULL, QUICK, Laboratory, seeds_of_a_round
     from cnnlab.cli.lesson_view import LessonView
+    from cnnlab.errors import Stopped
     from cnnlab.experiments.engines.choice import choose_engine
-    from cnnlab.experiments.trainer import Stopped
     from cnnlab.lesson import sizes
     from cnnlab.lesson.record import LessonOutcome, LessonRecord
     from cnnlab.report.lesson.pages import LessonFacts
@@ -46,7 +46,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     record = LessonRecord(out / "lesson.json", size, images, seed=SEED)
     again = _again(data, data_root, out, full)
     view = LessonView()
-    with stop_requests() as requests:
+    with stop_requests() as should_stop:
         laboratory = Laboratory(
             data=digits,
             fashion=size.fashion if full else digits,
@@ -58,9 +58,9 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
             engine=choose_engine("auto", say=notice),
             data_root=None if data_root is None else str(data_root),
             on_progress=view.progress,
-            should_stop=lambda: bool(requests),
+            should_stop=should_stop,
         )
-        lesson = Lesson(out, size, images, laboratory, view, lambda: bool(requests))
+        lesson = Lesson(out, size, images, laboratory, view, should_stop)
         if record.outcome.claims != {name: entry.verdict for name, entry in lesson.entries().items()}:
             record.reopen("pages")  # a claim was put to the test since
         try:
@@ -81,12 +81,10 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
                     lesson.pages(lesson.evidence(comparisons), facts)
                     lesson.tidy()
         except Stopped:
-            pass
+            notice(f"stopped; {out} keeps what is done. Go on with: {again}")
+            raise click.exceptions.Exit(130) from None
         finally:
             view.close()
-    if requests:
-        notice(f"stopped; {out} keeps what is done. Go on with: {again}")
-        raise click.exceptions.Exit(130)
     record.outcome = LessonOutcome(
         runs=tuple(lesson.results()),
         claims={name: entry.verdict for name, entry in lesson.entries().items()},

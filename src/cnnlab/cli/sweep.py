@@ -75,7 +75,7 @@ def command(
     already is not trained again, and one that was stopped goes on.
     """
     from cnnlab.config import NetSpec
-    from cnnlab.experiments.trainer import Stopped
+    from cnnlab.errors import Stopped
     from cnnlab.runs.plan import Plan
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.sweep import sweep
@@ -85,12 +85,12 @@ def command(
     _check_trials(sampler, trials)
     family = Plan(net=NetSpec(name=net), data=data).as_family().net.name
     view = ExperimentView()
-    with stop_requests() as requests:
+    with stop_requests() as should_stop:
         watch = Watch(
             on_data=Work(),
             on_ahead=view.expect_runs,
             on_progress=view.progress,
-            should_stop=lambda: bool(requests),
+            should_stop=should_stop,
             say=notice,
         )
         try:

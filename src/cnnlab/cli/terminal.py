@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -101,8 +101,8 @@ class TrainingView:
 
 
 @contextmanager
-def stop_requests() -> Generator[list[bool]]:
-    """Collect Ctrl-C and SIGTERM instead of dying: a non-empty list says that the user wants to stop.
+def stop_requests() -> Generator[Callable[[], bool]]:
+    """Take Ctrl-C and SIGTERM as a wish instead of dying of it: what is given says whether the user wants to stop.
 
     A second Ctrl-C kills as usual.
     """
@@ -115,7 +115,7 @@ def stop_requests() -> Generator[list[bool]]:
 
     previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield requests
+        yield lambda: bool(requests)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -12,7 +12,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import of_run
 from cnnlab.cli.terminal import TrainingView, Work, notice, stop_requests
-from cnnlab.errors import UserError
+from cnnlab.errors import Stopped, UserError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,12 +86,13 @@ def command(
         run, module = make_run(path, checked(Plan, chosen, "options"), images, seed=values["seed"] or 0)
     _introduce(run, module)
 
-    result = train_and_show(run, module, images, tensorboard=tensorboard)
-    if result is None:
+    try:
+        result = train_and_show(run, module, images, tensorboard=tensorboard)
+    except Stopped:
         again = f"cnnlab train {shlex.quote(net)} --out {shlex.quote(str(run.path))} --resume"
         again += " --tensorboard" if tensorboard else ""
         notice(f"stopped; {run.path} keeps the run. Go on with: {again}")
-        raise click.exceptions.Exit(130)
+        raise click.exceptions.Exit(130) from None
     from cnnlab.workflows.reports import write_report  # loads matplotlib, which no training waits for
 
     write_report(run, images, module)
@@ -101,12 +102,12 @@ def command(
         click.echo(summary(result))
 
 
-def train_and_show(run: Run, module: nn.Module, images: ImageSet, *, tensorboard: bool = False) -> RunResult | None:
-    """Train a run with its figures on stderr; None when the user stopped it with Ctrl-C."""
+def train_and_show(run: Run, module: nn.Module, images: ImageSet, *, tensorboard: bool = False) -> RunResult:
+    """Train a run with its figures on stderr. Raises Stopped after Ctrl-C."""
     from cnnlab.runs import execute
 
     view = TrainingView()
-    with stop_requests() as requests:
+    with stop_requests() as should_stop:
         try:
             return execute(
                 run,
@@ -114,7 +115,7 @@ def train_and_show(run: Run, module: nn.Module, images: ImageSet, *, tensorboard
                 images,
                 on_step=view.step,
                 on_epoch=view.epoch,
-                should_stop=lambda: bool(requests),
+                should_stop=should_stop,
                 keeps_checkpoints=True,
                 tensorboard=tensorboard,
             )

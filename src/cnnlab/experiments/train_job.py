@@ -21,8 +21,8 @@ def train_job(
     *,
     on_step: Callable[[Step], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> RunResult | None:
-    """Train a job's run from where it stands; its result, or None when stopped before the end. Raises UserError."""
+) -> RunResult:
+    """Train a job's run from where it stands; its result. Raises Stopped and UserError."""
     run, net, data = open_job(job)
     return execute(run, net, data, on_step=on_step, should_stop=should_stop, promised=job.identity)
 

@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.errors import Stopped
 from cnnlab.experiments.compare import Contestant, prepare, require_trained, train
 from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
-
-
-class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
-    """The user stopped the experiment; what is finished is kept, and the text says how much that is."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import nn
 
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.plausible import implausible
+from cnnlab.errors import Stopped
 from cnnlab.evaluation import Evaluation, evaluate, logits
 from cnnlab.nets import parameter_count
 from cnnlab.runs.board import Board
@@ -32,12 +33,12 @@ def execute(
     keeps_checkpoints: bool = False,
     tensorboard: bool = False,
     promised: Identity | None = None,
-) -> RunResult | None:
+) -> RunResult:
     """Train `net` as the run's config says, from where the run stands, and evaluate it at the end.
 
-    Returns the finished run's figures (`Run.result`), or None when `should_stop` ended it before: then the folder
-    holds where the training stands. A finished run is not trained again; `net` gets its weights. Raises UserError when
-    the training diverges, now or before; the folder keeps the last good state and the best weights so far. Raises
+    Returns the finished run's figures (`Run.result`). A finished run is not trained again; `net` gets its weights.
+    Raises Stopped when `should_stop` ends it before: then the folder holds where the training stands. Raises UserError
+    when the training diverges, now or before; the folder keeps the last good state and the best weights so far. Raises
     UserError, too, where the run was begun with another identity; nothing is written then.
 
     keeps_checkpoints: keep the net at a few moments on the way, too (`runs/checkpoints.py`). tensorboard: keep the
@@ -79,7 +80,7 @@ def execute(
         raise keeper.divergence() from None
     if should_stop() and not keeper.is_complete(data):
         keeper.keep_state()
-        return None
+        raise Stopped(f"{run.path} keeps where the training stands")
     result = finish(keeper, data)
     if board is not None:
         board.finish(result)

@@ -12,8 +12,8 @@ from cnnlab.claims.laboratory import FULL, QUICK, Laboratory, seeds_of_a_round
 from cnnlab.claims.measuring import Measured, measure, still_to_train
 from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
+from cnnlab.errors import Stopped
 from cnnlab.experiments.engines.choice import choose_engine
-from cnnlab.experiments.trainer import Stopped
 from cnnlab.report.claims.index import claims_index
 from cnnlab.report.claims.page import Neighbour, claim_page
 from cnnlab.report.figures.draw import DrawnFigure, draw_figures

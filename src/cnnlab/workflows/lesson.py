@@ -13,9 +13,9 @@ from cnnlab.claims.measuring import measure, still_to_train, work_of
 from cnnlab.claims.registry import find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.config import NetSpec
+from cnnlab.errors import Stopped
 from cnnlab.experiments.compare import Comparison, as_two_by_two
 from cnnlab.experiments.job import Job
-from cnnlab.experiments.trainer import Stopped
 from cnnlab.explorer import Shown, explorer_page
 from cnnlab.features.choosing import a_handful
 from cnnlab.features.looking import look

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from cnnlab.errors import UserError
+from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, failed, share_of
 from cnnlab.experiments.job import Job
 from cnnlab.own_code import own_mistakes
@@ -45,8 +45,8 @@ class InProcess:
                     )
             except UserError as error:
                 yield failed(job, error)
-                continue
-            if result is None:
+            except Stopped:
                 yield Outcome(job, Kind.STOPPED)
                 return
-            yield Outcome(job, Kind.FINISHED, result)
+            else:
+                yield Outcome(job, Kind.FINISHED, result)

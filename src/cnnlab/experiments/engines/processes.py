@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING, Any
 
-from cnnlab.errors import UserError
+from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, WorkerBug, failed, share_of
 from cnnlab.experiments.job import Job
 from cnnlab.own_code import own_mistakes
@@ -199,7 +199,9 @@ def _serve(pipe: connection.Connection) -> None:
         try:
             with own_mistakes():
                 result = train_job(job, on_step=on_step, should_stop=should_stop)
-            said = "done", Outcome(job, Kind.STOPPED if result is None else Kind.FINISHED, result)
+            said = "done", Outcome(job, Kind.FINISHED, result)
+        except Stopped:
+            said = "done", Outcome(job, Kind.STOPPED)
         except UserError as error:
             said = "done", failed(job, error)
         except Exception:

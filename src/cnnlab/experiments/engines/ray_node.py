@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 
 from cnnlab.config import RunConfig
 from cnnlab.data.imageset import ImageSet
-from cnnlab.errors import UserError
+from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.engines.engine import Kind, kind_of, share_of
 from cnnlab.own_code import own_mistakes
 from cnnlab.runs import execute
@@ -156,7 +156,7 @@ def _train_in(folder: Path, parcel: Parcel, data: ImageSet, report: Latest) -> A
 
     error, kind = "", Kind.FINISHED
     try:
-        with own_mistakes():
+        with own_mistakes(), suppress(Stopped):  # the folder says where it stands
             run, net = reopen_run(run.path, data, own_code=None if parcel.own is None else config.net.name)
             execute(run, net, data, on_step=on_step, should_stop=lambda: should_stop, promised=parcel.identity)
     except UserError as trouble:
