@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cnnlab.cli import lesson
 from cnnlab.data import load
 from cnnlab.lesson.record import LessonRecord
 from cnnlab.lesson.sizes import full
+from cnnlab.workflows.lesson import fashion_of
 
 
 @pytest.fixture
@@ -60,6 +60,6 @@ def test_too_few_images_are_refused_before_anything_is_trained(
 
 
 def test_fashion_mnist_is_taken_where_it_is(full_sets: Path, tmp_path: Path) -> None:
-    assert lesson._fashion("mnist-5k", full_sets, may_fetch=False) == "fashion-mnist"
-    assert lesson._fashion("mnist-5k", tmp_path, may_fetch=True) == "fashion-mnist"
-    assert lesson._fashion("mnist-5k", tmp_path, may_fetch=False) == "mnist-5k"
+    assert fashion_of("mnist-5k", full_sets, may_fetch=False) == "fashion-mnist"
+    assert fashion_of("mnist-5k", tmp_path, may_fetch=True) == "fashion-mnist"
+    assert fashion_of("mnist-5k", tmp_path, may_fetch=False) == "mnist-5k"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import Work, notice, stop_requests
-from cnnlab.errors import UserError
 
 if TYPE_CHECKING:
     from cnnlab.lesson.record import LessonRecord
@@ -29,91 +28,35 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     The pages ask for predictions, and every number on them was computed in this run. A folder that already
     holds some of it is continued; what is finished is not done again. Without --full nothing is fetched.
     """
-    from cnnlab.claims.laboratory import FULL, QUICK, Laboratory, seeds_of_a_round
     from cnnlab.cli.lesson_view import LessonView
     from cnnlab.errors import Stopped
-    from cnnlab.experiments.engines.choice import choose_engine
-    from cnnlab.lesson import sizes
-    from cnnlab.lesson.record import LessonOutcome, LessonRecord
-    from cnnlab.report.lesson.pages import LessonFacts
     from cnnlab.training.machine import keep_freed_memory
-    from cnnlab.workflows.lesson import SEED, Lesson
+    from cnnlab.workflows.lesson import run_lesson
 
     keep_freed_memory()
-    digits = data or (FULL if full else QUICK).data
-    size = (sizes.full if full else sizes.quick)(digits, _fashion(digits, data_root, may_fetch=full))
-    images = _load(digits, data_root, may_fetch=full)
-    record = LessonRecord(out / "lesson.json", size, images, seed=SEED)
-    again = _again(data, data_root, out, full)
     view = LessonView()
     with stop_requests() as should_stop:
-        laboratory = Laboratory(
-            data=digits,
-            fashion=size.fashion if full else digits,
-            seeds=seeds_of_a_round(size.seeds),
-            train_size=size.laboratory.images,
-            is_quick=not full,
-            epochs=size.laboratory.epochs,
-            folder=out / "claims" / "runs",
-            engine=choose_engine("auto", say=notice),
-            data_root=None if data_root is None else str(data_root),
-            on_progress=view.progress,
-            should_stop=should_stop,
-        )
-        lesson = Lesson(out, size, images, laboratory, view, should_stop)
-        if record.outcome.claims != {name: entry.verdict for name, entry in lesson.entries().items()}:
-            record.reopen("pages")  # a claim was put to the test since
         try:
-            if "pages" not in record.finished:
-                with record.part("trainings"):
-                    lesson.train()
-                with record.part("homework"):
-                    comparisons = lesson.compare()
-                with record.part("explorers"):
-                    lesson.explorers()
-                with record.part("insides"):
-                    lesson.insides()
-                with record.part("claims"):
-                    lesson.claims()
-                with record.part("pages"):
-                    shown = _again(data, None, Path(out.name), full)  # a page names no folders of this machine
-                    facts = LessonFacts(record.made, shown, SEED, record.parts, record.environment)
-                    lesson.pages(lesson.evidence(comparisons), facts)
-                    lesson.tidy()
+            record = run_lesson(
+                out,
+                data=data,
+                is_full=full,
+                data_root=data_root,
+                command=_again(data, None, Path(out.name), full),  # a page names no folders of this machine
+                view=view,
+                should_stop=should_stop,
+                on_data=Work(),
+            )
         except Stopped:
-            notice(f"stopped; {out} keeps what is done. Go on with: {again}")
+            notice(f"stopped; {out} keeps what is done. Go on with: {_again(data, data_root, out, full)}")
             raise click.exceptions.Exit(130) from None
         finally:
             view.close()
-    record.outcome = LessonOutcome(
-        runs=tuple(lesson.results()),
-        claims={name: entry.verdict for name, entry in lesson.entries().items()},
-    )
-    record.write()
     page = out / "index.html"
     if as_json:
         click.echo(json.dumps({"page": str(page)} | record.outcome.model_dump(mode="json") | record.to_json()))
     else:
         _print(record, page)
-
-
-def _load(name: str, data_root: Path | None, *, may_fetch: bool) -> Any:
-    from cnnlab.data import load
-    from cnnlab.data.views import split_name
-
-    base, _, _ = split_name(name)
-    if base != name:
-        raise UserError(f"--data {name}: expected a whole set, of which the lesson takes parts itself: --data {base}")
-    return load(name, root=data_root, fetch=may_fetch, progress=Work())
-
-
-def _fashion(digits: str, data_root: Path | None, *, may_fetch: bool) -> str:
-    """The images of homework 4: Fashion-MNIST, or the lesson's own where that is not on this machine."""
-    from cnnlab.data.known import FASHION_MNIST
-    from cnnlab.data.places import search
-
-    is_there = may_fetch or search(FASHION_MNIST, root=data_root).found is not None
-    return FASHION_MNIST.name if is_there else digits
 
 
 def _again(data: str | None, data_root: Path | None, out: Path, full: bool) -> str:

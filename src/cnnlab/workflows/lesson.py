@@ -1,4 +1,4 @@
-"""The lesson's parts: each does what is not done yet, and leaves its pages in the folder."""
+"""The lesson, part by part: each does what is not done yet, and leaves its pages in the folder."""
 
 from __future__ import annotations
 
@@ -8,20 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cnnlab.claims.entry import ClaimEntry
-from cnnlab.claims.laboratory import Laboratory
+from cnnlab.claims.judging import VerdictWord
+from cnnlab.claims.laboratory import FULL, QUICK, Laboratory, seeds_of_a_round
 from cnnlab.claims.measuring import measure, still_to_train, work_of
 from cnnlab.claims.registry import find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.config import NetSpec
-from cnnlab.errors import Stopped
+from cnnlab.data import load
+from cnnlab.data.known import FASHION_MNIST
+from cnnlab.data.places import search
+from cnnlab.data.views import split_name
+from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.compare import Comparison, as_two_by_two
+from cnnlab.experiments.engines.choice import choose_engine
 from cnnlab.experiments.job import Job
 from cnnlab.explorer import Shown, explorer_page
 from cnnlab.features.choosing import a_handful
 from cnnlab.features.looking import look
+from cnnlab.lesson import sizes
 from cnnlab.lesson.chapters import CHAPTERS
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.experiments import architectures, best_cnn, jobs_of, regularisers
+from cnnlab.lesson.record import LessonOutcome, LessonRecord
 from cnnlab.lesson.sizes import Sizes
 from cnnlab.report.comparison.page import comparison_page
 from cnnlab.report.lesson.pages import LessonFacts, lesson_pages
@@ -38,7 +46,7 @@ from cnnlab.workflows.claims import ClaimPages
 from cnnlab.workflows.reports import write_reports
 
 if TYPE_CHECKING:
-    from cnnlab.data.imageset import ImageSet
+    from cnnlab.data.imageset import ImageSet, Progress
 
 #: The nets of the lesson, in its order; their runs' folders have these names.
 NETS = ("lenet5", "simple-cnn")
@@ -71,6 +79,73 @@ class View(Protocol):
     def say(self, sentence: str) -> None:
         """Show a sentence that stays on the screen."""
         ...
+
+
+def run_lesson(
+    out: Path,
+    *,
+    data: str | None,
+    is_full: bool,
+    data_root: Path | None,
+    command: str,
+    view: View,
+    should_stop: Callable[[], bool],
+    on_data: Progress | None = None,
+) -> LessonRecord:
+    """Run the lesson, or continue the one that `out` holds; what is finished is not done again.
+
+    data: a whole set, by default mnist-5k, of a full lesson mnist. Only a full one fetches anything. command: that runs
+    the lesson, for its pages. on_data: called while images are brought or decoded.
+    Returns the record, with its outcome, as lesson.json holds it. Raises Stopped when `should_stop` says so, and
+    UserError for a part of a set, for another lesson in `out`, and where a training fails.
+    """
+    digits = data or (FULL if is_full else QUICK).data
+    size = (sizes.full if is_full else sizes.quick)(digits, fashion_of(digits, data_root, may_fetch=is_full))
+    if split_name(digits)[0] != digits:
+        base = split_name(digits)[0]
+        raise UserError(f"--data {digits}: expected a whole set, of which the lesson takes parts itself: --data {base}")
+    images = load(digits, root=data_root, fetch=is_full, progress=on_data)
+    record = LessonRecord(out / "lesson.json", size, images, seed=SEED)
+    laboratory = Laboratory(
+        data=digits,
+        fashion=size.fashion if is_full else digits,
+        seeds=seeds_of_a_round(size.seeds),
+        train_size=size.laboratory.images,
+        is_quick=not is_full,
+        epochs=size.laboratory.epochs,
+        folder=out / "claims" / "runs",
+        engine=choose_engine("auto", say=view.say),
+        data_root=None if data_root is None else str(data_root),
+        on_progress=view.progress,
+        should_stop=should_stop,
+    )
+    lesson = Lesson(out, size, images, laboratory, view, should_stop)
+    if record.outcome.claims != lesson.verdicts():
+        record.reopen("pages")  # a claim was put to the test since
+    if "pages" not in record.finished:
+        with record.part("trainings"):
+            lesson.train()
+        with record.part("homework"):
+            comparisons = lesson.compare()
+        with record.part("explorers"):
+            lesson.explorers()
+        with record.part("insides"):
+            lesson.insides()
+        with record.part("claims"):
+            lesson.claims()
+        with record.part("pages"):
+            facts = LessonFacts(record.made, command, SEED, record.parts, record.environment)
+            lesson.pages(lesson.evidence(comparisons), facts)
+            lesson.tidy()
+    record.outcome = LessonOutcome(runs=tuple(lesson.results()), claims=lesson.verdicts())
+    record.write()
+    return record
+
+
+def fashion_of(digits: str, data_root: Path | None, *, may_fetch: bool) -> str:
+    """The images of homework 4: Fashion-MNIST, or the lesson's own where that is not on this machine."""
+    is_there = may_fetch or search(FASHION_MNIST, root=data_root).found is not None
+    return FASHION_MNIST.name if is_there else digits
 
 
 @dataclass(frozen=True)
@@ -197,6 +272,10 @@ class Lesson:
     def entries(self) -> dict[str, ClaimEntry]:
         """The claims' entries so far."""
         return self._round().entries
+
+    def verdicts(self) -> dict[str, VerdictWord]:
+        """Each claim's verdict so far."""
+        return {name: entry.verdict for name, entry in self.entries().items()}
 
     def evidence(self, comparisons: dict[str, Comparison]) -> Evidence:
         """What the chapters draw on, once all but the pages is done."""
