@@ -186,6 +186,7 @@ def test_own_net(cnnlab, tmp_path):
     assert cnnlab("evaluate", tmp_path / "run", "--net", f"{own}:Dense", "--json").code == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_run_and_resume_goes_on(tmp_path):
     import signal
 

@@ -55,6 +55,7 @@ def test_look_writes_one_page_and_its_figures(run, cnnlab):
     assert json.loads(now[-1])["by"] == "cnnlab look"
 
 
+@pytest.mark.slow
 def test_look_at_own_files_leaves_out_what_nobody_knows(run, cnnlab, seven, tmp_path):
     outcome = cnnlab("look", run, "--images", seven, seven, "--out", tmp_path / "out", "--json")
     assert outcome.code == 0, outcome.err
@@ -96,6 +97,7 @@ def test_what_look_refuses_is_said_in_one_line(run, cnnlab, seven, tmp_path):
     assert "does not exist" in cnnlab("look", tmp_path / "none").err
 
 
+@pytest.mark.slow
 def test_look_at_a_net_of_ones_own_with_a_residual_connection(cnnlab, tmp_path):
     own = tmp_path / "own.py"
     own.write_text(

@@ -64,6 +64,7 @@ def test_refusals(cnnlab, tmp_path, arguments, says):
     assert not list(tmp_path.glob("x/runs/*"))
 
 
+@pytest.mark.slow
 def test_a_factorial_design_from_the_command(cnnlab, tmp_path):
     out = tmp_path / "design"
     arguments = (*COMPARE, "--factorial", "--set", "dropout=0.5", "--set", "weight-decay=0.01", "--seeds", 2)

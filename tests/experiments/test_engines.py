@@ -32,6 +32,7 @@ def flat(jobs):
     return [job for of_variant in jobs.values() for job in of_variant]
 
 
+@pytest.mark.slow
 def test_both_engines_train_every_job(tmp_path):
     results = []
     for name, engine in (("here", InProcess()), ("there", Processes(workers=2))):
@@ -87,6 +88,7 @@ def test_a_run_that_fails_is_said_and_the_others_go_on(tmp_path):
     assert [job.is_finished for job in flat(jobs)] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_its_own_job_only_and_that_is_gone_on_with(tmp_path):
     engine = Processes(workers=2)
     longer = PLAN.model_copy(update={"data": "mnist-5k@1000", "epochs": 6.0})
@@ -106,6 +108,7 @@ def test_a_worker_that_dies_costs_its_own_job_only_and_that_is_gone_on_with(tmp_
         assert [record.epoch for record in open_run(job.path).epochs()] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.slow
 def test_no_worker_is_left_behind(tmp_path):
     _, jobs = jobs_in(tmp_path, seeds=(0,))
     before = set(_children())

@@ -71,6 +71,7 @@ def test_engines_that_train_otherwise_never_share_runs(tmp_path):
     assert again == names["process"], "how many workers there are decides no figure"
 
 
+@pytest.mark.slow
 def test_a_workers_run_has_the_identity_that_its_folders_name_promised(tmp_path):
     with closing(Processes(1)) as engine:
         _, _, (job, *_) = jobs_in(tmp_path, engine)
@@ -169,6 +170,7 @@ def test_a_text_that_only_sounds_like_divergence_is_none(tmp_path):
         require_trained([outcome], may_diverge=True)
 
 
+@pytest.mark.slow
 def test_a_bug_in_a_worker_stays_a_bug(tmp_path):
     _, _, (job, *_) = jobs_in(tmp_path, Processes(1))
     (job.path / "metrics.jsonl").write_bytes(b"\xff\xfe")  # a damage that nobody has thought of

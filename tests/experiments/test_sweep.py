@@ -210,6 +210,7 @@ def accuracy(run, split):
     return json.loads((Path(run) / "result.json").read_text())[split]["accuracy"]
 
 
+@pytest.mark.slow
 def test_from_the_command_to_the_winner(cnnlab, tmp_path):
     out = tmp_path / "sweep"
     arguments = (*SWEEP, "--hidden", 8, "16,8", "--set", "learning-rate=0.003", "1e-7", "--seeds", 3, "--out", out)
@@ -308,6 +309,7 @@ def test_refusals(cnnlab, tmp_path, arguments, says):
     assert not list(tmp_path.glob("x/*"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_finished_runs_and_the_same_command_goes_on(tmp_path):
     command = [sys.executable, "-m", "cnnlab", *SWEEP, "--hidden", "8", "16", "--seeds", "1"]
     command += ["--out", str(tmp_path), "--json"]

@@ -97,6 +97,7 @@ execute(run, net, data, on_epoch=lambda _: print("epoch", flush=True) or __impor
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_figures(finished, data, tmp_path):
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "c")], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "epoch\n"

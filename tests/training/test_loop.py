@@ -113,6 +113,7 @@ def test_random_state_is_left_alone(small):
         assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_every_optimizer_and_schedule_learns(small):
     for optimizer in ("adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd"):
         rate = {"sgd": 0.05, "adagrad": 0.01, "radam": 0.02}.get(optimizer, 2e-3)
@@ -150,6 +151,7 @@ def test_small_sets_make_one_smaller_batch(small):
     assert record.steps == 1
 
 
+@pytest.mark.slow
 def test_fast_recipe_learns_mnist_5k(mnist_5k):
     trained = cnnlab.train(make_net(dropout=0.0), mnist_5k, seed=0, training=fast(make_net(), mnist_5k, epochs=2))
     assert max(record.validation_accuracy for record in trained.epochs) > 0.95

@@ -24,6 +24,7 @@ def files(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "given", "arguments"),
     [
