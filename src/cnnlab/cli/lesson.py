@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,8 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
 
     keep_freed_memory()
     view = LessonView()
-    with stop_requests() as should_stop:
-        try:
+    try:
+        with stop_requests() as should_stop, closing(view):
             record = run_lesson(
                 out,
                 data=data,
@@ -47,11 +48,9 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
                 should_stop=should_stop,
                 on_data=Work(),
             )
-        except Stopped:
-            notice(f"stopped; {out} keeps what is done. Go on with: {_again(data, data_root, out, full)}")
-            raise click.exceptions.Exit(130) from None
-        finally:
-            view.close()
+    except Stopped:
+        notice(f"stopped; {out} keeps what is done. Go on with: {_again(data, data_root, out, full)}")
+        raise click.exceptions.Exit(130) from None
     page = out / "index.html"
     if as_json:
         click.echo(json.dumps({"page": str(page)} | record.outcome.model_dump(mode="json") | record.to_json()))
