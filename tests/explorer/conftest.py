@@ -1,4 +1,4 @@
-"""Runs of four nets, each trained for a moment, and their explorers."""
+"""Runs of five nets, each trained for a moment, and their explorers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cnnlab.data import ImageSet, load
 from cnnlab.explorer import Shown, explorer_page
 from cnnlab.runs import Run, execute
 
-OWN = f"{Path(__file__).parent / 'explored_nets.py'}:Branching"
-FOUR_NETS = {"lenet5": "lenet5", "simple-cnn": "simple-cnn", "branching": OWN, "mlp": "mlp"}
+OWN = {name.lower(): f"{Path(__file__).parent / 'explored_nets.py'}:{name}" for name in ("Branching", "Eight")}
+NETS = {"lenet5": "lenet5", "simple-cnn": "simple-cnn", "mlp": "mlp"} | OWN
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class Explored:
 
 @pytest.fixture(scope="session")
 def explored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Explored]:
-    """One of `FOUR_NETS`, trained once for all tests."""
+    """One of `NETS`, trained once for all tests."""
     made: dict[str, Explored] = {}
 
     def of(name: str) -> Explored:
         if name not in made:
             data = load("mnist-5k@400")
-            run, net = make_run(tmp_path_factory.mktemp("explored") / "run", data, net=FOUR_NETS[name], epochs=3)
+            run, net = make_run(tmp_path_factory.mktemp("explored") / "run", data, net=NETS[name], epochs=3)
             execute(run, net, data, keeps_checkpoints=True)
-            net = run.load_net(own_code=FOUR_NETS[name] if name == "branching" else None)
+            net = run.load_net(own_code=OWN.get(name))
             run.explorer_path.write_text(explorer_page([Shown(run, net)], data).html)
             made[name] = Explored(run, data, net, run.explorer_path)
         return made[name]

@@ -35,6 +35,20 @@ class Branching(nn.Module):
         return F.log_softmax(self.head(joined), dim=1)
 
 
+class Eight(nn.Sequential):
+    """Eight convolutions."""
+
+    def __init__(self) -> None:
+        def conv(channels: int, filters: int) -> list[nn.Module]:
+            return [nn.Conv2d(channels, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU()]
+
+        maps = (1, 8, 8, 16, 16, 24, 24, 32, 32)
+        layers: list[nn.Module] = []
+        for i in range(8):
+            layers += [*conv(maps[i], maps[i + 1]), *([nn.MaxPool2d(2)] if i in (1, 3, 5) else [])]
+        super().__init__(*layers, nn.Flatten(), nn.Linear(32 * 9, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 10))
+
+
 class Grouped(nn.Module):
     """A layer that the page does not know."""
 

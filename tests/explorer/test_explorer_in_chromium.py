@@ -146,18 +146,20 @@ def number(text: str) -> float:
     return float(text.replace("−", "-").replace("+", ""))
 
 
-@pytest.mark.parametrize("layer", ["features.0", "features.4"])
-def test_products_shown_add_up_to_the_value_shown(browser: Any, explored: Callable[..., Any], layer: str) -> None:
+@pytest.mark.parametrize(("block", "layer"), [("Conv 1", "features.0"), ("Conv 2", "features.4")])
+def test_products_shown_add_up_to_the_value_shown(
+    browser: Any, explored: Callable[..., Any], block: str, layer: str
+) -> None:
     made = explored("simple-cnn")
     with opened(browser, made.page, "image=0") as page:
-        maps = page.locator(f'[data-layer="{layer}"] .maps')
-        maps.scroll_into_view_if_needed()
-        frame = maps.bounding_box()
-        page.mouse.click(frame["x"] + 12, frame["y"] + 14)
+        page.locator(f'[data-block="{block}"] .maps').click(position={"x": 12, "y": 14})
         chosen = page.evaluate("explorer.state.choice")
-        assert chosen["layer"] == layer
+        assert chosen["layer"] == {"features.0": "features.2", "features.4": "features.6"}[layer], "its ReLU"
+        page.locator("#unit .strip-part .link", has_text="sum").click()
+        assert page.evaluate("explorer.state.choice") == chosen | {"layer": layer}
         channel, row, column = chosen["unit"]
         module = made.net.get_submodule(layer)
+        page.locator("#unit .products span").last.wait_for()
         products = [float(cell.get_attribute("data-value")) for cell in page.locator("#unit .products span").all()]
         assert len(products) == module.weight[0].numel()
         shown = [number(cell.inner_text()) for cell in page.locator("#unit .products span").all()]
@@ -185,7 +187,7 @@ def test_arithmetic_of_every_kind_of_unit_gives_its_value(
             })"""
         )
         for layer, unit in units:
-            page.evaluate("([layer, unit]) => explorer.state.set({ layer, unit })", [layer, unit])
+            page.evaluate("([layer, unit]) => explorer.state.set({ layer, map: unit[0], unit })", [layer, unit])
             worked = float(page.locator("#worked").get_attribute("data-value"))
             value = page.evaluate(
                 """([name, [c, y, x]]) => {
@@ -214,21 +216,20 @@ def test_boxes_on_the_image_are_anatomy_s_fields(browser: Any, explored: Callabl
 
 def test_keyboard_opens_a_unit_and_moves_it(browser: Any, explored: Callable[..., Any]) -> None:
     with opened(browser, explored("lenet5").page) as page:
-        page.focus('[data-layer="features.3"] .maps')
+        page.focus('[data-block="Conv 2"] .maps')
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Enter")
-        assert page.evaluate("explorer.state.choice.unit") == [1, 5, 5]
+        channel, row, column = page.evaluate("explorer.state.choice.unit")
+        assert (row, column) == (5, 5)
         page.focus("#unit .map")
         page.keyboard.press("ArrowUp")
-        assert page.evaluate("explorer.state.choice.unit") == [1, 4, 5]
-        page.keyboard.press("Escape")
-        assert page.evaluate("explorer.state.choice.layer") is None
+        assert page.evaluate("explorer.state.choice.unit") == [channel, 4, 5]
 
 
 def test_a_link_leads_to_the_same_state(browser: Any, explored: Callable[..., Any]) -> None:
     made = explored("lenet5")
     with opened(browser, made.page, "image=2&layer=features.3&unit=4.2.7&normalise=off&scale=map") as page:
-        assert page.locator("#unit-title").inner_text() == "features.3 Conv2d map 4, row 2, column 7"
+        assert page.locator("#unit-title").inner_text() == "Conv 2 features.3 Conv2d map 4, row 2, column 7"
         assert not page.locator("#normalise").is_checked()
         page.click("#clear")
         frame = page.locator("#sheet").bounding_box()
@@ -273,9 +274,9 @@ def test_two_runs_answer_to_one_image(browser: Any, explored: Callable[..., Any]
                 expected = made.net(normalise(pixels, made.data.mean, made.data.std)).softmax(dim=1)[0]
             found = page.evaluate(f"[...explorer.nets[{i}].probabilities]")
             np.testing.assert_allclose(found, expected, atol=1e-5)
-        page.locator('[data-layer="layers.1"] .maps').click(position={"x": 5, "y": 5})
+        page.locator('.maps[data-layer="layers.3"]').click(position={"x": 5, "y": 5})
         assert page.evaluate("explorer.state.choice.net") == 1
-        assert page.locator("#unit-title").inner_text().startswith("layers.1 Linear")
+        assert page.locator("#unit-title").inner_text().startswith("Dense 1 layers.3 Dropout unit 0")
 
 
 def test_trying_things_leaves_the_net_as_it_was(browser: Any, explored: Callable[..., Any]) -> None:

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from cnnlab.data.imageset import ImageSet
@@ -90,6 +91,7 @@ def explorer_page(shown: Sequence[Shown], data: ImageSet, *, report: str | None 
         "preparation": record.preparation,
         "nets": nets,
         "gallery": _gallery(images, answers),
+        "first": _first(images, answers),
     }
     title = f"{' and '.join(net['net'] for net in nets)} on {record.name}: explorer"
     halves = b"".join(
@@ -167,6 +169,14 @@ def _gallery(images: Gallery, answers: list[Tensor]) -> list[dict[str, Any]]:
         {"index": index, "label": label, "predicted": [int(answer[i].argmax()) for answer in answers]}
         for i, (index, label) in enumerate(zip(images.indices, images.labels, strict=True))
     ]
+
+
+def _first(images: Gallery, answers: list[Tensor]) -> int:
+    """The image that the page opens on: the one that every net is surest of, and right about."""
+    labels = torch.tensor(images.labels)
+    shares = torch.stack([answer[torch.arange(len(labels)), labels] for answer in answers])
+    is_right = torch.stack([answer.argmax(dim=1) == labels for answer in answers])
+    return int((shares.amin(dim=0) * is_right.all(dim=0)).argmax())
 
 
 def _stored(value: Any, numbers: list[np.ndarray]) -> Any:

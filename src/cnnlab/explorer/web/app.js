@@ -1,23 +1,30 @@
 // The page: what is chosen decides what is computed and shown.
 
+import { Answers } from "./answers.js";
+import { blockOf, blocksOf } from "./blocks.js";
 import { onSchemeChange } from "./colours.js";
 import { frameworkValue, layerDeviation, references } from "./deviation.js";
 import { byId, make } from "./dom.js";
 import { Dropping, isDropout } from "./dropping.js";
 import { fieldsOf, unitToPlace } from "./fields.js";
+import { Gallery } from "./gallery.js";
+import { keyboardPen } from "./keyboard_pen.js";
 import { Moving } from "./moving.js";
 import { Net } from "./net.js";
 import { Norming } from "./norming.js";
-import { counted, fromPlanes, percent, sizeOf, unpack } from "./numbers.js";
-import { Overview } from "./overview.js";
+import { asMaps, counted, fromPlanes, number, percent, sizeOf, unpack } from "./numbers.js";
 import { Sheet } from "./sheet.js";
+import { Stage } from "./stage.js";
 import { fromFragment, State, toFragment } from "./state.js";
+import { Steps } from "./steps.js";
 import { History, Timeline } from "./timeline.js";
 import { Trail } from "./trail.js";
-import { UnitPanel } from "./unit_panel.js";
+import { Zoom } from "./zoom.js";
 
-/** Milliseconds between two writings-out of the open unit while a stroke is drawn. */
+/** Milliseconds between two writings-out of what is open while a stroke is drawn. */
 const UNIT_EVERY_MS = 120;
+/** CSS pixels: a page narrower than this scrolls down from part to part; wider, the whole net fits its window. */
+const NARROW = 900;
 
 const record = JSON.parse(byId("record").textContent);
 const [numberBytes, images] = await Promise.all(["numbers", "images"].map((id) => unpack(byId(id).textContent)));
@@ -25,28 +32,41 @@ const numbers = new Float32Array(numberBytes.buffer);
 const pixels = new Uint8ClampedArray(sizeOf(record.shape));
 /** One net, or two on one input. */
 const nets = record.nets.map((planned) => new Net(record, planned, numbers, pixels));
+const areTwo = nets.length > 1;
 const pytorch = record.nets.map((planned) => references(planned, numbers));
 
 const histories = nets.map((net, which) => new History(net, record.nets[which].history));
-const timeline = new Timeline(byId("time"), byId("forming"), histories, (at) => state.set({ time: at < timeline.last ? at : null }));
-const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), record.gallery.length, nets, timeline.last);
+const timeline = new Timeline(byId("time"), byId("forming"), histories, (at) => {
+  state.set({ time: at < timeline.last ? at : null });
+  steps.did(6);
+});
+const gallery = new Gallery(byId("gallery"), byId("gallery-says"), record, images, (image) => state.set({ image }));
+const PANELS = ["forming", "moving", "dropping", "norming"];
+const FIRST_STEPS = firstSteps();
+const linkable = { nets, images: record.gallery.length, image: record.first, last: timeline.last, panels: PANELS, steps: FIRST_STEPS.length };
+const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), linkable);
 const state = new State({ ...linked, time: null });
+const steps = new Steps(byId("steps"), FIRST_STEPS.map((step, i) => ({ ...step, link: `#${toFragment({ ...state.choice, image: record.first, ...step.choice, step: i + 1 }, pixels)}` })), takeStep);
 const sheet = new Sheet(byId("sheet"), nets[0], stroke, dragged);
 const trail = new Trail(byId("trail"), nets, record.classes);
-const overviews = nets.map((net, which) => {
-  const columns = make("div.columns", { tabindex: -1 });
-  byId("nets").append(nets.length > 1 ? make("h3.net-name", {}, net.name) : "", columns);
-  return new Overview(columns, net, (layer, unit, tile) => {
-    open(which, layer, unit);
-    panel.growFrom(tile);
+const answers = new Answers(byId("answers"), nets, record.classes, (net, k) => open(net, nets[net].answer.name, k, [k, 0, 0]));
+const stages = nets.map((net, which) => {
+  const place = make("div.net", {});
+  byId("nets").append(make("div.one-net", {}, areTwo ? make("h3.net-name", {}, net.name) : "", place));
+  return new Stage(place, net, {
+    onOpen(layer, unit, tile) {
+      open(which, layer, unit?.[0] ?? null, unit);
+      zoom.growFrom(tile);
+    },
+    onPoint: (layer, unit) => point(which, layer, unit),
   });
 });
-const panel = new UnitPanel(byId("unit"), record.classes, (layer, unit) => open(state.choice.net, layer, unit), ofPyTorch);
+const zoom = new Zoom(byId("unit"), record.classes, (layer, map, unit) => open(state.choice.net, layer, map, unit));
 const moving = new Moving(byId("moving"), nets, record.classes, () => {
   own(() => {}, { isMoved: true });
   trail.add();
+  steps.did(5);
 });
-const areTwo = nets.length > 1;
 const droppings = nets
   .filter((net) => net.layers.some(isDropout))
   .map((net) => new Dropping(byId("dropping"), net, record.classes, areTwo, showMask, dropBy));
@@ -64,6 +84,48 @@ byId("dropping").addEventListener("toggle", () => {
   update();
 });
 byId("norming").addEventListener("toggle", () => normings.forEach((norming) => norming.show()));
+for (const panel of PANELS) {
+  byId(panel).addEventListener("toggle", () => {
+    if (byId(panel).open) state.set({ panel });
+    else if (state.choice.panel === panel) state.set({ panel: null });
+  });
+}
+
+/** The six first steps on this page. */
+function firstSteps() {
+  const digit = isOfDigits() ? "a digit" : "something";
+  const [conv] = blocksOf(nets[0]).filter((block) => block.layers[0].operation.kind === "conv");
+  const { shown } = conv ?? blocksOf(nets[0])[0];
+  const [maps, rows, columns] = asMaps(shown.shape);
+  const unit = /** @type {[number, number, number]} */ ([maps >> 1, rows >> 1, columns >> 1]);
+  const closed = { layer: null, map: null, unit: null, panel: null, time: null };
+  const hasPast = timeline.last > 0;
+  return [
+    { name: "Draw", says: `Draw ${digit} on the sheet and watch the answer follow. By keyboard: Space sets the pen down, arrow keys move it.`, choice: closed },
+    { name: "Point at a map", says: "Point at any map: the frames show which pixels it sees, the lines which maps feed it. By keyboard: Tab to a block, then arrow keys.", choice: closed },
+    { name: "Open a unit", says: "Click a pixel of a map, or press Enter on it: its sum opens, product by product.", choice: closed },
+    { name: "Slide the filter", says: "Drag the window over the image, or press Slide the filter: the map fills, a unit for each place.", choice: { ...closed, layer: shown.name, map: unit[0], unit } },
+    { name: "Shift by a pixel", says: "Shift the image by one pixel with the arrow keys, or with Move: how much does the answer change?", choice: closed },
+    {
+      name: "Train",
+      says: hasPast ? "Drag the slider Training from the first step to the last: the same image, the net as it was." : `This net’s run kept no earlier moments. One trained by cnnlab train ${record.nets[0].net} --data ${record.data} does: its page has a slider over the training.`,
+      choice: hasPast ? { ...closed, time: 0 } : closed,
+    },
+  ];
+}
+
+function isOfDigits() {
+  return record.classes.every((/** @type {string} */ name) => /^\d$/.test(name));
+}
+
+/** Go to a step, counted from 1, and put the keyboard where it is done; null puts the steps away. */
+function takeStep(step) {
+  if (step === null) return state.set({ step });
+  state.set({ ...FIRST_STEPS[step - 1].choice, step, ...(step === 1 ? { image: record.first } : {}) });
+  const places = ["#sheet", "#nets .maps", "#nets .maps", "#unit .tools button:nth-last-of-type(1)", "#sheet", "#time input"];
+  const place = /** @type {HTMLElement | null} */ (document.querySelector(places[step - 1]));
+  place?.focus({ preventScroll: innerWidth >= NARROW });
+}
 
 /** Unpack the earlier moments, the first net's and then the second's: they can wait until the page is shown. */
 async function remember() {
@@ -89,7 +151,7 @@ function dragged(by) {
 function showMask() {
   update();
   nameImage();
-  panel.refresh();
+  zoom.refresh();
 }
 
 /** What depends on the image, besides the net itself. */
@@ -103,32 +165,46 @@ function tryAgain() {
 let updateMs = 0;
 let unitTimer = 0;
 
-/** Open a unit of one of the nets; null closes it. */
-function open(net, layer, unit) {
-  const isNew = state.choice.layer !== layer || state.choice.net !== net;
-  state.set({ net, layer, unit });
-  if (layer !== null && isNew) overviews[net].show(layer);
+/** Open a block, a map or a unit of one of the nets; null closes it. */
+function open(net, layer, map, unit) {
+  const { choice } = state;
+  if (unit && choice.layer === layer && choice.unit && choice.map === map) steps.did(4);
+  else if (unit) steps.did(3);
+  state.set({ net, layer, map, unit });
 }
 
-function ofPyTorch(layer, unit) {
-  if (!state.choice.isNormalised || state.choice.time !== null) return null;
-  return frameworkValue(pytorch[state.choice.net].get(layer.name), state.choice.image, unitToPlace(unit, layer.shape), layer.values.length);
+/** One step back: from a unit to its map, its block, the net. */
+function back() {
+  const { net, layer, map, unit } = state.choice;
+  if (layer === null) return;
+  const isMap = asMaps(nets[net].byName.get(layer).shape).slice(1).some((side) => side > 1);
+  if (unit && isMap) open(net, layer, map, null);
+  else if (map !== null) open(net, layer, null, null);
+  else open(net, null, null, null);
 }
 
-/** Compute the nets for the pixels as they are, and show all but the open unit. */
+function ofPyTorch(which) {
+  return (layer, unit) => {
+    if (!state.choice.isNormalised || state.choice.time !== null) return null;
+    return frameworkValue(pytorch[which].get(layer.name), state.choice.image, unitToPlace(unit, layer.shape), layer.values.length);
+  };
+}
+
+/** Compute the nets for the pixels as they are, and show all but what is open. */
 function update() {
   const started = performance.now();
   nets.forEach((net, which) => {
     net.isNormalised = state.choice.isNormalised;
     net.run();
-    overviews[which].paint(state.choice.scale);
+    stages[which].paint(state.choice.scale);
   });
   sheet.paint(state.choice.view);
-  showAnswers();
+  answers.show();
   updateMs = performance.now() - started;
 }
 
 function stroke() {
+  steps.did(1);
   if (state.choice.image !== null) state.set({ image: null });
   else {
     update();
@@ -136,23 +212,71 @@ function stroke() {
   }
   unitTimer ||= setTimeout(() => {
     unitTimer = 0;
-    panel.refresh();
+    stages.forEach((stage) => stage.choose());
+    zoom.refresh();
     tryAgain();
     keepLink();
   }, UNIT_EVERY_MS);
 }
 
-function showUnit() {
-  const { net: which, layer: name, unit } = state.choice;
-  const net = nets[which];
-  const layer = name ? (net.byName.get(name) ?? null) : null;
-  const boxes = layer && unit ? fieldsOf(net, layer, unit) : new Map();
-  overviews.forEach((overview, i) => overview.mark(i === which ? boxes : new Map(), i === which ? name : null));
-  markSheet(boxes.get("input"));
-  panel.show(net, layer, unit ?? [0, 0, 0], boxes);
+/** What is open: of a net, and of another net that has the same layer beside it. */
+function showOpen() {
+  const { net: which, layer: name, map, unit } = state.choice;
+  const found = name === null ? undefined : nets[which].byName.get(name);
+  const opened = nets.flatMap((net, i) => {
+    const layer = found && net.byName.get(found.name);
+    const isSame = layer && layer.shape.join() === found.shape.join() && layer.operation.kind === found.operation.kind;
+    return isSame ? [{ which: i, net, layer, map, unit, boxes: unit ? fieldsOf(net, layer, unit) : new Map(), framework: ofPyTorch(i) }] : [];
+  });
+  opened.sort((a, b) => Number(b.which === which) - Number(a.which === which));
+  zoom.show(opened);
+  layOut();
+  stages.forEach((stage, i) => {
+    const its = opened.find((each) => each.which === i);
+    stage.mark(its?.boxes ?? new Map(), its?.layer ?? null, its?.unit ?? null);
+  });
+  markSheet(opened[0]?.boxes.get(nets[which].input.name));
 }
 
-/** Frame on the sheet the pixels that the open unit sees. */
+let laidOut = "";
+
+/** Give the nets the room that there is: all of the window, or a part of it above what is open. */
+function layOut() {
+  const width = byId("nets").clientWidth;
+  const isOpen = state.choice.layer !== null;
+  const isNarrow = innerWidth < NARROW;
+  const key = [width, innerWidth, innerHeight, isOpen].join();
+  if (key === laidOut) return;
+  laidOut = key;
+  const top = byId("nets").getBoundingClientRect().top + scrollY;
+  const room = isOpen ? Math.max(130, 0.22 * innerHeight) : Math.max(320, innerHeight - top - 40);
+  const name = areTwo ? 26 : 0;
+  for (const stage of stages) {
+    const height = isNarrow ? stage.rowsIn(width) * (isOpen ? 130 : 250) : isOpen ? room / (areTwo ? 1.4 : 1) : room / nets.length - name;
+    stage.layout(width, height, isOpen);
+  }
+}
+
+/** Say what is pointed at, and frame what it sees; null goes back to what is open. */
+function point(which, layer, unit) {
+  const net = nets[which];
+  const says = byId("pointed");
+  if (!layer || !unit) {
+    const open = state.choice.layer === null ? undefined : nets[state.choice.net].byName.get(state.choice.layer);
+    markSheet(open && state.choice.unit ? fieldsOf(nets[state.choice.net], open, state.choice.unit).get(net.input.name) : undefined);
+    says.textContent = "";
+    return;
+  }
+  steps.did(2);
+  const box = fieldsOf(net, layer, unit).get(net.input.name);
+  markSheet(box);
+  const [, rows, columns] = asMaps(layer.shape);
+  const where = rows * columns > 1 ? `map ${unit[0]}, row ${unit[1]}, column ${unit[2]}` : `unit ${unit[0]}`;
+  const sees = box ? `; sees ${layer.is_field_exact ? "" : "at most "}${box.rows[1] - box.rows[0] + 1}×${box.columns[1] - box.columns[0] + 1} pixels` : "";
+  says.textContent = `${areTwo ? `${net.name}, ` : ""}${blockOf(net, layer).name}, ${where}: ${number(layer.values[unitToPlace(unit, layer.shape)])}${sees}`;
+}
+
+/** Frame on the sheet the pixels that a unit sees. */
 function markSheet(box) {
   const canvas = byId("sheet-marks");
   const frame = canvas.getBoundingClientRect();
@@ -167,91 +291,84 @@ function markSheet(box) {
   context.strokeRect(box.columns[0], box.rows[0], box.columns[1] - box.columns[0] + 1, box.rows[1] - box.rows[0] + 1);
 }
 
-const answers = nets.map((net, which) => {
-  const rows = record.classes.map((name, k) => {
-    const bar = make("i", { "aria-hidden": "true" });
-    const share = make("span.number", {});
-    const button = make(
-      "button", { type: "button", title: `how ${name} gets its share`, onclick: () => open(which, net.answer.name, [k, 0, 0]) },
-      make("span.class", {}, name), make("span.bar", { "aria-hidden": "true" }, bar), share,
-    );
-    return { item: make("li", {}, button), bar, share };
-  });
-  const list = make("ol.answer", { "aria-label": `what ${net.name} answers` }, rows.map((row) => row.item));
-  byId("answers").append(make("div", {}, nets.length > 1 ? make("h3.net-name", {}, net.name) : null, list));
-  return { net, rows };
-});
-
-function showAnswers() {
-  for (const { net, rows } of answers) {
-    const best = net.prediction;
-    rows.forEach(({ item, bar, share }, k) => {
-      bar.style.setProperty("--share", `${100 * net.probabilities[k]}%`);
-      share.textContent = percent(net.probabilities[k]);
-      item.classList.toggle("best", k === best);
-    });
-  }
-}
-
-/** What the nets say, in a few words. */
-function spoken() {
-  const says = nets.map((net) => record.classes[net.prediction]);
-  return nets.length === 1 ? `the net says ${says[0]}` : nets.map((net, i) => `${net.name} says ${says[i]}`).join(", ");
-}
-
-const thumbnails = record.gallery.map((entry, i) => {
-  const isWrong = entry.predicted[0] !== entry.label;
-  const [channels, height, width] = record.shape;
-  const canvas = /** @type {HTMLCanvasElement} */ (make("canvas.pixels", { width, height }));
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const image = context.createImageData(width, height);
-  for (let p = 0; p < width * height; p++) {
-    for (let c = 0; c < 3; c++) image.data[4 * p + c] = images[i * pixels.length + (channels === 3 ? c * width * height : 0) + p];
-    image.data[4 * p + 3] = 255;
-  }
-  context.putImageData(image, 0, 0);
-  const label = record.classes[entry.label];
-  const predicted = entry.predicted.map((each) => record.classes[each]).join(", ");
-  const says = isWrong ? `${label} → ${record.classes[entry.predicted[0]]}` : label;
-  const button = make(
-    isWrong ? "button.wrong" : "button",
-    { type: "button", "aria-label": `test image ${entry.index}: ${label}, called ${predicted}`, onclick: () => state.set({ image: i }) },
-    canvas, make("span", {}, says),
-  );
-  byId("gallery").append(button);
-  return button;
-});
-
 function nameImage() {
   const { image } = state.choice;
-  thumbnails.forEach((button, i) => button.setAttribute("aria-pressed", String(i === image)));
-  const entry = image === null ? null : record.gallery[image];
-  byId("image-name").textContent = entry
-    ? `test image ${entry.index}, of class ${record.classes[entry.label]}; ${spoken()}`
-    : pixels.some((pixel) => pixel > 0) ? `your own image; ${spoken()}` : "an empty sheet: draw here";
+  gallery.mark(image);
+  const isEmpty = !pixels.some((pixel) => pixel > 0);
+  byId("image-name").textContent = isEmpty ? "an empty sheet: draw here" : `${image === null ? "your own image" : gallery.name(image)}; ${answers.spoken}`;
 }
 
 let linkTimer = 0;
 function keepLink() {
   clearTimeout(linkTimer);
-  linkTimer = setTimeout(() => history.replaceState(null, "", `#${toFragment(state.choice, pixels)}`), 200);
+  linkTimer = setTimeout(() => history.replaceState(null, "", here()), 200);
+}
+
+/** A link to this very state. */
+function here() {
+  return `#${toFragment(state.choice, pixels)}`;
+}
+
+/** Do what a link says, also one that is pasted into this very tab. */
+function follow() {
+  const { choice, pixels: drawn } = fromFragment(location.hash.slice(1), linkable);
+  invite(false);
+  if (drawn) pixels.set(drawn);
+  for (const panel of PANELS) byId(panel).open = panel === choice.panel;
+  state.set(choice);
+  for (const key of /** @type {const} */ (["scale", "view"])) for (const radio of radios(key)) radio.checked = radio.value === choice[key];
+  byId("normalise").checked = choice.isNormalised;
+  if (choice.panel) byId(choice.panel).scrollIntoView({ block: "nearest" });
+}
+
+/** Ask for a first drawing, or leave off. @param {boolean} isAsked */
+function invite(isAsked) {
+  byId("invitation").hidden = !isAsked;
+}
+
+/** The first stroke begins on an empty sheet. */
+function begin() {
+  if (byId("invitation").hidden || sheet.tool !== "draw") return;
+  invite(false);
+  pixels.fill(0);
+}
+
+async function copyLink() {
+  const link = new URL(here(), location.href).href;
+  try {
+    await navigator.clipboard.writeText(link);
+    byId("copy").textContent = "Copied";
+  } catch {
+    history.replaceState(null, "", here());
+    byId("copy").textContent = "It is in the address bar";
+  }
+  setTimeout(() => (byId("copy").textContent = "Copy link"), 2000);
+}
+
+/** @param {string} name @returns {HTMLInputElement[]} */
+function radios(name) {
+  return [.../** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(`input[name=${name}]`))];
 }
 
 state.addEventListener("change", (event) => {
   const changed = /** @type {CustomEvent} */ (event).detail;
-  if (changed.includes("image") && state.choice.image !== null) {
-    pixels.set(images.subarray(state.choice.image * pixels.length, (state.choice.image + 1) * pixels.length));
-  }
-  if (changed.includes("time")) timeline.show(state.choice.time ?? timeline.last);
-  if (["image", "isNormalised", "time", "scale", "view"].some((key) => changed.includes(key))) {
+  const has = (/** @type {string[]} */ ...keys) => keys.some((key) => changed.includes(key));
+  const isOfGallery = has("image") && state.choice.image !== null;
+  if (isOfGallery) pixels.set(images.subarray(state.choice.image * pixels.length, (state.choice.image + 1) * pixels.length));
+  if (has("time")) timeline.show(state.choice.time ?? timeline.last);
+  if (has("image", "isNormalised", "time", "scale", "view")) {
     update();
     nameImage();
-    panel.refresh();
-    const isOtherNet = changed.includes("isNormalised") || changed.includes("time");
-    if (isOtherNet || (changed.includes("image") && state.choice.image !== null)) tryAgain();
-    if (isOtherNet) for (const norming of normings) norming.renew();
+    if (isOfGallery || has("isNormalised", "time")) {
+      stages.forEach((stage) => stage.choose());
+      tryAgain();
+    }
+    zoom.refresh();
+    if (has("isNormalised", "time")) for (const norming of normings) norming.renew();
   }
-  if (changed.includes("layer") || changed.includes("unit")) showUnit();
+  if (has("layer", "map", "unit", "net")) showOpen();
+  if (has("panel") && state.choice.panel) byId(state.choice.panel).open = true;
+  if (has("step")) steps.show(state.choice.step);
   keepLink();
 });
 
@@ -281,11 +398,19 @@ for (const tool of tools) {
   });
 }
 byId("file").addEventListener("change", (event) => event.target.files[0] && take(event.target.files[0]));
+const pen = keyboardPen(byId("sheet"), sheet, stroke);
 byId("sheet").addEventListener("keydown", (event) => {
+  if (event.key === " ") {
+    event.preventDefault();
+    begin();
+    pen.toggle();
+  }
   const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
   if (!step) return;
   event.preventDefault();
+  if (pen.isDown) return pen.move(step[0], step[1]);
   own(() => sheet.shift(step[0], step[1]));
+  steps.did(5);
 });
 addEventListener("paste", (event) => {
   const file = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
@@ -298,18 +423,23 @@ addEventListener("drop", (event) => {
 });
 byId("normalise").addEventListener("change", (event) => state.set({ isNormalised: event.target.checked }));
 for (const key of /** @type {const} */ (["scale", "view"])) {
-  for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(`input[name=${key}]`))) {
+  for (const radio of radios(key)) {
     radio.checked = radio.value === state.choice[key];
     radio.addEventListener("change", () => state.set({ [key]: radio.value }));
   }
 }
+byId("sheet").parentElement.addEventListener("pointerdown", begin, true);
+byId("copy").addEventListener("click", copyLink);
+addEventListener("hashchange", follow);
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && state.choice.layer) open(0, null, null);
+  if (event.key !== "Escape") return;
+  if (pen.isDown) pen.toggle();
+  else back();
 });
-addEventListener("resize", showUnit);
+addEventListener("resize", showOpen);
 onSchemeChange(() => {
   update();
-  showUnit();
+  showOpen();
 });
 
 /** Compare every layer with PyTorch's values, an image at a time, without disturbing what is shown. */
@@ -349,22 +479,25 @@ async function check() {
 }
 
 byId("title").textContent = nets.map((net) => net.name).join(" and ");
-byId("net-title").textContent = nets.length > 1 ? "The nets" : "The net";
+byId("net-title").textContent = areTwo ? "The nets" : "The net";
 byId("subtitle").append(
   `on ${record.data} · `,
   record.nets.map((net) =>
-    `${nets.length > 1 ? `${net.net}: ` : ""}${percent(net.accuracy)} of ${counted(net.test_images)} test images, ${counted(net.parameters)} parameters, seed ${net.seed}`).join(" · "),
+    `${areTwo ? `${net.net}: ` : ""}${percent(net.accuracy)} of ${counted(net.test_images)} test images, ${counted(net.parameters)} parameters, seed ${net.seed}`).join(" · "),
   record.report ? make("span", {}, " · ", make("a", { href: record.report }, "report")) : "",
 );
-const wrong = record.gallery.filter((entry) => entry.label !== entry.predicted[0]).length;
-byId("gallery-says").textContent = wrong ? `first the ${wrong} that ${nets.length > 1 ? nets[0].name : "the net"} got wrong: class → its answer` : "the net names all of these correctly";
+if (record.lesson) {
+  byId("back").hidden = false;
+  byId("back").append(make("a", { href: record.lesson }, "‹ back to the lesson"));
+}
+byId("invitation").textContent = isOfDigits() ? "Draw a digit here" : "Draw here";
 byId("normalise-says").textContent = `(pixel / 255 − ${record.mean.map((m) => m.toFixed(3)).join(", ")}) / ${record.std.map((s) => s.toFixed(3)).join(", ")}`;
 byId("normalise").checked = state.choice.isNormalised;
 
 if (drawing) pixels.set(drawing);
-state.set({ image: state.choice.image });
 timeline.show(timeline.last);
-showUnit();
+state.set({ image: state.choice.image, layer: state.choice.layer, panel: state.choice.panel, step: state.choice.step });
+invite(!new URLSearchParams(location.hash.slice(1)).size);
 const readyMs = performance.now();
 const remembered = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(remember()))));
 const checked = remembered.then(check);

@@ -45,7 +45,7 @@ export class Sheet {
       const moves = event.getCoalescedEvents?.() ?? [];
       for (const move of moves.length ? moves : [event]) {
         const to = place(move);
-        this.#stroke(last ?? to, to);
+        this.line(last ?? to, to);
         last = to;
       }
       onStroke();
@@ -160,7 +160,7 @@ export class Sheet {
   }
 
   /** Lay ink along a line: full within RADIUS of it, fading over EDGE. */
-  #stroke([x0, y0], [x1, y1]) {
+  line([x0, y0], [x1, y1]) {
     const size = Math.max(1, Math.min(this.width, this.height) / 28) * (this.tool === "erase" ? 1.6 : 1);
     const length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
     this.#each((value, y, x, i) => {

@@ -4,12 +4,15 @@
  * @typedef {object} Choice
  * @property {number | null} image place in the gallery; null for an image of the reader's own
  * @property {number} net place of the net among those of the page
- * @property {string | null} layer
+ * @property {string | null} layer what is open: nothing, a layer's whole block, one of its maps, a unit
+ * @property {number | null} map
  * @property {[number, number, number] | null} unit channel, row, column
  * @property {boolean} isNormalised
  * @property {number | null} time the moment of training, by its place among those of the page; null for the finished nets
  * @property {"layer" | "map"} scale
  * @property {"raw" | "seen"} view
+ * @property {string | null} panel which of the page's experiments is open
+ * @property {number | null} step of the six first steps
  */
 
 /** Tells its listeners of every change, by the event "change" with the changed keys as its detail. */
@@ -39,44 +42,61 @@ export function toFragment(choice, pixels) {
   const parts = new URLSearchParams();
   if (choice.image !== null) parts.set("image", String(choice.image));
   else if (pixels.length <= LONGEST && pixels.some((pixel) => pixel > 0)) parts.set("drawing", packed(pixels));
-  if (choice.layer && choice.net) parts.set("net", String(choice.net));
-  if (choice.layer) parts.set("layer", choice.layer);
-  if (choice.layer && choice.unit) parts.set("unit", choice.unit.join("."));
+  if (choice.layer !== null && choice.net) parts.set("net", String(choice.net));
+  if (choice.layer !== null) parts.set("layer", choice.layer);
+  if (choice.layer !== null && choice.unit) parts.set("unit", choice.unit.join("."));
+  else if (choice.layer !== null && choice.map !== null) parts.set("map", String(choice.map));
   if (!choice.isNormalised) parts.set("normalise", "off");
   if (choice.time !== null) parts.set("time", String(choice.time));
   if (choice.scale === "map") parts.set("scale", "map");
   if (choice.view === "seen") parts.set("view", "seen");
+  if (choice.panel !== null) parts.set("panel", choice.panel);
+  if (choice.step !== null) parts.set("step", String(choice.step));
   return parts.toString();
 }
 
 /**
+ * @typedef {object} Page what a link can speak of
+ * @property {import("./net.js").Net[]} nets
+ * @property {number} images in the gallery
+ * @property {number} image the one that is shown at first
+ * @property {number} last the finished nets' place in time
+ * @property {string[]} panels
+ * @property {number} steps
+ */
+
+/**
  * @param {string} fragment without its #
- * @param {number} images in the gallery
- * @param {import("./net.js").Net[]} nets
- * @param {number} last the finished nets' place in time
+ * @param {Page} page
  * @returns {{choice: Choice, pixels: Uint8ClampedArray | null}} what a link says, as far as it fits this page
  */
-export function fromFragment(fragment, images, nets, last) {
+export function fromFragment(fragment, { nets, images, image: first, last, panels, steps }) {
   const parts = new URLSearchParams(fragment);
   const drawing = parts.get("drawing");
   const pixels = drawing === null ? null : unpacked(drawing, nets[0].pixels.length);
-  const image = Number(parts.get("image") ?? 0);
-  const time = Number(parts.get("time") ?? last);
-  const net = parts.get("net") === "1" && nets.length > 1 ? 1 : 0;
-  const layer = nets[net].byName.get(parts.get("layer") ?? "");
+  const count = (/** @type {string} */ key, /** @type {number} */ end) => {
+    const at = Number(parts.get(key) ?? NaN);
+    return Number.isInteger(at) && at >= 0 && at < end ? at : null;
+  };
+  const net = count("net", nets.length) ?? 0;
+  const layer = parts.has("layer") ? nets[net].byName.get(/** @type {string} */ (parts.get("layer"))) : undefined;
   const unit = (parts.get("unit") ?? "").split(".").map(Number);
   const fits = layer && unit.length === 3 && unit.every((at, axis) => Number.isInteger(at) && at >= 0 && at < (layer.shape[axis] ?? 1));
+  const panel = parts.get("panel");
   return {
     pixels,
     choice: {
-      image: pixels ? null : Number.isInteger(image) && image >= 0 && image < images ? image : 0,
+      image: pixels ? null : (count("image", images) ?? first),
       net,
-      layer: fits ? layer.name : null,
+      layer: layer?.name ?? null,
+      map: fits ? unit[0] : layer ? count("map", layer.shape[0]) : null,
       unit: fits ? /** @type {[number, number, number]} */ (unit) : null,
-      time: Number.isInteger(time) && time >= 0 && time < last ? time : null,
+      time: count("time", last),
       isNormalised: parts.get("normalise") !== "off",
       scale: parts.get("scale") === "map" ? "map" : "layer",
       view: parts.get("view") === "seen" ? "seen" : "raw",
+      panel: panel !== null && panels.includes(panel) ? panel : null,
+      step: count("step", steps + 1) || null,
     },
   };
 }

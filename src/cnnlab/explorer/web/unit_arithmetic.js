@@ -200,7 +200,7 @@ function productGrids({ patches, size }) {
 }
 
 /** Numbers in a grid, each on its colour. */
-function grid(values, across, scale, { padding = null, winner = null, isProduct = false, label = "" } = {}) {
+export function grid(values, across, scale, { padding = null, winner = null, isProduct = false, label = "" } = {}) {
   return make(
     isProduct ? "div.grid.products" : "div.grid",
     { "--across": across, role: "img", "aria-label": `${label}: ${Array.from(values, (value) => fixed(value, 2)).join(", ")}` },
@@ -242,7 +242,7 @@ function strong(value) {
   return make("b.value", { "data-value": value }, number(value));
 }
 
-function sign(text) {
+export function sign(text) {
   return make("span.sign", { "aria-hidden": "true" }, text);
 }
 

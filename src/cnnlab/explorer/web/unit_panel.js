@@ -1,69 +1,69 @@
-// The open unit: its map enlarged, where it stands, and its arithmetic.
+// The open unit: its strip from the patch to the value, its map, and every product written out.
 
+import { arithmetic } from "./arithmetic.js";
 import { largest, paintMap } from "./colours.js";
 import { make } from "./dom.js";
 import { asMaps, counted, number } from "./numbers.js";
+import { sameUnit, stripOf } from "./strip.js";
 import { PICTURES, writeOut } from "./unit_arithmetic.js";
 
 /** CSS pixels of the enlarged map's longer side, about. */
-const MAP = 252;
-/** Milliseconds a position while the filter slides. */
-const PACE_MS = 140;
+const MAP = 160;
+/** Milliseconds that the filter takes for a whole map, about, and for one position at least and at most. */
+const SLIDE = { whole: 20_000, least: 30, most: 220 };
+/** Milliseconds that the unit stays the same before all its products are written out again. */
+const WRITE_AFTER_MS = 60;
+
+/**
+ * @typedef {import("./net.js").Net} Net
+ * @typedef {import("./net.js").Layer} Layer
+ * @typedef {[number, number, number]} Unit channel, row, column
+ */
 
 export class UnitPanel {
   /**
-   * @param {HTMLElement} place
+   * @param {Net} net
+   * @param {import("./blocks.js").Block} block
+   * @param {Layer} layer of the block
    * @param {string[]} classes
-   * @param {(layer: string | null, unit: [number, number, number] | null) => void} open
-   * @param {(layer: import("./net.js").Layer, unit: [number, number, number]) => number | null} framework PyTorch's value
+   * @param {(layer: string, unit: Unit) => void} open
+   * @param {(layer: Layer, unit: Unit) => number | null} framework PyTorch's value
    */
-  constructor(place, classes, open, framework) {
-    this.place = place;
+  constructor(net, block, layer, classes, open, framework) {
+    this.net = net;
+    this.block = block;
+    this.layer = layer;
     this.classes = classes;
     this.open = open;
     this.framework = framework;
-    /** @type {import("./net.js").Layer | null} */
-    this.layer = null;
-    /** @type {[number, number, number]} */
+    /** @type {Unit} */
     this.unit = [0, 0, 0];
+    /** @type {Map<string, import("./fields.js").Box>} */
+    this.boxes = new Map();
+    /** The input channel whose patch the reader chose. @type {number | null} */
+    this.channel = null;
+    /** Positions of the map that are filled while the filter slides; null: all. @type {number | null} */
+    this.filled = null;
     this.timer = 0;
-    this.#empty();
+    this.later = 0;
+    this.isWritten = false;
+    this.#build();
   }
 
-  /**
-   * @param {import("./net.js").Net} net
-   * @param {import("./net.js").Layer | null} layer
-   * @param {[number, number, number]} unit
-   * @param {Map<string, import("./fields.js").Box>} boxes what it depends on
-   */
-  show(net, layer, unit, boxes) {
-    this.net = net;
-    if (layer !== this.layer) this.stop();
-    this.boxes = boxes;
+  /** @param {Unit} unit @param {Map<string, import("./fields.js").Box>} boxes what it depends on */
+  show(unit, boxes) {
+    if (unit[0] !== this.unit[0]) this.stop();
     this.unit = unit;
-    if (layer === null) {
-      if (this.layer) this.#empty();
-      this.layer = null;
-      return;
-    }
-    if (layer !== this.layer) this.#frame(layer);
-    this.layer = layer;
+    this.boxes = boxes;
     this.refresh();
   }
 
-  /** Write the open unit out again, after the values have changed. */
+  /** Write the unit out again, after the values have changed. */
   refresh() {
-    if (!this.layer) return;
     const { layer, unit, net } = this;
     const [, rows, columns] = asMaps(layer.shape);
-    const isMap = rows * columns > 1;
-    const isAnswer = layer.values.length === this.classes.length && layer.inputs.length === 1 && !isMap && (layer === net.output || layer === net.answer);
-    this.where.replaceChildren(
-      isMap ? `map ${unit[0]}, row ${unit[1]}, column ${unit[2]}` : isAnswer ? `class ${this.classes[unit[0]]}` : `unit ${unit[0]}`,
-    );
-    const { elements, products, total } = writeOut(net, layer, unit, (name, to) => this.open(name, to), this.classes);
-    const place = (unit[0] * rows + unit[1]) * columns + unit[2];
-    const value = layer.values[place];
+    const { total } = arithmetic(net, layer, unit);
+    const value = layer.values[(unit[0] * rows + unit[1]) * columns + unit[2]];
     const theirs = this.framework(layer, unit);
     const isOwn = layer === net.answer && layer !== net.output;
     this.facts.replaceChildren(
@@ -72,148 +72,157 @@ export class UnitPanel {
       make("div", {}, make("dt", {}, "by PyTorch"), make("dd", {}, theirs === null ? make("span.muted", {}, isOwn ? "not part of the net" : "not stored for this") : [number(theirs), make("small.muted", {}, ` differs by ${Math.abs(theirs - total).toExponential(0).replace("-", "−")}`)])),
       this.#fieldFact(),
     );
-    this.arithmetic.replaceChildren(...elements);
-    this.products.replaceChildren(...(products ? [products] : []));
-    for (const canvas of this.arithmetic.querySelectorAll("canvas.picture")) paintPicture(/** @type {HTMLCanvasElement} */ (canvas), PICTURES.get(canvas));
-    if (isMap) this.#paintMap();
+    const reader = { open: this.open, channel: this.channel, choose: (channel) => {
+      this.channel = channel;
+      this.refresh();
+    } };
+    this.strip.replaceChildren(...stripOf(net, this.block, layer, unit, reader), this.facts);
+    if (rows * columns > 1) this.#paintMap();
+    if (this.timer) return;
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.#writeOut(), this.isWritten ? WRITE_AFTER_MS : 0);
   }
 
-  /**
-   * Let the enlarged map grow out of its tile, and bring the unit into view with the net still above it.
-   * @param {DOMRect | null} tile where it lies on the screen
-   */
-  growFrom(tile) {
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const { top } = this.place.getBoundingClientRect();
-    if (top > innerHeight * 0.6) scrollBy({ top: top - innerHeight * 0.42, behavior: calm ? "auto" : "smooth" });
-    if (!tile || !this.map?.isConnected || calm) return;
-    const map = this.map.getBoundingClientRect();
-    const start = `translate(${tile.left - map.left}px, ${tile.top - map.top}px) scale(${tile.width / map.width})`;
-    this.map.animate([{ transform: start, transformOrigin: "0 0" }, { transform: "none", transformOrigin: "0 0" }], {
-      duration: 320,
-      easing: "cubic-bezier(.2, .8, .2, 1)",
-    });
+  /** Let the filter slide by itself, from where it is; the map fills as it goes. */
+  slide() {
+    if (this.timer) return this.stop();
+    const [, rows, columns] = asMaps(this.layer.shape);
+    const count = rows * columns;
+    const start = this.unit[1] * columns + this.unit[2];
+    this.filled = start >= count - 1 ? 0 : start;
+    this.playButton.textContent = "❚❚ Stop";
+    this.timer = setInterval(() => {
+      const at = /** @type {number} */ (this.filled);
+      this.open(this.layer.name, [this.unit[0], Math.floor(at / columns), at % columns]);
+      if (at >= count - 1) this.stop();
+      else this.filled = at + 1;
+    }, Math.min(SLIDE.most, Math.max(SLIDE.least, SLIDE.whole / count)));
   }
 
-  /** End the sliding. */
+  /** End the sliding, and what was still to be written. */
   stop() {
+    if (!this.timer) return;
     clearInterval(this.timer);
     this.timer = 0;
-    if (this.playButton) this.playButton.textContent = "▶ Slide the filter";
+    this.filled = null;
+    this.playButton.textContent = "▶ Slide the filter";
+    this.refresh();
   }
 
-  #empty() {
-    this.place.replaceChildren(
-      make("h2", { id: "unit-title" }, "One unit"),
-      make("p.muted", {}, "Click a pixel of any map, or any cell, to see what it sums: every product of value and weight. With the keyboard: Tab to a layer, arrow keys to a map, Enter."),
-    );
-  }
-
-  #frame(layer) {
+  #build() {
+    const { layer, block } = this;
     const [maps, rows, columns] = asMaps(layer.shape);
     const isMap = rows * columns > 1;
-    this.where = make("span.where", { "aria-live": "polite" });
     this.facts = make("dl.unit-facts", {});
+    this.strip = make("div.strip", {
+      role: "group", "aria-label": "from the patch to the value",
+      onpointerdown: (event) => this.#drag(event, true), onpointermove: (event) => this.#drag(event, false), onpointerup: () => (this.isDragging = false), onpointercancel: () => (this.isDragging = false),
+    });
     this.arithmetic = make("div.arithmetic", {});
     this.products = make("div.arithmetic", {});
-    const step = (by) => () => this.open(layer.name, [(this.unit[0] + by + maps) % maps, this.unit[1], this.unit[2]]);
-    this.playButton = make("button", { type: "button", onclick: () => this.#play() }, "▶ Slide the filter");
     const name = isMap ? "map" : "unit";
-    const tools = make(
+    const step = (by) => () => this.open(layer.name, [(this.unit[0] + by + maps) % maps, this.unit[1], this.unit[2]]);
+    this.playButton = make("button", { type: "button", onclick: () => this.slide() }, "▶ Slide the filter");
+    this.tools = make(
       "div.tools", { role: "toolbar", "aria-label": "Unit" },
       maps > 1 ? [make("button", { type: "button", onclick: step(-1), "aria-label": `previous ${name}` }, `‹ ${name}`), make("button", { type: "button", onclick: step(1), "aria-label": `next ${name}` }, `${name} ›`)] : null,
       isMap ? this.playButton : null,
-      make("button", { type: "button", onclick: () => this.open(null, null) }, "Close"),
     );
     let side = null;
     if (isMap) {
-      this.zoom = Math.max(1, Math.floor(MAP / Math.max(rows, columns)));
+      this.zoom = MAP / Math.max(rows, columns);
       this.canvas = /** @type {HTMLCanvasElement} */ (make("canvas.pixels", { width: columns, height: rows }));
-      this.marks = /** @type {HTMLElement} */ (make("i.cursor", { "--zoom": `${this.zoom}px` }));
+      this.cursor = /** @type {HTMLElement} */ (make("i.cursor", { "--zoom": `${this.zoom}px` }));
       this.map = make(
         "div.map", {
           tabindex: 0, role: "application", "aria-label": `the map, ${rows}×${columns}: arrow keys move the unit`,
           "--width": `${columns * this.zoom}px`, "--height": `${rows * this.zoom}px`,
-          onpointerdown: (event) => this.#point(event, true), onpointermove: (event) => this.#point(event, event.buttons === 1),
-          onkeydown: (event) => this.#key(event),
-        }, this.canvas, this.marks,
+          onpointerdown: (event) => this.#point(event), onpointermove: (event) => event.buttons === 1 && this.#point(event), onkeydown: (event) => this.#key(event),
+        }, this.canvas, this.cursor,
       );
-      this.mapScale = make("p.scale", {});
-      side = make("div.side", {}, this.map, this.mapScale);
+      this.mapScale = make("figcaption", {});
+      side = make("figure.strip-figure", {}, this.map, this.mapScale);
     }
-    this.place.replaceChildren(
-      make("div.heading", {}, make("h2", { id: "unit-title" }, layer.name, " ", make("span.type", {}, layer.type), " ", this.where), tools),
-      make(
-        isMap ? "div.unit-body" : "div.unit-body.no-map", {}, side,
-        make("div", {}, this.facts, layer.size_arithmetic.length ? make("p.muted.small", {}, `rows and columns: ${layer.size_arithmetic.join("; ")}`) : null, this.arithmetic),
-      ),
-      this.products,
+    this.top = make("div.unit-top", {}, this.strip, side);
+    this.element = make(
+      "div.unit-level", {}, this.top,
+      make("details.written", { open: true }, make("summary", {}, "Every product"), block.layers[0].size_arithmetic.length ? make("p.muted.small", {}, `rows and columns: ${block.layers[0].size_arithmetic.join("; ")}`) : null, this.arithmetic, this.products),
     );
   }
 
+  /** The block's first layer in full, and what becomes of it. */
+  #writeOut() {
+    this.isWritten = true;
+    const [first] = sameUnit(this.block, this.layer);
+    const { elements, products } = writeOut(this.net, first, this.unit, this.open, this.classes);
+    this.arithmetic.replaceChildren(...elements);
+    this.products.replaceChildren(...(products ? [products] : []));
+    for (const canvas of this.arithmetic.querySelectorAll("canvas.picture")) paintPicture(/** @type {HTMLCanvasElement} */ (canvas), PICTURES.get(canvas));
+  }
+
   #fieldFact() {
-    const box = this.boxes?.get("input");
-    const layer = /** @type {import("./net.js").Layer} */ (this.layer);
+    const box = this.boxes.get(this.net.input.name);
     if (!box) return make("div", {}, make("dt", {}, "sees"), make("dd", {}, "nothing of the image"));
     const size = (range) => range[1] - range[0] + 1;
     const [rows, columns] = [size(box.rows), size(box.columns)];
     return make(
       "div", {}, make("dt", {}, "sees of the image"),
-      make("dd", {}, `${layer.is_field_exact ? "" : "at most "}${rows}×${columns}`, make("small.muted", {}, ` ${counted(rows * columns)} pixels: rows ${box.rows.join("–")}, columns ${box.columns.join("–")}`)),
+      make("dd", {}, `${this.layer.is_field_exact ? "" : "at most "}${rows}×${columns}`, make("small.muted", {}, ` ${counted(rows * columns)} pixels: rows ${box.rows.join("–")}, columns ${box.columns.join("–")}`)),
     );
   }
 
   #paintMap() {
-    const layer = /** @type {import("./net.js").Layer} */ (this.layer);
+    const { layer, unit } = this;
     const [, rows, columns] = asMaps(layer.shape);
     const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
     const image = context.createImageData(columns, rows);
-    const first = this.unit[0] * rows * columns;
+    const words = new Uint32Array(image.data.buffer);
+    const first = unit[0] * rows * columns;
     const most = largest(layer.values, first, first + rows * columns);
-    paintMap(new Uint32Array(image.data.buffer), columns, 0, layer.values, first, rows, columns, most);
+    paintMap(words, columns, 0, layer.values, first, rows, columns, most);
+    if (this.filled !== null) words.fill(0, this.filled + 1);
     context.putImageData(image, 0, 0);
-    this.marks.style.setProperty("--row", String(this.unit[1]));
-    this.marks.style.setProperty("--column", String(this.unit[2]));
-    this.mapScale.textContent = `this map, ±${number(most)}`;
+    this.cursor.style.setProperty("--row", String(unit[1]));
+    this.cursor.style.setProperty("--column", String(unit[2]));
+    this.mapScale.textContent = `map ${unit[0]}, to ±${number(most)}`;
   }
 
-  #point(event, isDown) {
-    if (!isDown) return;
-    const layer = /** @type {import("./net.js").Layer} */ (this.layer);
-    const [, rows, columns] = asMaps(layer.shape);
+  #point(event) {
     const frame = this.canvas.getBoundingClientRect();
-    const clamp = (at, size) => Math.min(size - 1, Math.max(0, Math.floor(at / this.zoom)));
-    this.#move(clamp(event.clientY - frame.top, rows), clamp(event.clientX - frame.left, columns));
+    this.#to((event.clientY - frame.top) / frame.height, (event.clientX - frame.left) / frame.width);
+  }
+
+  /** The window on the map that is read: dragging it moves the unit. */
+  #drag(event, isDown) {
+    const map = this.strip.querySelector(".read-map");
+    if (isDown) {
+      this.isDragging = Boolean(/** @type {Element} */ (event.target).closest(".read-map"));
+      if (this.isDragging) this.strip.setPointerCapture(event.pointerId);
+    }
+    if (!this.isDragging || !map) return;
+    const frame = map.getBoundingClientRect();
+    this.#to((event.clientY - frame.top) / frame.height, (event.clientX - frame.left) / frame.width);
+  }
+
+  /** The unit at a share of the map's height and width. */
+  #to(down, across) {
+    const [, rows, columns] = asMaps(this.layer.shape);
+    const within = (share, size) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
+    this.#move(within(down, rows), within(across, columns));
   }
 
   #key(event) {
     const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
     if (!step) return;
     event.preventDefault();
-    const [, rows, columns] = asMaps(/** @type {any} */ (this.layer).shape);
+    const [, rows, columns] = asMaps(this.layer.shape);
     const within = (at, size) => Math.min(size - 1, Math.max(0, at));
     this.#move(within(this.unit[1] + step[0], rows), within(this.unit[2] + step[1], columns));
   }
 
   #move(row, column) {
-    if (row === this.unit[1] && column === this.unit[2]) return;
-    this.open(/** @type {any} */ (this.layer).name, [this.unit[0], row, column]);
-  }
-
-  #play() {
-    if (this.timer) {
-      this.stop();
-      return;
-    }
-    const [, rows, columns] = asMaps(/** @type {any} */ (this.layer).shape);
-    const last = rows * columns - 1;
-    if (this.unit[1] * columns + this.unit[2] === last) this.#move(0, 0);
-    this.playButton.textContent = "❚❚ Stop";
-    this.timer = setInterval(() => {
-      const at = this.unit[1] * columns + this.unit[2];
-      if (at >= last) this.stop();
-      else this.#move(Math.floor((at + 1) / columns), (at + 1) % columns);
-    }, PACE_MS);
+    if (this.timer) this.stop();
+    if (row !== this.unit[1] || column !== this.unit[2]) this.open(this.layer.name, [this.unit[0], row, column]);
   }
 }
 
