@@ -298,9 +298,15 @@ def test_the_command_that_does_it_again(changes: dict[str, Any], words: str) -> 
 def written(tmp_path: Path) -> Path:
     """The folder of a round of three claims that need no training, asked for out of order."""
     laboratory = Laboratory(
-        data="mnist-5k", fashion="mnist-5k", seeds=(0, 1), epochs=1, folder=tmp_path / "runs", engine=InProcess()
+        data="mnist-5k",
+        fashion="mnist-5k",
+        seeds=(0, 1),
+        is_quick=True,
+        epochs=1,
+        folder=tmp_path / "runs",
+        engine=InProcess(),
     )
-    record = RoundRecord(tmp_path / "claims.json", round_of(laboratory, quick=True, engine="here"))
+    record = RoundRecord(tmp_path / "claims.json", round_of(laboratory, engine="here"))
     pages = ClaimPages(tmp_path, record, laboratory.load)
     for name in ("pooling-cost", "fewer-params", "conv-formula"):
         measured = measure(find_claim(name), laboratory)

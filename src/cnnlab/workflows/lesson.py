@@ -266,7 +266,7 @@ class Lesson:
             self.view.progress(f"claim {name}", 1.0)
 
     def _round(self) -> RoundRecord:
-        this_round = round_of(self.laboratory, quick=not self.sizes.is_full, engine="auto")
+        this_round = round_of(self.laboratory, engine="auto")
         return RoundRecord(self.out / "claims" / "claims.json", this_round)
 
     def entries(self) -> dict[str, ClaimEntry]:
