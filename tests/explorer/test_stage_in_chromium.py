@@ -12,7 +12,7 @@ import pytest
 from tests.explorer.test_explorer_in_chromium import by_hooks, opened
 
 from cnnlab.data.normalise import normalise
-from cnnlab.explorer import Shown, explorer_page
+from cnnlab.explorer import ExploredRun, explorer_page
 
 pytestmark = pytest.mark.browser
 
@@ -300,7 +300,7 @@ def test_every_step_is_a_link_to_where_it_is_done(browser: Any, explored: Callab
 def test_two_nets_open_the_same_unit_in_step(browser: Any, explored: Callable[..., Any], tmp_path: Path) -> None:
     one = explored("simple-cnn")
     path = tmp_path / "two.html"
-    path.write_text(explorer_page([Shown(one.run, one.net), Shown(one.run, one.net)], one.data).html)
+    path.write_text(explorer_page([ExploredRun(one.run, one.net), ExploredRun(one.run, one.net)], one.data).html)
     with opened(browser, path, "layer=features.6&unit=3.7.6", viewport=LAPTOP) as page:
         assert page.locator("#unit .strip").count() == 2
         values = page.locator('[data-strip="features.6"]').evaluate_all("all => all.map(each => each.dataset.value)")

@@ -95,7 +95,7 @@ def test_right_and_wrong_answers_are_told_apart_with_what_is_off(
             for slip in question.slips:
                 said = answer(page, question, slip.answer)
                 assert said.startswith("Not quite.")
-                assert slip.says in said
+                assert slip.hint in said
                 assert question.worked in said
             for given in (question.answer,) if question.is_graded else question.choices:
                 said = answer(page, question, given)

@@ -30,7 +30,7 @@ ENTRY = "app.js"
 
 
 @dataclass(frozen=True)
-class Shown:
+class ExploredRun:
     """A finished run and its net with the run's weights, as the page is to show them."""
 
     run: Run
@@ -51,7 +51,7 @@ class ExplorerPage:
     notes: tuple[str, ...] = ()
 
 
-def explorer_page(shown: Sequence[Shown], data: ImageSet, *, report: str | None = None) -> ExplorerPage:
+def explorer_page(shown: Sequence[ExploredRun], data: ImageSet, *, report: str | None = None) -> ExplorerPage:
     """The explorer of one finished run's net, or of two on one input, as HTML that loads nothing from elsewhere.
 
     The nets are only read. data: what the runs were trained on; its test images are shown, with the first run's

@@ -14,7 +14,7 @@ LARGEST, PER_CLASS = 25, 60
 
 
 @dataclass(frozen=True)
-class Cell:
+class ConfusionCell:
     """Images of one class that were called another (or the same); tint: 0–100, the depth of its colour."""
 
     images: int
@@ -23,16 +23,16 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ConfusionRow:
     """A true class and what its images were called."""
 
     name: str
-    cells: list[Cell]
+    cells: list[ConfusionCell]
     images: int
 
 
 @dataclass(frozen=True)
-class Pair:
+class ConfusedPair:
     """Images of class `true` that were called `called`, and which share of that class they are."""
 
     true: str
@@ -49,10 +49,10 @@ class Confusion:
     has_long_names: too long for the head of a narrow column. has_short_names: short enough to stay on one line.
     """
 
-    rows: list[Row] | None
+    rows: list[ConfusionRow] | None
     has_long_names: bool
     has_short_names: bool
-    pairs: list[Pair]
+    pairs: list[ConfusedPair]
     pairs_left_out: int
     ties: int
     per_class: list[ClassFigures]
@@ -64,7 +64,7 @@ def confusion(evaluation: Evaluation) -> Confusion:
     names = [figures.name for figures in evaluation.per_class]
     matrix = evaluation.confusion
     pairs = [
-        Pair(names[i], names[j], matrix[i][j], sum(matrix[i]))
+        ConfusedPair(names[i], names[j], matrix[i][j], sum(matrix[i]))
         for i in range(len(names))
         for j in range(len(names))
         if i != j and matrix[i][j]
@@ -85,14 +85,14 @@ def confusion(evaluation: Evaluation) -> Confusion:
     )
 
 
-def _rows(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[Row]:
+def _rows(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[ConfusionRow]:
     worst = max((matrix[i][j] for i in range(len(names)) for j in range(len(names)) if i != j), default=0)
 
-    def cell(i: int, j: int) -> Cell:
+    def cell(i: int, j: int) -> ConfusionCell:
         images, total = matrix[i][j], sum(matrix[i])
         if i == j:
-            return Cell(images, True, round(10 + 20 * images / total) if total else 0)
+            return ConfusionCell(images, True, round(10 + 20 * images / total) if total else 0)
         # By the square root: one confusion among hundreds stays visible beside the largest.
-        return Cell(images, False, round(12 + 38 * (images / worst) ** 0.5) if images else 0)
+        return ConfusionCell(images, False, round(12 + 38 * (images / worst) ** 0.5) if images else 0)
 
-    return [Row(name, [cell(i, j) for j in range(len(names))], sum(matrix[i])) for i, name in enumerate(names)]
+    return [ConfusionRow(name, [cell(i, j) for j in range(len(names))], sum(matrix[i])) for i, name in enumerate(names)]

@@ -37,7 +37,7 @@ def run_page(run: Run, data: ImageSet, net: nn.Module) -> str:
         result=result,
         test=test,
         correct=round(test.accuracy * test.images),
-        recipe_says=RECIPES[config.recipe].says if config.recipe in RECIPES else None,
+        recipe_summary=RECIPES[config.recipe].summary if config.recipe in RECIPES else None,
         test_openings=run.test_openings(),
         eval_time_s=sum(epoch.eval_time_s for epoch in epochs),
         steps=steps,
