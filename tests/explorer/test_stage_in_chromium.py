@@ -162,7 +162,9 @@ def test_the_map_fills_as_the_filter_slides(browser: Any, explored: Callable[...
         page.get_by_role("button", name="▶ Slide the filter").click()
         until(page, "explorer.state.choice.unit[2] >= 3")
         alpha = """(() => {
-          const { data } = document.querySelector('#unit .map canvas').getContext('2d').getImageData(0, 0, 10, 10);
+          const copy = new OffscreenCanvas(10, 10).getContext('2d', { willReadFrequently: true });
+          copy.drawImage(document.querySelector('#unit .map canvas'), 0, 0);
+          const { data } = copy.getImageData(0, 0, 10, 10);
           return data.filter((value, i) => i % 4 === 3 && value > 0).length;
         })()"""
         assert 0 < page.evaluate(alpha) < 60, "what the filter has not reached is blank"

@@ -64,6 +64,13 @@ export class History {
     this.show(at);
   }
 
+  /** Where the net stands, in a few words. */
+  get short() {
+    if (!this.record) return "the finished net alone";
+    const { step, accuracy } = this.record.moments[this.at];
+    return `step ${counted(step)} of ${counted(this.record.total_steps)}, ${percent(accuracy)} of validation`;
+  }
+
   /** Where the net stands, in words. */
   get says() {
     if (!this.record) return "its run kept no earlier moments; this is the finished net";
@@ -113,7 +120,7 @@ export class Timeline {
     if (this.last === 0) return;
     this.input.value = String(at);
     const isAlone = this.histories.length === 1;
-    this.says.replaceChildren(...this.histories.map((history) => make("p", {}, isAlone ? "" : `${history.net.name}: `, history.says)));
+    this.says.replaceChildren(...this.histories.map((history) => make("p", {}, isAlone ? history.says : `${history.net.name}: ${history.short}`)));
     this.input.setAttribute("aria-valuetext", this.says.textContent ?? "");
     for (const { rows } of this.films) rows.forEach((row, i) => row.setAttribute("aria-pressed", String(i === at)));
   }
