@@ -15,6 +15,10 @@ FILE = files("cnnlab.claims").joinpath("full-round.json")
 
 #: Claim → words of its rule when the round was measured, and the words for the same since.
 REWORDED: Mapping[str, tuple[str, str]] = {
+    "fewer-params": (
+        "one number of parameters at all sizes and the dense layer ever more",
+        "as many parameters at every size, and the dense layer more at each larger one",
+    ),
     "locality-matters": ("the dense net's own loss", "what it costs the dense net"),
     "lenet-digits": ("a shape is another", "a shape differs"),
     "batchnorm-lr": ("was made of deep nets", "was made about deep nets"),

@@ -44,9 +44,10 @@ def shown(tested: Tested, full_round: Round) -> Shown:
 
 
 def _measured(entry: ClaimEntry, full_round: Round | None) -> str:
-    trained = f"trained on {images(entry)}" if entry.data else "nothing trained"
+    trained = f"nets trained on {images(entry)}" if entry.data else "no net trained"
     if full_round is None:
-        return ", ".join(part for part in ("Measured in this lesson", day(entry), trained) if part)
+        when = f" on {day(entry)}" if entry.measured else ""
+        return f"Measured in this lesson{when}: {trained}."
     seeds = f", seeds {full_round.first_seed} to {full_round.first_seed + full_round.seeds - 1}" if entry.data else ""
     on = "; ".join(map(machine, environments([entry]) or [full_round.environment]))
-    return f"Full round, {day(entry)}, {trained}{seeds}; {on}"
+    return f"From the full round, {day(entry)}: {trained}{seeds}; {on}."
