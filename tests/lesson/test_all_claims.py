@@ -136,6 +136,9 @@ def test_the_last_page_holds_rule_finding_and_controls_of_what_was_not_measured_
         assert plain(typeset(entry["decides"])) in plain(text), name
         assert entry["smallest"] is None or entry["smallest"]["reason"] in text
         assert all(control["what"] in text for control in entry["controls"])
+        for place in (entry["where"] or {"places": []})["places"]:
+            low, high = (f"{end:.2f}" for end in place["interval"])
+            assert f"[{low}, {high}] {place['verdict']}" in text.replace("\u00a0", " ").replace("−", "-"), name
         assert plain(typeset(entry["says"])) in plain(text), name
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from cnnlab.claims.entry import ClaimEntry, Interval
+from cnnlab.claims.entry import ClaimEntry, Interval, PlaceEntry
 from cnnlab.claims.judging import Control
 from cnnlab.data.views import split_name
 from cnnlab.experiments.statistics import MANY
@@ -13,12 +13,12 @@ from cnnlab.numbers import SPACE, number, signed, true_minus
 from cnnlab.runs.environment import Environment
 
 
-def effect(entry: ClaimEntry | Control) -> str:
+def effect(entry: ClaimEntry | PlaceEntry | Control) -> str:
     """What was measured, with its interval where there is one: `8.00 [3.76, 12.24]`, without the unit."""
     return f"{number(entry.effect)} {interval(entry)}".strip()
 
 
-def interval(entry: ClaimEntry | Control) -> str:
+def interval(entry: ClaimEntry | PlaceEntry | Control) -> str:
     """`[3.76, 12.24]`, or nothing where there is none."""
     if entry.interval is None:
         return ""
