@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -305,17 +304,3 @@ def scipy_p(gap: list[float]) -> float:
     import scipy.stats
 
     return float(scipy.stats.ttest_rel(gap, OTHER).pvalue)
-
-
-@pytest.mark.parametrize(
-    ("is_full", "data", "says"),
-    [
-        (False, "mnist-5k", "cnnlab claims depth --quick --out"),
-        (True, "mnist", "cnnlab claims depth --out"),
-        (False, "mnist", "cnnlab claims depth --quick --data mnist --out"),  # without --data the images were others
-        (True, "mnist-5k", "cnnlab claims depth --data mnist-5k --out"),
-    ],
-)
-def test_a_claims_command_names_the_lessons_images_wherever_it_would_take_others(evidence, is_full, data, says):
-    other = replace(evidence, sizes=replace(evidence.sizes, is_full=is_full, data=data))
-    assert other.claim_command("depth").startswith(says)
