@@ -9,12 +9,13 @@ from statistics import mean
 import numpy as np
 
 from cnnlab.evaluation import Evaluation, logits
-from cnnlab.figures import Lines, Series
+from cnnlab.figures import Lines, Map, Series
 from cnnlab.formulas import cross_entropy
-from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice, number
 from cnnlab.nets import build_net
+from cnnlab.runs.checkpoints import read_checkpoints
 from cnnlab.training.loop import Epoch
 
 #: What each curve is, by the field of an epoch that it draws.
@@ -24,11 +25,22 @@ CURVES = {
     "validation_accuracy": "validation images",
 }
 
+#: Filters of the film.
+FILMED = 6
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The first convolution's filters after some of a run's steps."""
+
+    step: int
+    filters: tuple[Map, ...]
+
 
 @dataclass(frozen=True)
 class Training:
     """loss_untrained: of the net with its first weights on validation images, in nats; loss_of_guessing: ln of the
-    classes. first, last: the run's first and last epoch.
+    classes. film: the filters that changed most, at the moments that the run kept; the last frame is the net of the best epoch.
     """
 
     images: int
@@ -44,6 +56,7 @@ class Training:
     test: Evaluation
     unlabelled: Lines
     labelled: Lines
+    film: tuple[Frame, ...]
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
 
@@ -70,11 +83,31 @@ def section(evidence: Evidence) -> Training:
         test=cnn.run.evaluations()["test"],
         unlabelled=_curves(epochs, ("A", "B", "C")),
         labelled=_curves(epochs, tuple(CURVES.values())),
+        film=_film(cnn),
         questions=(_loss(classes), _steps(images, batch_size, epochs[0].steps), _which(epochs)),
         see=(
             cnn.report("This run: loss, confusion, calibration, mistakes"),
             cnn.explorer(cnn.layers("linear")[-1].name, "How the trained net comes to its answer"),
         ),
+    )
+
+
+def _film(cnn: Trained) -> tuple[Frame, ...]:
+    """Each filter at its own strength, the same in all frames, in the first channel of what it reads."""
+    name = f"{cnn.layers('conv2d')[0].name}.weight"
+    last_step = sum(epoch.steps for epoch in cnn.run.epochs()[: cnn.run.result().best_epoch])
+    moments = [(kept.step, kept.weights[name]) for kept in read_checkpoints(cnn.run) if kept.step < last_step]
+    moments.append((last_step, cnn.run.weights()[name]))
+    weights = np.stack([weight[:, 0].double().numpy() for _, weight in moments])  # (moments, filters, K, K)
+    changes = np.abs(weights[-1] - weights[0]).sum(axis=(1, 2))
+    shown = sorted(int(i) for i in np.argsort(-changes, kind="stable")[:FILMED])
+    scales = np.abs(weights).max(axis=(0, 2, 3))
+    return tuple(
+        Frame(
+            step,
+            tuple(Map(f"filter {i} after {step} steps", of_step[i], scale=float(scales[i]) or 1.0) for i in shown),
+        )
+        for (step, _), of_step in zip(moments, weights, strict=True)
     )
 
 
