@@ -19,6 +19,26 @@ from cnnlab.lesson.question import Question, choice
 #: Feature maps of a layer that are shown, and how far each varies at least, as a share of the one that varies most.
 SHOWN, LIVELY = 6, 0.2
 
+#: The maps of a few test images, as pictures.
+_CODE = """\
+import matplotlib.pyplot as plt
+
+import cnnlab
+from cnnlab.data.normalise import normalise
+
+run = cnnlab.open_run({run!r})
+data = cnnlab.load(run.config.data.name)
+x = normalise(data.test.images[:3], data.mean, data.std)
+maps = cnnlab.feature_maps(run.load_net(), x)
+for layer in ({early!r}, {late!r}):
+    fig, axes = plt.subplots(3, 6)
+    for row, of_image in zip(axes, maps[layer]):
+        for ax, one in zip(row, of_image):
+            ax.imshow(one)
+            ax.axis("off")
+    fig.savefig(f"maps-{{layer}}.png")
+"""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -46,10 +66,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class EarlyAndLate:
-    """The first block's maps and the last one's."""
+    """The first block's maps and the last one's. code: that takes them, in the folder that holds the lesson's."""
 
     early: Stage
     late: Stage
+    code: str
     images: int
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
@@ -72,6 +93,7 @@ def section(evidence: Evidence) -> EarlyAndLate:
     return EarlyAndLate(
         early=early,
         late=late,
+        code=_CODE.format(run=f"{evidence.folder.name}/{cnn.folder}", early=early.layer.name, late=late.layer.name),
         images=len(chosen),
         questions=(_sparser(early, late),),
         see=(
