@@ -176,14 +176,14 @@ def _which(without: VariantFigures, with_dropout: VariantFigures) -> Question:
         worked=f"After the last epoch the gap is {on:.2f} points with dropout (A) and {off:.2f} without (B), mean over "
         f"{len(with_dropout.gap)} seeds. "
         + (
-            "Dropout narrowed it here."
+            "In these nets, which have no batch norm, it came out narrower with dropout."
             if is_narrower
-            else "Dropout did not narrow it here, whatever one expects: few images and few seeds may reverse it."
+            else "In these nets it did not come out narrower with dropout, whatever one expects."
         ),
         others=[
             (
                 "A is without dropout, B with it",
-                "Dropout is meant to narrow the gap, and it did here."
+                "Dropout is meant to narrow the gap, and in these nets it did."
                 if is_narrower
                 else "That is what one would expect; in this lesson it came out the other way.",
             ),

@@ -15,6 +15,7 @@ from cnnlab.figures import Map
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice
+from cnnlab.lesson.to_python import quoted
 
 #: Feature maps of a layer that are shown, and how far each varies at least, as a share of the one that varies most.
 SHOWN, LIVELY = 6, 0.2
@@ -26,11 +27,11 @@ import matplotlib.pyplot as plt
 import cnnlab
 from cnnlab.data.normalise import normalise
 
-run = cnnlab.open_run({run!r})
+run = cnnlab.open_run({run})
 data = cnnlab.load(run.config.data.name)
 x = normalise(data.test.images[:3], data.mean, data.std)
 maps = cnnlab.feature_maps(run.load_net(), x)
-for layer in ({early!r}, {late!r}):
+for layer in ({early}, {late}):
     fig, axes = plt.subplots(3, 6)
     for row, of_image in zip(axes, maps[layer]):
         for ax, one in zip(row, of_image):
@@ -50,8 +51,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a layer answers to the shown images. filters: of the shown maps, where the layer's convolution reads the image.
+    """What a layer answers to the shown images.
 
+    filters: of the shown maps, where the convolution before them reads the image; else none.
     zeros: share of the layer's values that are 0 (0–1). likeness: correlation of a map with its image, taken down to
     the map's size, without its sign: mean over images and all maps that vary (0–1).
     """
@@ -93,7 +95,11 @@ def section(evidence: Evidence) -> EarlyAndLate:
     return EarlyAndLate(
         early=early,
         late=late,
-        code=_CODE.format(run=f"{evidence.folder.name}/{cnn.folder}", early=early.layer.name, late=late.layer.name),
+        code=_CODE.format(
+            run=quoted(f"{evidence.folder.name}/{cnn.folder}"),
+            early=quoted(early.layer.name),
+            late=quoted(late.layer.name),
+        ),
         images=len(chosen),
         questions=(_sparser(early, late),),
         see=(

@@ -1,4 +1,7 @@
-"""VGG and ResNet: the pattern of the lesson's nets, larger; and what ResNet adds. Counted on nets that hold no numbers."""
+"""VGG and ResNet: the pattern of the lesson's nets, larger; and what ResNet adds.
+
+Their figures are counted on the nets themselves, written in plain PyTorch, with shapes and without numbers.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Listing:
         return "\n".join(line.code for line in self.lines) + "\n"
 
 
-def listing(code: str, shape: tuple[int, ...]) -> Listing:
+def listing(code: str, shape: tuple[int, int, int]) -> Listing:
     """Run code of this package, whose last name is a net, and note what leaves each line that makes or runs a layer.
 
     shape: of what enters, without the batch. A line makes at most one layer, in the order in which layers run.

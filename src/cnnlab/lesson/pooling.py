@@ -20,7 +20,6 @@ from cnnlab.lesson.listing import Listing, listing
 from cnnlab.lesson.question import Question, number
 from cnnlab.nets import build_net
 
-
 #: Convolution, ReLU and pool, the block that most nets are made of.
 BLOCK = """\
 from torch import nn

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass
 
+from cnnlab.lesson.architectures import compared
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question
@@ -16,10 +18,10 @@ import torch
 
 import cnnlab
 
-data = cnnlab.load({data!r})
+data = cnnlab.load({data})
 torch.manual_seed({seed})
 net = cnnlab.SimpleCNN({sizes})
-training = cnnlab.recipe({recipe!r}, net, data, epochs=1)
+training = cnnlab.recipe({recipe}, net, data, epochs=1)
 trained = cnnlab.train(net, data, training, seed={seed})
 print(f"validation accuracy {{trained.epochs[-1].validation_accuracy:.2%}}")
 """
@@ -29,7 +31,7 @@ _OPEN = """\
 import cnnlab
 from cnnlab.data.normalise import normalise
 
-run = cnnlab.open_run({run!r})
+run = cnnlab.open_run({run})
 for epoch in run.epochs():
     print(f"epoch {{epoch.epoch}}: validation accuracy {{epoch.validation_accuracy:.2%}}")
 print(f"test accuracy {{run.evaluations()['test'].accuracy:.2%}}")
@@ -91,31 +93,38 @@ def section(evidence: Evidence) -> ToPython:
     config = cnn.run.config
     data, recipe, seed = config.data.name, config.recipe, config.seed
     own = f"{lesson}/{cnn.folder}"
+    length = plain(config.training.epochs)
+    again = ["cnnlab", "train", cnn.name, "--data", data, "--recipe", recipe, "--epochs", length, "--seed", str(seed)]
     epochs = [f"epoch {each.epoch}: validation accuracy {each.validation_accuracy:.2%}" for each in cnn.run.epochs()]
     return ToPython(
         commands=(
+            ("this lesson’s SimpleCNN, trained once more", shlex.join([*again, "--out", "runs/cnn"])),
             (
-                "this lesson’s SimpleCNN, trained once more",
-                shlex.join(
-                    ["cnnlab", "train", cnn.name, "--data", data, "--recipe", recipe]
-                    + ["--epochs", plain(config.training.epochs), "--seed", str(seed), "--out", "runs/cnn"]
-                ),
+                "another net, by another recipe",
+                shlex.join(["cnnlab", "train", "lenet5", "--data", data, "--out", "runs/lenet"]),
             ),
-            ("another net, by another recipe", shlex.join(["cnnlab", "train", "lenet5", "--data", data, "--out", "runs/lenet"])),
-            ("your own handwriting, read by this lesson’s net", f"cnnlab predict {shlex.quote(own)} photo.jpg --show"),
-            ("four nets on three seeds, and a verdict on each difference", shlex.join(
-                ["cnnlab", "compare", "--variants", "no-dropout", "no-batchnorm", "--factorial", "--data", data]
-                + ["--train-size", "500", "--epochs", "16", "--seeds", "3"]
-            )),
+            (
+                "your own handwriting, read by this lesson’s net",
+                shlex.join(["cnnlab", "predict", own, "photo.jpg", "--show"]),
+            ),
+            (
+                "four nets on a few seeds, and a verdict on each difference",
+                compared(evidence.regularisers, "--factorial", "--variants", "no-dropout", "no-batchnorm"),
+            ),
         ),
-        train=_TRAIN.format(data=data, seed=seed, sizes=_sizes(evidence), recipe=recipe),
-        open=_OPEN.format(run=own),
+        train=_TRAIN.format(data=quoted(data), seed=seed, sizes=_sizes(evidence), recipe=quoted(recipe)),
+        open=_OPEN.format(run=quoted(own)),
         opened=(*epochs, f"test accuracy {cnn.run.evaluations()['test'].accuracy:.2%}"),
         homework=_homework(evidence),
         sections=NOTEBOOK,
         questions=(),
         see=(cnn.report("The run that the code above opens"),),
     )
+
+
+def quoted(text: str) -> str:
+    """Text as Python writes it, in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _sizes(evidence: Evidence) -> str:
@@ -132,9 +141,11 @@ def _homework(evidence: Evidence) -> str:
     """The first seed of every net of homework 2."""
     variants = evidence.regularisers.variants
     paths = {
-        {"baseline": "neither", "dropout + batch norm": "both"}.get(one.variant.name, one.variant.name): one.runs[0].path
+        {"baseline": "neither", "dropout + batch norm": "both"}.get(one.variant.name, one.variant.name): one.runs[
+            0
+        ].path
         for one in variants
     }
     folder = next(iter(paths.values())).parent.relative_to(evidence.folder.parent).as_posix()
-    names = "{\n" + "".join(f"    {name!r}: {path.name!r},\n" for name, path in paths.items()) + "}"
+    names = "{\n" + "".join(f"    {quoted(name)}: {quoted(path.name)},\n" for name, path in paths.items()) + "}"
     return _HOMEWORK.format(names=names, folder=folder)
