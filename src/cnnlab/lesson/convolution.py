@@ -69,7 +69,7 @@ def section(evidence: Evidence) -> Convolution:
         digit=digit,
         kernel=EDGE,
         kernels=tuple(
-            Map(name if name != "blur" else "blur: 1/9 everywhere", K, has_numbers=name != "blur")
+            Map(name if name != "blur" else "blur, 1/9 each", K, has_numbers=name != "blur")
             for name, K in BY_HAND.items()
         ),
         answers=(Map("the image", digit, kind="gray"), *(_answer(name, digit, K) for name, K in BY_HAND.items())),
