@@ -98,10 +98,13 @@ class Evidence:
 
     @cached_property
     def digit(self) -> NDArray[np.float64]:
-        """A validation image's first channel, (H, W), 0–1; the one with most ink in its middle row among ten."""
+        """A validation image's first channel, (H, W), 0–1; the one with most ink in its middle row among ten.
+
+        To two decimals, so that a sum of its pixels is the sum of what a page shows of them.
+        """
         images = self.data.validation.images[:10, 0].double() / 255
         best = int(images[:, images.shape[1] // 2].sum(dim=1).argmax())
-        return images[best].numpy()
+        return images[best].numpy().round(2)
 
     @cached_property
     def some_images(self) -> Tensor:

@@ -58,6 +58,8 @@ def lesson_pages(evidence: Evidence, facts: LessonFacts) -> dict[str, str]:
     ]
     common = {
         "chapters": CHAPTERS,
+        "page_of": {chapter.name: chapter.file for chapter in CHAPTERS},
+        "title_of": {chapter.name: chapter.title for chapter in CHAPTERS},
         "facts": facts,
         "sizes": evidence.sizes,
         "data": evidence.data,
