@@ -109,8 +109,7 @@ def browser() -> Iterator[Any]:
 def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Debian's Firefox."""
     path = _program("firefox-esr")
-    from tests.firefox import Firefox
+    from tests.firefox import started
 
-    program = Firefox(path, tmp_path_factory.mktemp("firefox"))
-    yield program
-    program.close()
+    with started(path, tmp_path_factory.mktemp("firefox")) as program:
+        yield program

@@ -10,42 +10,53 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "ArrowRight": "\ue014"}
 #: Seconds to wait for Firefox, for an answer of its own and for a page: a busy machine needs many.
 PATIENCE_S = 120.0
+WINDOW = {"width": 1366, "height": 768}
 
 Point = tuple[float, float]
 
 
-class Firefox:
-    """A running Firefox with an empty profile in `folder`."""
-
-    def __init__(self, program: str, folder: Path) -> None:
-        command = [program, "--headless", "--no-remote", "--profile", str(folder), "--remote-debugging-port=0"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+@contextmanager
+def started(program: str, folder: Path) -> Iterator[Firefox]:
+    """Firefox with an empty profile in `folder`, as long as the context lasts."""
+    command = [program, "--headless", "--no-remote", "--profile", str(folder), "--remote-debugging-port=0"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        address = _address(process, folder / "WebDriverBiDiServer.json")
+        with connect(address, max_size=None, proxy=None, open_timeout=PATIENCE_S) as socket:
+            yield Firefox(socket)
+    finally:
+        process.terminate()
         try:
-            server = self._written(folder / "WebDriverBiDiServer.json")
-            url = f"ws://{server['ws_host']}:{server['ws_port']}/session"
-            self._socket = connect(url, max_size=None, proxy=None, open_timeout=PATIENCE_S)
-            self._sent = 0
-            #: What pages wrote to the console, and their errors, by tab.
-            self.said: dict[str, list[str]] = {}
-            self.send("session.new", capabilities={})
-            self.send("session.subscribe", events=["log.entryAdded"])
-        except BaseException:
-            self._process.kill()
-            raise
+            process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
-    def _written(self, path: Path) -> dict[str, Any]:
-        """Where Firefox listens: it writes this file once it does."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until and self._process.poll() is None:
-            if path.exists() and (text := path.read_text()):
-                return json.loads(text)
-            time.sleep(0.1)
-        raise TimeoutError(f"Firefox does not listen after {PATIENCE_S:.0f} s (exit code {self._process.poll()})")
+
+def _address(process: subprocess.Popen[bytes], written: Path) -> str:
+    """Where Firefox listens: it writes this file once it does."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and process.poll() is None:
+        if written.exists() and (text := written.read_text()):
+            server = json.loads(text)
+            return f"ws://{server['ws_host']}:{server['ws_port']}/session"
+        time.sleep(0.1)
+    raise TimeoutError(f"Firefox does not listen after {PATIENCE_S:.0f} s (exit code {process.poll()})")
+
+
+class Firefox:
+    """A running Firefox."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket, self._sent = socket, 0
+        #: What pages wrote to the console, and their errors, by tab.
+        self._said: dict[str, list[str]] = {}
+        self.send("session.new", capabilities={})
+        self.send("session.subscribe", events=["log.entryAdded"])
 
     def send(self, method: str, **parameters: Any) -> Any:
         """Send a command and wait for its result."""
@@ -55,29 +66,21 @@ class Firefox:
             message = json.loads(self._socket.recv(timeout=PATIENCE_S))
             if message.get("method") == "log.entryAdded":
                 entry = message["params"]
-                self.said.setdefault(entry["source"]["context"], []).append(entry["text"])
+                self._said.setdefault(entry["source"]["context"], []).append(entry["text"])
             if message.get("id") == self._sent:
                 assert message["type"] == "success", f"{method}: {message}"
                 return message["result"]
 
     @contextmanager
-    def opened(self, path: Path, fragment: str = "", *, width: int = 1366, height: int = 768) -> Iterator[Tab]:
+    def opened(self, path: Path, fragment: str = "") -> Iterator[Tab]:
         """The page in a tab of its own; at its end, that it said nothing."""
         tab = Tab(self, self.send("browsingContext.create", type="tab")["context"])
-        self.send("browsingContext.setViewport", context=tab.name, viewport={"width": width, "height": height})
+        self.send("browsingContext.setViewport", context=tab.name, viewport=WINDOW)
         self.send("browsingContext.navigate", context=tab.name, url=f"{path.as_uri()}#{fragment}", wait="complete")
         yield tab
         self.send("browsingContext.close", context=tab.name)
-        assert self.said.get(tab.name, []) == []
-
-    def close(self) -> None:
-        """End it."""
-        self._socket.close()
-        self._process.terminate()
-        try:
-            self._process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        said = self._said.get(tab.name, [])
+        assert not said, said
 
 
 class Tab:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,3 +62,9 @@ def test_a_unit_opens_by_mouse_and_by_keyboard(firefox: Any, explored: Callable[
         page.wait_for("explorer.state.choice.layer === 'features.3'")
         assert page.evaluate("explorer.state.choice.unit") == [1, 5, 5]
         assert "features.3" in page.text("#unit-title")
+
+
+def test_an_error_of_a_page_is_heard(firefox: Any, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<!doctype html><title>t</title><script>nobody()</script>")
+    with pytest.raises(AssertionError, match="nobody is not defined"), firefox.opened(tmp_path / "page.html"):
+        pass

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.axe import findings
 from PIL import Image
+from tests.axe import findings
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
 from cnnlab.claims.entry import ClaimEntry, MadeOn

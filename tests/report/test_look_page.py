@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.axe import findings
 import torch
+from tests.axe import findings
 
 from cnnlab.data.normalise import normalise
 from cnnlab.features.choosing import a_handful, by_index

@@ -9,8 +9,8 @@ from statistics import mean, stdev
 from typing import Any
 
 import pytest
-from tests.axe import findings
 import torch
+from tests.axe import findings
 
 from cnnlab.config import NetSpec
 from cnnlab.data import load
