@@ -17,7 +17,7 @@ LAYERS = [
     ("simple-cnn", "features.0"),
     ("simple-cnn", "features.1"),
     ("simple-cnn", "features.3"),
-    ("lenet5", "features.2"),
+    ("lenet5", "features.1"),
     ("branching", None),
     ("mlp", "layers.1"),
 ]
