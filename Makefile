@@ -28,7 +28,7 @@ notebook: setup  ## the student's and the teacher's notebook from their one sour
 test: setup  ## the quick tests
 	$(PARALLEL)
 
-test-slow: setup  ## minutes: the wheel, the lesson, the notebooks, the bench, accuracy on full sets, the pages in Chromium
+test-slow: setup  ## minutes: the wheel, the lesson, the notebooks, the bench, accuracy on full sets, the pages in browsers
 	$(PARALLEL) -m '(slow or browser) and not long and not alone'
 	$(BIN)/python -m pytest -m 'alone and not long'
 

@@ -1,5 +1,5 @@
 """Write what would drift if people wrote it: the references of commands, names and Python, what the tutorial's
-commands print, and the tables of README and docs from results/.
+commands print, the tables of README and docs from results/, and the round of claims that ships in the package.
 
     .venv/bin/python docs/generate.py
 
@@ -27,7 +27,7 @@ from cnnlab.cli import COMMANDS, cnnlab
 from cnnlab.config import checked
 from cnnlab.report.claims.index import environments
 from cnnlab.report.claims.page import command
-from cnnlab.report.claims.words import effect
+from cnnlab.report.claims.words import day, effect
 
 ROOT = Path(__file__).parent.parent
 
@@ -191,10 +191,12 @@ def claims_table(record: dict[str, Any]) -> str:
     # Runs that an earlier call had trained would make a round look quick.
     took = f", {minutes:.1f} minutes" if trained == len(runs) else ""
     data = " and ".join(f"`{name}`" for name in dict.fromkeys((record["data"], record["fashion"])))
+    days = " and ".join(dict.fromkeys(map(day, entries)))
     lines += [
         "",
-        f"`{command(None, this_round)}`: on {data}, {record['seeds']} seeds, {len(runs)} runs{took}. {on.device_name}, "
-        f"{on.cores} cores, {on.precision}; cnnlab {on.cnnlab}, python {on.python}, torch {on.torch}. "
+        f"`{command(None, this_round)}`: on {data}, {record['seeds']} seeds, {len(runs)} runs{took}; {days}. "
+        f"{on.device_name}, {on.cores} cores, {on.precision}; cnnlab {on.cnnlab}, python {on.python}, "
+        f"torch {on.torch}. "
         "An undecided claim needs more seeds or more images than that; its page says from how many to how many.",
     ]
     open_ones = [entry for entry in entries if entry.verdict != "supported"]
@@ -202,6 +204,11 @@ def claims_table(record: dict[str, Any]) -> str:
         lines += ["", "What the figures say where the verdict is not *supported*:", ""]
         lines += [f"- `{entry.id}`, {entry.verdict}. {entry.says}" for entry in open_ones]
     return "\n".join(lines) + "\n"
+
+
+def full_round() -> str:
+    """What the package holds of results/: the lesson's pages show it."""
+    return (ROOT / "results" / "claims.json").read_text()
 
 
 #: Claim → what its second edition does otherwise, and why. Those that are not named measure what they did.
@@ -344,6 +351,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/names.md": names_reference,
     "docs/reference/api.md": python_reference,
     "docs/reference/formulas.md": formulas_reference,
+    "src/cnnlab/claims/full-round.json": full_round,
 }
 
 

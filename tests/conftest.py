@@ -84,16 +84,32 @@ def full_sets() -> Path:
     return folder
 
 
+def _program(name: str) -> str:
+    """Where a browser is. Where there is none its tests skip, unless CNNLAB_BROWSERS=required, as CI has it."""
+    path = shutil.which(name)
+    if path is None:
+        says = f"needs Debian's {name}: apt-get install {name}"
+        (pytest.fail if os.environ.get("CNNLAB_BROWSERS") == "required" else pytest.skip)(says)
+    return path
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium. Where there is none its tests skip, unless CNNLAB_CHROMIUM=required, as CI has it."""
-    path = shutil.which("chromium")
-    if path is None:
-        says = "needs Debian's chromium: apt-get install chromium"
-        (pytest.fail if os.environ.get("CNNLAB_CHROMIUM") == "required" else pytest.skip)(says)
+    """Debian's Chromium."""
+    path = _program("chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Debian's Firefox."""
+    path = _program("firefox-esr")
+    from tests.firefox import started
+
+    with started(path, tmp_path_factory.mktemp("firefox")) as program:
+        yield program

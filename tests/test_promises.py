@@ -61,7 +61,7 @@ def test_lesson_runs_in_minutes_all_its_links_lead_somewhere_and_again_is_nothin
     command = ("lesson", "--out", tmp_path / "lesson", "--json")
     first = cnnlab_process(*command).result
     pages = {path: path.read_text() for path in (tmp_path / "lesson").rglob("*.html")}
-    assert (tmp_path / "lesson" / "15-verdicts.html") in pages
+    assert (tmp_path / "lesson" / "17-verdicts.html") in pages
     for path, page in pages.items():
         for link in re.findall(r'<a [^>]*href="([^"#]+)', page):
             assert (path.parent / unquote(link)).is_file(), f"{path}: {link}"

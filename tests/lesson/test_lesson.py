@@ -111,19 +111,6 @@ def test_every_question_is_on_its_page_and_its_answer_is_not_told_before(
                 assert slip.hint not in shown.text
 
 
-def test_each_claim_is_on_a_page_with_its_verdict_or_the_command_that_tests_it(
-    pages: dict[str, str], evidence: Evidence
-) -> None:
-    assert {name for chapter in CHAPTERS for name in chapter.claims} == set(CLAIMS)
-    last = Links(pages[CHAPTERS[-1].file])
-    for name in CLAIMS:
-        if name in evidence.entries:
-            assert f"claims/{name}.html" in last.hrefs
-        else:
-            assert f"cnnlab claims {name} --quick" in last.text
-            assert find_claim(name).statement in last.text
-
-
 def test_validation_and_not_test_chooses_the_net_of_homework_4(evidence: Evidence) -> None:
     means = {one.variant.name: sum(one.validation) / len(one.validation) for one in evidence.architectures.variants}
     winner = best(evidence.architectures)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.axe import findings
 
 from cnnlab.claims.claim import Claim, Finding, found_over_seeds
 from cnnlab.claims.entry import ClaimEntry, MadeOn
@@ -340,4 +341,14 @@ def test_opens_quietly_and_fits(browser: Any, written: Path, width: int, scheme:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
         assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
         assert said == []
+        page.close()
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing(browser: Any, written: Path) -> None:
+    (written / "many.html").write_text(page_of(finding((0.01, 0.05, -0.02, 0.03))))
+    for path in written.glob("*.html"):
+        page = browser.new_page()
+        page.goto(path.as_uri())
+        assert findings(page) == [], path.name
         page.close()

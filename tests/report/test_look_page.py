@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.axe import findings
 
 from cnnlab.data.normalise import normalise
 from cnnlab.features.choosing import a_handful, by_index
@@ -197,6 +198,16 @@ def test_opens_quietly_and_fits(
     assert said == []
     assert page.evaluate("[...document.images].every(each => each.complete && each.naturalWidth > 0)")
     context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["digits", "many", "hostile", "layer"])
+def test_axe_finds_nothing(browser: Any, looks: dict[str, str], tmp_path: Path, name: str) -> None:
+    (tmp_path / "page.html").write_text(looks[name])
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    assert findings(page) == []
+    page.close()
 
 
 @pytest.mark.browser

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.axe import findings
 
 from cnnlab.config import NetSpec
 from cnnlab.data import load
@@ -203,4 +204,14 @@ def test_opens_quietly_and_fits(browser: Any, small: Small, tmp_path: Path, widt
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
     assert said == []
+    page.close()
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing(browser: Any, small: Small, tmp_path: Path) -> None:
+    path = tmp_path / "index.html"
+    path.write_text(page_of(small.sweep, small))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    assert findings(page) == []
     page.close()

@@ -39,7 +39,8 @@ def measure(laboratory: Laboratory) -> Finding:
     deepest = design.nets[DECIDES_AT]
     return found_over_seeds(
         where.deciding,
-        unit=f"times as high is the highest rate of SGD that still trains, nets of {DECIDES_AT} convolutions",
+        unit="times as high with batch norm: the highest rate of SGD at which nets of "
+        f"{DECIDES_AT} convolutions still train",
         says=f"With {DECIDES_AT} convolutions nets with batch norm still reach {TRAINED:.0%} validation accuracy at "
         f"rates of up to {_highest(deepest['with'])}, nets without up to {_highest(deepest['without'])} (geometric "
         f"means over seeds). Rates were tried in steps of about three, from {design.rates[0]:g} to "

@@ -123,7 +123,7 @@ def decide(with_dropout: Averaged, without: Averaged) -> Finding:
     one = mean(with_dropout.mean_accuracy[0]) - mean(with_dropout.full_accuracy)
     return Finding(
         effect=loss.effect,
-        unit=f"nats that the loss of the mean of {most} thinned nets is above the full net's",
+        unit=f"nats by which the loss of the mean of {most} thinned nets is above the full net's",
         interval=loss.interval,
         n=loss.n,
         of="seeds",

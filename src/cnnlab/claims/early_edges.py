@@ -91,7 +91,7 @@ def measure(laboratory: Laboratory) -> Finding:
     edges, classes, controls = decide(after, before, control)
     return found_over_seeds(
         classes,
-        unit="points that training adds to what a linear probe reads better in the second block than in the first",
+        unit="points by which training widens a linear probe’s lead in the second block over the first",
         verdict=all_of((edges.verdict, classes.verdict)),
         controls=controls,
         says=f"Of a first-layer filter's energy {mean(after.edges):.0%} is gradient, that is edge, after training on "

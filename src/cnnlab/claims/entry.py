@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -74,7 +75,9 @@ class ClaimEntry(_Measured):
 
     effect: in `unit`; interval: of it at 95 %, None where it is exact or n is 1. n: cases, units, masks or seeds, as
     n_of says. time_s: from asking to the verdict; train_time_s: of the runs. runs: their folders, from
-    the record's. corrected: where the claim is one of the family of tests over seeds, once its round is written.
+    the record's. data: names of the sets that they were trained on. corrected: where the claim is one of the family of
+    tests over seeds, once its round is written. measured: the day of the verdict, as 2026-11-26; None in records that
+    did not keep it.
     """
 
     id: str
@@ -103,8 +106,10 @@ class ClaimEntry(_Measured):
     runs_found: int = 0
     runs_diverged: int = 0
     train_time_s: float = 0.0
+    data: tuple[str, ...] = ()
     environments: tuple[MadeOn, ...] = ()
     corrected: Corrected | None = None
+    measured: date | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One entry of `cnnlab claims --json`."""

@@ -59,6 +59,7 @@ CLAIM = Claim(
     statement="A dense layer's parameters grow with the image; a convolution's do not.",
     section="From Dense to Convolutional",
     kind="exact",
-    decides="supported when the convolution has one number of parameters at all sizes and the dense layer ever more",
+    decides="supported when the convolution has as many parameters at every size, and the dense layer more at each "
+    "larger one",
     measure=measure,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -48,7 +49,9 @@ class Measured:
             "runs_found": self.found,
             "runs_diverged": self.diverged,
             "train_time_s": round(sum(run.result().train_time_s for run in self.runs), 3),
+            "data": tuple(dict.fromkeys(run.config.data.name for run in self.runs)),
             "environments": environments,
+            "measured": date.today(),
         }
         return self.claim.entry(self.finding, self.time_s).model_copy(update=rests_on)
 

@@ -36,7 +36,7 @@ def measure(_laboratory: Laboratory) -> Finding:
     is_less = pooled.parameters < plain.parameters and pooled.macs < plain.macs
     return Finding(
         effect=plain.macs / pooled.macs,
-        unit="times the multiply-adds without pooling",
+        unit="times as many multiply-adds without pooling",
         interval=None,
         n=2,
         of="nets",

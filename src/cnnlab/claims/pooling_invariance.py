@@ -82,7 +82,7 @@ def measure(laboratory: Laboratory) -> Finding:
     at = {pool: mean(row[SHIFTS.index(DECIDES_AT)] for row in changes[pool]) for pool in POOLS}
     return found_over_seeds(
         where.deciding,
-        unit=f"points of relative change that max pooling saves against strides, at {DECIDES_AT} pixel",
+        unit=f"points less relative change with max pooling than with strides, for a shift of {DECIDES_AT} pixel",
         says=f"Shifted by {DECIDES_AT} pixel, an image changes the last feature maps by {at['max']:.0%} of their size "
         f"with max pooling, {at['average']:.0%} with averages and {at['stride']:.0%} with strides. Less is not "
         "nothing: pooled features move, too.",

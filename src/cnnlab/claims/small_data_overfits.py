@@ -71,7 +71,8 @@ def decide(looks: Sequence[Sequence[Sequence[Epoch]]]) -> Finding:
     )
     return found_over_seeds(
         gap,
-        unit=f"points that the gap is wider with {SIZES[0]} images than with {SIZES[-1]:,}",
+        unit=f"points by which the gap between training and validation accuracy is wider with {SIZES[0]} images than "
+        f"with {SIZES[-1]:,}",
         verdict=all_of([part.verdict for part in (gap, level, noise)]),
         says=f"After {STEPS} steps training accuracy is {mean(little.training):.1f} % with {SIZES[0]} images and "
         f"validation accuracy {mean(little.validation):.1f} %; with {SIZES[-1]:,} images {mean(much.training):.1f} % "

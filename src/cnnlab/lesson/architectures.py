@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from cnnlab.anatomy import describe
 from cnnlab.experiments.compare import Comparison, VariantFigures
+from cnnlab.experiments.statistics import paired_difference
 from cnnlab.figures import Lines, from_case_to_case
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.experiments import best
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, choice
+from cnnlab.lesson.question import Question, choice, measured_choice
+from cnnlab.numbers import plain
 
 
 @dataclass(frozen=True)
 class Architectures:
-    """best: the variant that validation chose, for homework 4."""
+    """command: that does the same. best: the variant that validation chose, for homework 4."""
 
     comparison: Comparison
+    command: str
     best: VariantFigures
     accuracy: Lines
     questions: tuple[Question, ...]
@@ -31,6 +35,7 @@ def section(evidence: Evidence) -> Architectures:
     winner = best(found)
     return Architectures(
         comparison=found,
+        command=compared(found, "--variants", *(one.variant.name for one in found.variants[1:])),
         best=winner,
         accuracy=Lines(
             "Test accuracy of every seed, fewest parameters first",
@@ -40,8 +45,36 @@ def section(evidence: Evidence) -> Architectures:
             (from_case_to_case("each seed", *(one.test for one in ordered)),),
             is_share=True,
         ),
-        questions=(_fewest(found),),
+        questions=(_fewest(found), _most_accurate(found)),
         see=(Link("comparison", "The comparison: differences, curves, every run", "architectures.html"),),
+    )
+
+
+def compared(found: Comparison, *words: str) -> str:
+    """A `cnnlab compare` command on the images, epochs and seeds of a comparison."""
+    plan = found.baseline.plan
+    epochs = plain(found.baseline.runs[0].config.training.epochs)
+    sizes = ["--data", plan.data, "--epochs", epochs, "--seeds", str(len(found.seeds))]
+    return shlex.join(["cnnlab", "compare", *words, *sizes])
+
+
+def _most_accurate(found: Comparison) -> Question:
+    means = {one.variant.name: one.test_spread.mean for one in found.variants}
+    highest = max(means, key=lambda name: means[name])
+    of_highest = next(one for one in found.variants if one.variant.name == highest)
+    return measured_choice(
+        "most-accurate",
+        "Trained on few images, for equally many epochs: which of these nets will have the highest test accuracy?",
+        highest,
+        worked="; ".join(f"{name}: {mean:.2%}" for name, mean in means.items()) + f", means over {len(found.seeds)} "
+        "seeds.",
+        others=[(name, f"{name} reached {mean:.2%}.") for name, mean in means.items() if name != highest],
+        place=list(means).index(highest),
+        differences=[
+            paired_difference(of_highest.test, one.test, resolution=1 / found.test_images)
+            for one in found.variants
+            if one is not of_highest
+        ],
     )
 
 

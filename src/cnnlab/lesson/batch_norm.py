@@ -13,11 +13,24 @@ from cnnlab.figures import Lines, Series
 from cnnlab.formulas import batch_norm_inference, batch_norm_training
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
+from cnnlab.lesson.listing import Listing, listing
 from cnnlab.lesson.question import Question, choice, number
 from cnnlab.numbers import true_minus
 
 #: Images of the batch in the example, and the values of a channel that are shown.
 BATCH, SHOWN = 64, 5
+
+#: Batch norm between a convolution and its ReLU. The 1 and the 32 are channels.
+BLOCK = """\
+from torch import nn
+
+block = nn.Sequential(
+    nn.Conv2d(1, 32, kernel_size=3, padding=1),
+    nn.BatchNorm2d(32),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,7 @@ class BatchNorm:
     """A channel's values over a batch of m: before, normalised by the batch, and what leaves.
 
     running_mean, running_variance: what inference takes instead; inference: what leaves then; furthest: how far that is
-    from y, at most, over the batch. spreads: of every channel, before and after the layer.
+    from y, at most, over the batch. spreads: of every channel, before and after the layer. block: in PyTorch.
     """
 
     layer: str
@@ -45,6 +58,7 @@ class BatchNorm:
     inference: NDArray[np.floating]
     furthest: float
     spreads: Lines
+    block: Listing
     effect: Effect
     images: int
     questions: tuple[Question, ...]
@@ -87,6 +101,7 @@ def section(evidence: Evidence) -> BatchNorm:
         running_variance=float(variance[channel]),
         inference=at_inference[at],
         furthest=float(np.abs(at_inference - Y)[:, channel].max()),
+        block=listing(BLOCK, (1, 28, 28)),
         spreads=_spreads(np.sqrt(sigma2), np.sqrt(Y.var(axis=(0, 2, 3)))),
         effect=design.effects[1],
         images=evidence.regularisers.baseline.runs[0].config.data.images["train"],

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
+from cnnlab.data.known import FASHION_MNIST
 from cnnlab.experiments.compare import Comparison, VariantFigures
+from cnnlab.experiments.statistics import paired_difference
 from cnnlab.figures import Lines, from_case_to_case
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, choice
+from cnnlab.lesson.question import Question, choice, measured_choice
+from cnnlab.numbers import plain
 
 
 @dataclass(frozen=True)
 class BestCNN:
-    """has_fashion: whether it was Fashion-MNIST; else the lesson's own images, and the page says so."""
+    """has_fashion: whether it was Fashion-MNIST; else the lesson's own images, and the page says so. commands: that
+    train two such nets on Fashion-MNIST.
+    """
 
     comparison: Comparison
     dense: VariantFigures
     cnn: VariantFigures
     has_fashion: bool
+    commands: tuple[str, ...]
     accuracy: Lines
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
@@ -33,6 +40,7 @@ def section(evidence: Evidence) -> BestCNN:
         dense=dense,
         cnn=cnn,
         has_fashion=evidence.sizes.has_fashion,
+        commands=tuple(_command(net, evidence) for net in ("mlp", "simple-cnn")),
         accuracy=Lines(
             "Test accuracy of every seed",
             ("fully connected", "CNN"),
@@ -41,8 +49,29 @@ def section(evidence: Evidence) -> BestCNN:
             (from_case_to_case("each seed", dense.test, cnn.test),),
             is_share=True,
         ),
-        questions=(_more(dense, cnn),),
+        questions=(_more(dense, cnn), _better(found, dense, cnn)),
         see=(Link("comparison", "The comparison: difference, curves, every run", "best-cnn.html"),),
+    )
+
+
+def _command(net: str, evidence: Evidence) -> str:
+    size = evidence.sizes.best_cnn
+    words = ["cnnlab", "train", net, "--data", size.of(FASHION_MNIST.name), "--recipe", "lesson"]
+    return shlex.join([*words, "--epochs", plain(size.epochs), "--seed", "0", "--out", f"runs/fashion-{net}"])
+
+
+def _better(found: Comparison, dense: VariantFigures, cnn: VariantFigures) -> Question:
+    is_cnn = cnn.test_spread.mean > dense.test_spread.mean
+    answer, other = ("The CNN", "The fully connected net") if is_cnn else ("The fully connected net", "The CNN")
+    return measured_choice(
+        "more-accurate",
+        "Which of the two will have the higher test accuracy?",
+        answer,
+        worked=f"The CNN {cnn.test_spread.mean:.2%}, the fully connected net {dense.test_spread.mean:.2%}, means over "
+        f"{len(found.seeds)} seeds.",
+        others=[(other, "It came out the other way round here.")],
+        place=1 if is_cnn else 0,
+        differences=[paired_difference(cnn.test, dense.test, resolution=1 / found.test_images)],
     )
 
 

@@ -15,6 +15,7 @@ from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.lenet import lesson_names
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, number
+from cnnlab.numbers import rounded as figure
 from cnnlab.numbers import true_minus
 
 Array = NDArray[np.float64]
@@ -24,6 +25,10 @@ EDGE = np.array([[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]])
 
 #: Filters written by hand: name → weights.
 BY_HAND = {"vertical edges": EDGE, "horizontal edges": EDGE.T, "blur": np.full((3, 3), 1 / 9)}
+
+
+#: Pixels by which the image is translated, down and to the right.
+TRANSLATION = 3
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,17 @@ class FieldStep:
 
 @dataclass(frozen=True)
 class Convolution:
-    """digit: (H, W), 0–1, that EDGE slides over. by_hand: what three filters make of it. fields: what a unit in the
-    middle of each layer sees. steps: net → the layers that widen the field.
+    """digit: (H, W), 0–1, that EDGE slides over. kernels, answers: three filters, and the digit with what they make of
+    it. translated: the digit moved, and both maps. furthest: how far the moved digit's map is from the map, moved, at
+    most. fields: what a unit in the middle of each layer sees. steps: net → the layers that widen the field.
     """
 
     digit: Array
     kernel: Array
-    by_hand: Maps
+    kernels: tuple[Map, ...]
+    answers: tuple[Map, ...]
+    translated: Maps
+    furthest: str
     fields: Maps
     steps: dict[str, tuple[FieldStep, ...]]
     questions: tuple[Question, ...]
@@ -55,13 +64,17 @@ def section(evidence: Evidence) -> Convolution:
     digit, lenet, cnn = evidence.digit, evidence.lenet, evidence.simple_cnn
     patch = _patch(digit)
     last = cnn.layers("conv2d")[-1]
+    translated, furthest = _translated(digit)
     return Convolution(
         digit=digit,
         kernel=EDGE,
-        by_hand=Maps(
-            "One digit, three filters written by hand",
-            (Map("the image", digit, kind="gray"), *(_answer(name, digit, K) for name, K in BY_HAND.items())),
+        kernels=tuple(
+            Map(name if name != "blur" else "blur, 1/9 each", K, has_numbers=name != "blur")
+            for name, K in BY_HAND.items()
         ),
+        answers=(Map("the image", digit, kind="gray"), *(_answer(name, digit, K) for name, K in BY_HAND.items())),
+        translated=translated,
+        furthest=figure(furthest),
         fields=Maps("What one unit sees", tuple(_seen(digit, name, layer) for name, layer in _named(lenet))),
         steps={one.name: tuple(_step(name, layer) for name, layer in _named(one)) for one in (lenet, cnn)},
         questions=(_sum(patch), _two_threes(), _with_a_pool(lenet)),
@@ -71,6 +84,28 @@ def section(evidence: Evidence) -> Convolution:
             Link("page", "Both nets, layer by layer", "anatomy.html"),
         ),
     )
+
+
+def _translated(digit: Array) -> tuple[Maps, float]:
+    """The digit and its map for vertical edges, before and after a translation; the maps' largest difference.
+
+    Where the filter lies on pixels that were in the picture before.
+    """
+    t = TRANSLATION
+    moved = np.zeros_like(digit)
+    moved[t:, t:] = digit[:-t, :-t]
+    before, after = (conv2d(image[None, None], EDGE[None, None])[0, 0] for image in (digit, moved))
+    scale = float(np.abs(before).max())
+    maps = Maps(
+        f"Translated by {t} pixels down and to the right",
+        (
+            Map("the image", digit, kind="gray"),
+            Map("its map", before, scale=scale),
+            Map("the translated image", moved, kind="gray"),
+            Map("its map", after, scale=scale),
+        ),
+    )
+    return maps, float(np.abs(after[t:, t:] - before[:-t, :-t]).max())
 
 
 def _answer(name: str, digit: Array, K: Array) -> Map:

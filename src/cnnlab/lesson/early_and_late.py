@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,12 +12,33 @@ import torch.nn.functional as F
 from cnnlab.anatomy import Layer
 from cnnlab.features.choosing import RIGHT, a_handful
 from cnnlab.figures import Map
-from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice
+from cnnlab.lesson.to_python import quoted
 
-#: Feature maps of a layer that are shown: those that vary most over the images.
-SHOWN = 6
+#: Feature maps of a layer that are shown, and how far each varies at least, as a share of the one that varies most.
+SHOWN, LIVELY = 6, 0.2
+
+#: The maps of a few test images, as pictures.
+_CODE = """\
+import matplotlib.pyplot as plt
+
+import cnnlab
+from cnnlab.data.normalise import normalise
+
+run = cnnlab.open_run({run})
+data = cnnlab.load(run.config.data.name)
+x = normalise(data.test.images[:3], data.mean, data.std)
+maps = cnnlab.feature_maps(run.load_net(), x)
+for layer in ({early}, {late}):
+    fig, axes = plt.subplots(3, 6)
+    for row, of_image in zip(axes, maps[layer]):
+        for ax, one in zip(row, of_image):
+            ax.imshow(one)
+            ax.axis("off")
+    fig.savefig(f"maps-{{layer}}.png")
+"""
 
 
 @dataclass(frozen=True)
@@ -32,12 +53,14 @@ class ImageMaps:
 class ShownLayer:
     """What a layer answers to the shown images.
 
-    zeros: share of the layer's values that are 0 (0–1). likeness: correlation of a shown map with its image, taken down
-    to the map's size: mean over images and shown maps (−1 to 1).
+    filters: of the shown maps, where the convolution before them reads the image; else none.
+    zeros: share of the layer's values that are 0 (0–1). likeness: correlation of a map with its image, taken down to
+    the map's size, without its sign: mean over images and all maps that vary (0–1).
     """
 
     layer: Layer
     channels: tuple[int, ...]
+    filters: tuple[Map, ...]
     rows: tuple[ImageMaps, ...]
     zeros: float
     likeness: float
@@ -45,17 +68,18 @@ class ShownLayer:
 
 @dataclass(frozen=True)
 class EarlyAndLate:
-    """The first block's maps and the last one's."""
+    """The first block's maps and the last one's. code: that takes them, in the folder that holds the lesson's."""
 
     early: ShownLayer
     late: ShownLayer
+    code: str
     images: int
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
 
 
 def section(evidence: Evidence) -> EarlyAndLate:
-    """Run a handful of test images that the net gets right, and show the busiest maps."""
+    """Run a handful of test images that the net gets right, and show maps that differ."""
     cnn, data = evidence.simple_cnn, evidence.data
     mistakes = cnn.run.evaluations()["test"].mistakes
     chosen = a_handful(data.test, mistakes, classes=len(data.classes))[:RIGHT]
@@ -67,9 +91,15 @@ def section(evidence: Evidence) -> EarlyAndLate:
         _stage(layer, maps[layer.name].double().numpy(), pixels.double().numpy() / 255, names)
         for layer in (activations[0], [one for one in activations if len(one.output_shape) == 3][-1])
     )
+    early = replace(early, filters=_filters(cnn, early.channels))
     return EarlyAndLate(
         early=early,
         late=late,
+        code=_CODE.format(
+            run=quoted(f"{evidence.folder.name}/{cnn.folder}"),
+            early=quoted(early.layer.name),
+            late=quoted(late.layer.name),
+        ),
         images=len(chosen),
         questions=(_sparser(early, late),),
         see=(
@@ -81,8 +111,7 @@ def section(evidence: Evidence) -> EarlyAndLate:
 
 
 def _stage(layer: Layer, answers: np.ndarray, pixels: np.ndarray, names: Sequence[str]) -> ShownLayer:
-    spread = answers.std(axis=(0, 2, 3))
-    channels = tuple(sorted(int(i) for i in np.argsort(-spread, kind="stable")[:SHOWN]))
+    channels = distinct(answers)
     scale = float(np.abs(answers[:, channels]).max()) or 1.0
     rows = tuple(
         ImageMaps(
@@ -91,15 +120,45 @@ def _stage(layer: Layer, answers: np.ndarray, pixels: np.ndarray, names: Sequenc
         )
         for i, name in enumerate(names)
     )
-    return ShownLayer(
-        layer, channels, rows, float((answers == 0).mean()), _likeness(pixels[:, 0], answers[:, channels])
+    return ShownLayer(layer, channels, (), rows, float((answers == 0).mean()), _likeness(pixels[:, 0], answers))
+
+
+def distinct(answers: np.ndarray) -> tuple[int, ...]:
+    """Channels whose maps, (N, C, H, W), are least alike: the one that varies most, then always the one whose closest
+    among those chosen is furthest (by correlation). Channels that hardly vary come last.
+    """
+    spread = answers.std(axis=(0, 2, 3))
+    flat = answers.transpose(1, 0, 2, 3).reshape(len(spread), -1)
+    centred = flat - flat.mean(axis=1, keepdims=True)
+    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    alike = np.abs(unit @ unit.T)
+    is_lively = spread >= LIVELY * spread.max()
+    chosen = [int(spread.argmax())]
+    while len(chosen) < min(SHOWN, len(spread)):
+        closest = alike[:, chosen].max(axis=1)
+        closest[~is_lively] += 2.0
+        closest[chosen] = np.inf
+        chosen.append(int(closest.argmin()))
+    return tuple(sorted(chosen))
+
+
+def _filters(cnn: Trained, channels: Sequence[int]) -> tuple[Map, ...]:
+    """The first convolution's filters, of images with one channel; of others a filter is no single picture."""
+    weights = cnn.net.get_submodule(cnn.layers("conv2d")[0].name).weight
+    assert isinstance(weights, torch.Tensor)
+    filters = weights.detach().double().numpy()
+    if filters.shape[1] > 1:
+        return ()
+    return tuple(
+        Map(f"filter of map {channel}", filters[channel, 0], scale=float(np.abs(filters[channel]).max()))
+        for channel in channels
     )
 
 
 def _likeness(images: np.ndarray, maps: np.ndarray) -> float:
     small = F.adaptive_avg_pool2d(torch.from_numpy(images), maps.shape[2:]).numpy()
     found = [
-        np.corrcoef(image.ravel(), one.ravel())[0, 1]
+        abs(np.corrcoef(image.ravel(), one.ravel())[0, 1])
         for image, of_image in zip(small, maps, strict=True)
         for one in of_image
         if one.std() > 0

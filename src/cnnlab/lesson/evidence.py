@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnlab.anatomy import Anatomy, Layer, describe
+from cnnlab.claims.claim import Claim
 from cnnlab.claims.entry import ClaimEntry
-from cnnlab.claims.laboratory import FULL, QUICK
+from cnnlab.claims.full_round import full_entries
+from cnnlab.claims.registry import find_claim
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
 from cnnlab.experiments.compare import Comparison
@@ -65,6 +66,18 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Tested:
+    """A claim and what came of it.
+
+    entry: of this lesson, or of the full round that ships with cnnlab; None where that was judged by another rule.
+    """
+
+    claim: Claim
+    entry: ClaimEntry | None
+    is_here: bool
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All of it. folder: of the lesson. entries: those of claims.json, by id. regularisers holds the 2×2 design."""
 
@@ -78,18 +91,20 @@ class Evidence:
     best_cnn: Comparison
     entries: Mapping[str, ClaimEntry]
 
-    def claim_command(self, name: str) -> str:
-        """The command that puts a claim to the test beside those of this lesson, typed where its folder lies."""
-        scale, quick = (FULL, []) if self.sizes.is_full else (QUICK, ["--quick"])
-        data = [] if self.sizes.data == scale.data else ["--data", self.sizes.data]
-        return shlex.join(["cnnlab", "claims", name, *quick, *data, "--out", f"{self.folder.name}/claims"])
+    def tested(self, name: str) -> Tested:
+        """What came of a claim: in this lesson, and else in the full round."""
+        is_here = name in self.entries
+        return Tested(find_claim(name), self.entries[name] if is_here else full_entries().get(name), is_here)
 
     @cached_property
     def digit(self) -> NDArray[np.float64]:
-        """A validation image's first channel, (H, W), 0–1; the one with most ink in its middle row among ten."""
+        """A validation image's first channel, (H, W), 0–1; the one with most ink in its middle row among ten.
+
+        To two decimals, so that a sum of its pixels is the sum of what a page shows of them.
+        """
         images = self.data.validation.images[:10, 0].double() / 255
         best = int(images[:, images.shape[1] // 2].sum(dim=1).argmax())
-        return images[best].numpy()
+        return images[best].numpy().round(2)
 
     @cached_property
     def some_images(self) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cnnlab.anatomy import Anatomy, Layer
 from cnnlab.evaluation import Evaluation
 from cnnlab.figures import Bars
+from cnnlab.formulas import output_size
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice
@@ -17,11 +18,25 @@ _LETTERS = {"conv2d": "C", "max_pool2d": "S", "linear": "F"}
 
 
 @dataclass(frozen=True)
+class Way:
+    """A way into LeNet-5. sides: of the input, C1, S2, C3 and S4, in pixels; dense: values that F5 reads."""
+
+    says: str
+    padding: int
+    sides: tuple[int, ...]
+    dense: int
+
+
+@dataclass(frozen=True)
 class LeNet:
-    """layers: the lesson's name → layer. parameters: where they lie. Shares are 0–1."""
+    """layers: the lesson's name → layer. ways: in, with the original's and without. parameters: where they lie.
+
+    Shares are 0–1.
+    """
 
     anatomy: Anatomy
     layers: dict[str, Layer]
+    ways: tuple[Way, ...]
     parameters: Bars
     dense_share: float
     convolution_macs_share: float
@@ -43,6 +58,11 @@ def section(evidence: Evidence) -> LeNet:
     return LeNet(
         anatomy=lenet.anatomy,
         layers=named,
+        ways=(
+            _way("28×28 set into 32×32, as in 1998", 32, 0),
+            _way("28×28, C1 with padding 2, as here", 28, 2),
+            _way("28×28, without padding", 28, 0),
+        ),
         parameters=Bars(
             "Parameters of each layer",
             tuple(with_parameters),
@@ -62,6 +82,13 @@ def section(evidence: Evidence) -> LeNet:
             Link("page", "All its arithmetic", "anatomy.html#net-0"),
         ),
     )
+
+
+def _way(says: str, side: int, padding: int) -> Way:
+    """C1 and C3 are 5×5, each with a 2×2 pool after it; C3 has 16 filters."""
+    c1 = output_size(side, 5, padding=padding)
+    c3 = output_size(c1 // 2, 5)
+    return Way(says, padding, (side, c1, c1 // 2, c3, c3 // 2), 16 * (c3 // 2) ** 2)
 
 
 def lesson_names(lenet: Trained) -> dict[str, Layer]:

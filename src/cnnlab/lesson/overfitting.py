@@ -79,13 +79,13 @@ def accuracy_curves(figures: VariantFigures, names: tuple[str, str]) -> Lines:
 
 
 def _which(training: float, validation: float, gap: Difference) -> Question:
-    ends = f"After the last epoch A is at {validation:.1%} and B at {training:.1%}"
+    ends = f"After the last epoch A is at {validation:.2%} and B at {training:.2%}"
     return measured_choice(
         "which-curve",
         "Two curves of the same trainings, one on the images that the net was trained on, the other on validation "
         "images, which it had not seen. Which is which?",
         "A is validation, B is training",
-        worked=f"{ends}: what lies between them is the gap, {100 * (training - validation):.1f} points.",
+        worked=f"{ends}: what lies between them is the gap, {100 * (training - validation):.2f} points.",
         others=[
             (
                 "A is training, B is validation",

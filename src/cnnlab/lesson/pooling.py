@@ -16,8 +16,20 @@ from cnnlab.figures import Map, Maps
 from cnnlab.formulas import max_pool2d
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
+from cnnlab.lesson.listing import Listing, listing
 from cnnlab.lesson.question import Question, number
 from cnnlab.nets import build_net
+
+#: Convolution, ReLU and pool, the block that most nets are made of.
+BLOCK = """\
+from torch import nn
+
+block = nn.Sequential(
+    nn.Conv2d(1, 6, kernel_size=5, padding=2),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -34,11 +46,15 @@ class Shifted:
 
 @dataclass(frozen=True)
 class Pooling:
-    """before, behind: a piece of a map of LeNet's, and what the pool makes of it. unpooled: SimpleCNN without pools."""
+    """before, behind: a piece of a map of LeNet's, and what the pool makes of it. unpooled: SimpleCNN without pools.
+
+    block: convolution, ReLU and pool in PyTorch.
+    """
 
     pool: Layer
     before: Maps
     behind: Maps
+    block: Listing
     shifted: Shifted
     cnn: Anatomy
     unpooled: Anatomy
@@ -59,6 +75,7 @@ def section(evidence: Evidence) -> Pooling:
         pool=pool,
         before=_drawn("A piece of a feature map of LeNet-5", piece, piece),
         behind=_drawn("After the pool", max_pool2d(piece[None, None], 2)[0, 0], piece),
+        block=listing(BLOCK, (1, 28, 28)),
         shifted=_shifted(maps, lenet.maps(_moved(evidence.some_images)), entering, pool.name),
         cnn=cnn.anatomy,
         unpooled=describe(unpooled, data.image_shape),

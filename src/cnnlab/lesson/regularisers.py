@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cnnlab.experiments.compare import Comparison
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.experiments.two_by_two import TwoByTwo
+from cnnlab.lesson.architectures import compared
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, measured_choice
@@ -14,9 +15,10 @@ from cnnlab.lesson.question import Question, measured_choice
 
 @dataclass(frozen=True)
 class Regularisers:
-    """The comparison and the design that its four variants make."""
+    """The comparison and the design that its four variants make. command: that does the same."""
 
     comparison: Comparison
+    command: str
     design: TwoByTwo
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
@@ -28,6 +30,7 @@ def section(evidence: Evidence) -> Regularisers:
     assert found.two_by_two is not None
     return Regularisers(
         comparison=found,
+        command=compared(found, "--factorial", "--variants", "no-dropout", "no-batchnorm"),
         design=found.two_by_two,
         questions=(_narrowest(found),),
         see=(Link("comparison", "The comparison: effects, overfitting, every run", "regularisers.html"),),

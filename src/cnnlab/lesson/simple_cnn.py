@@ -6,10 +6,46 @@ from dataclasses import dataclass
 
 from cnnlab.anatomy import Anatomy, Layer
 from cnnlab.evaluation import Evaluation
-from cnnlab.figures import Bars
+from cnnlab.figures import Bars, Map
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
+from cnnlab.lesson.listing import Listing, listing
+from cnnlab.lesson.modes import Modes, modes
 from cnnlab.lesson.question import Question, number
+
+#: The net as one writes it down in PyTorch.
+NET = """\
+from torch import nn
+
+
+class SimpleCNN(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 32, kernel_size=3, padding=1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, kernel_size=3, padding=1),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        )
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(64 * 7 * 7, 128),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(128, 10),
+        )
+
+    def forward(self, x):
+        x = self.features(x)
+        return self.classifier(x)
+
+
+net = SimpleCNN()
+"""
 
 
 @dataclass(frozen=True)
@@ -25,9 +61,12 @@ class Beside:
 
 @dataclass(frozen=True)
 class SimpleCNNChapter:
-    """nets: LeNet-5 and SimpleCNN."""
+    """code: SimpleCNN in PyTorch. nets: LeNet-5 and SimpleCNN. modes: what train and eval mode change."""
 
     anatomy: Anatomy
+    code: Listing
+    modes: Modes
+    image: Map
     nets: tuple[Beside, ...]
     parameters: Bars
     questions: tuple[Question, ...]
@@ -37,10 +76,13 @@ class SimpleCNNChapter:
 def section(evidence: Evidence) -> SimpleCNNChapter:
     """Put LeNet-5 and SimpleCNN side by side, and ask what SimpleCNN's dense layer reads and learns."""
     cnn = evidence.simple_cnn
-    dense = cnn.layers("linear")[0]
+    dense, asked = cnn.layers("linear")[0], modes(evidence)
     rows = [layer for layer in cnn.anatomy.layers if layer.parameters]
     return SimpleCNNChapter(
         anatomy=cnn.anatomy,
+        code=listing(NET, (1, 28, 28)),
+        modes=asked,
+        image=Map(f"a {asked.label}", asked.image[0].double().numpy() / 255, kind="gray"),
         nets=tuple(_beside(one) for one in (evidence.lenet, cnn)),
         parameters=Bars(
             "Parameters of each layer",

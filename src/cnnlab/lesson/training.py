@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import mean
 
 import numpy as np
+from torch import Tensor
 
 from cnnlab.evaluation import Evaluation, logits
-from cnnlab.figures import Lines, Series
+from cnnlab.figures import Lines, Map, Series
 from cnnlab.formulas import cross_entropy
-from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice, number
 from cnnlab.nets import build_net
+from cnnlab.runs.checkpoints import read_checkpoints
 from cnnlab.training.loop import Epoch
 
 #: What each curve is, by the field of an epoch that it draws.
@@ -24,11 +27,24 @@ CURVES = {
     "validation_accuracy": "validation images",
 }
 
+#: Filters of the film.
+FILMED = 6
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The first convolution's filters after some of a run's steps."""
+
+    step: int
+    filters: tuple[Map, ...]
+
 
 @dataclass(frozen=True)
 class TrainingChapter:
     """loss_untrained: of the net with its first weights on validation images, in nats; loss_of_guessing: ln of the
-    classes. first, last: the run's first and last epoch.
+    classes. film: the filters that changed
+    most, at the moments that the run kept, and in the net of the best epoch. moved: how far all filters of that layer
+    came from their first weights, as a share of these (of norms).
     """
 
     images: int
@@ -44,6 +60,8 @@ class TrainingChapter:
     test: Evaluation
     unlabelled: Lines
     labelled: Lines
+    film: tuple[Frame, ...]
+    moved: float
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
 
@@ -56,6 +74,7 @@ def section(evidence: Evidence) -> TrainingChapter:
     batch_size = min(config.training.batch_size, images)
     untrained = build_net(config.net, image_shape=data.image_shape, num_classes=classes, seed=config.seed)
     answers = logits(untrained, data.validation.images, mean=data.mean, std=data.std).double().numpy()
+    film, moved = _film(cnn, dict(untrained.named_parameters()))
     return TrainingChapter(
         images=images,
         batch_size=batch_size,
@@ -70,12 +89,35 @@ def section(evidence: Evidence) -> TrainingChapter:
         test=cnn.run.evaluations()["test"],
         unlabelled=_curves(epochs, ("A", "B", "C")),
         labelled=_curves(epochs, tuple(CURVES.values())),
+        film=film,
+        moved=moved,
         questions=(_loss(classes), _steps(images, batch_size, epochs[0].steps), _which(epochs)),
         see=(
             cnn.report("This run: loss, confusion, calibration, mistakes"),
             cnn.explorer(cnn.layers("linear")[-1].name, "How the trained net comes to its answer"),
         ),
     )
+
+
+def _film(cnn: Trained, untrained: Mapping[str, Tensor]) -> tuple[tuple[Frame, ...], float]:
+    """Frames, each filter at one strength in all of them, in the first channel that it reads; and how far all moved."""
+    name = f"{cnn.layers('conv2d')[0].name}.weight"
+    last_step = sum(epoch.steps for epoch in cnn.run.epochs()[: cnn.run.result().best_epoch])
+    first, last = untrained[name].detach(), cnn.run.weights()[name]
+    kept = [(one.step, one.weights[name]) for one in read_checkpoints(cnn.run) if 0 < one.step < last_step]
+    moments = [(0, first), *kept, (last_step, last)]
+    weights = np.stack([weight[:, 0].double().numpy() for _, weight in moments])  # (moments, filters, K, K)
+    changes = np.abs(weights[-1] - weights[0]).sum(axis=(1, 2))
+    shown = sorted(int(i) for i in np.argsort(-changes, kind="stable")[:FILMED])
+    scales = np.abs(weights).max(axis=(0, 2, 3))
+    film = tuple(
+        Frame(
+            step,
+            tuple(Map(f"filter {i} after {step} steps", of_step[i], scale=float(scales[i]) or 1.0) for i in shown),
+        )
+        for (step, _), of_step in zip(moments, weights, strict=True)
+    )
+    return film, float((last - first).norm() / first.norm())
 
 
 def _curves(epochs: tuple[Epoch, ...], names: tuple[str, ...]) -> Lines:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from math import prod
 
 from cnnlab.anatomy import Layer, describe
+from cnnlab.claims.entry import ClaimEntry
+from cnnlab.data.views import view
+from cnnlab.figures import Map, Maps
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice, number
@@ -26,12 +29,18 @@ class ConvolutionAndDense:
 
 @dataclass(frozen=True)
 class WhyConvolution:
-    """layer: LeNet's first convolution, which the rows take to larger images."""
+    """layer: LeNet's first convolution, which the rows take to larger images.
+
+    twins: test images and the same with their pixels permuted. permuted: what a claim measured on such images, if it
+    was put to the test.
+    """
 
     image: tuple[int, ...]
     pixels: int
     layer: Layer
     rows: tuple[ConvolutionAndDense, ...]
+    twins: Maps
+    permuted: ClaimEntry | None
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
 
@@ -53,6 +62,8 @@ def section(evidence: Evidence) -> WhyConvolution:
         pixels=prod(shape),
         layer=layer,
         rows=tuple(rows),
+        twins=_twins(evidence),
+        permuted=evidence.entries.get("locality-matters"),
         questions=(
             _dense(prod(shape), len(evidence.data.classes)),
             filters_question("conv-parameters", "The first convolution of LeNet-5", layer),
@@ -61,6 +72,22 @@ def section(evidence: Evidence) -> WhyConvolution:
         see=(
             lenet.explorer(layer.name, "One unit of this convolution, and every product that it sums"),
             lenet.report("The run of LeNet-5"),
+        ),
+    )
+
+
+def _twins(evidence: Evidence) -> Maps:
+    """Two validation images of different classes, as they are and in the one order that all permuted images have."""
+    data = evidence.data
+    permuted = view(data, None, ("permuted-pixels",))
+    labels = data.validation.labels
+    other = int((labels != labels[0]).nonzero()[0])
+    return Maps(
+        "Two images, and the same pixels in another order",
+        tuple(
+            Map(f"a {data.classes[int(labels[i])]}{says}", images[i, 0].double().numpy() / 255, kind="gray")
+            for i in (0, other)
+            for says, images in (("", data.validation.images), (", permuted", permuted.validation.images))
         ),
     )
 

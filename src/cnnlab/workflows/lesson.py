@@ -189,7 +189,7 @@ class Lesson:
         identity, begun = self.laboratory.engine.identity(run.config), run.identity()
         if begun is not None:
             require_same(path, begun, identity)
-        return Job(path, identity, self.laboratory.data_root)
+        return Job(path, identity, self.laboratory.data_root, keeps_checkpoints=True)
 
     def _other_work(self) -> dict[Any, float]:
         done = self._round().entries

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from cnnlab.claims.entry import ClaimEntry
-from cnnlab.claims.judging import Control
 from cnnlab.claims.laboratory import FULL, QUICK
 from cnnlab.claims.measuring import Measured
 from cnnlab.claims.rounds import Round
 from cnnlab.numbers import rounded
 from cnnlab.report.claims.runs import claim_trainings
 from cnnlab.report.claims.strip import strip
-from cnnlab.report.claims.words import corrected, effect, effect_interval, sample, why_not_supported
+from cnnlab.report.claims.words import corrected, day, effect, effect_interval, sample, why_not_supported
 from cnnlab.report.figures.draw import DrawnFigure
 from cnnlab.report.pages import render
 
@@ -26,14 +25,6 @@ class Neighbour:
 
     id: str
     statement: str
-
-
-class _Control:
-    """A control as the page writes it."""
-
-    def __init__(self, control: Control) -> None:
-        self.what, self.verdict = control.what, control.verdict
-        self.effect = effect(control)
 
 
 def claim_page(
@@ -59,7 +50,8 @@ def claim_page(
         sample=sample(entry),
         corrected=corrected(entry),
         why=why_not_supported(entry),
-        controls=[_Control(one) for one in entry.controls],
+        effect_of=effect,
+        day=day(entry),
         strip=strip(entry),
         figures=figures,
         trained=claim_trainings(measured.runs, links),

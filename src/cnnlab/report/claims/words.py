@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from cnnlab.claims.entry import ClaimEntry, Interval
+from cnnlab.claims.entry import ClaimEntry, Interval, PlaceEntry
 from cnnlab.claims.judging import Control
+from cnnlab.data.views import split_name
 from cnnlab.experiments.statistics import MANY
 from cnnlab.numbers import SPACE, rounded, signed, true_minus
+from cnnlab.runs.environment import Environment
 
 
-def effect(entry: ClaimEntry | Control) -> str:
+def effect(entry: ClaimEntry | PlaceEntry | Control) -> str:
     """What was measured, with its interval where there is one: `8.00 [3.76, 12.24]`, without the unit."""
     return f"{rounded(entry.effect)} {effect_interval(entry)}".strip()
 
 
-def effect_interval(entry: ClaimEntry | Control) -> str:
+def effect_interval(entry: ClaimEntry | PlaceEntry | Control) -> str:
     """`[3.76, 12.24]`, or nothing where there is none."""
     if entry.interval is None:
         return ""
@@ -27,6 +30,32 @@ def sample(entry: ClaimEntry) -> str:
     """`n = 3 seeds`, `n = 7,680 cases`."""
     of = entry.n_of if entry.n != 1 else entry.n_of.removesuffix("s")
     return f"n{SPACE}={SPACE}{entry.n:,}{SPACE}{of}"
+
+
+def day(entry: ClaimEntry) -> str:
+    """When a claim was measured: `26 November 2026`; nothing where its record does not say."""
+    return f"{entry.measured.day} {entry.measured:%B %Y}" if entry.measured else ""
+
+
+def images(entry: ClaimEntry) -> str:
+    """What a claim's nets were trained on: `500 and 2,000 images of mnist`; nothing where nothing was trained."""
+    sizes: dict[str, list[int]] = {}
+    for name in entry.data:
+        base, count, changes = split_name(name)
+        kind = f"{base} with {' and '.join(changes).replace('-', ' ')}" if changes else base
+        sizes.setdefault(kind, []).extend([] if count is None else [count])
+    return " and ".join(f"{_numbers(counts)} images of {kind}" for kind, counts in sizes.items())
+
+
+def _numbers(counts: Sequence[int]) -> str:
+    *most, last = [f"{count:,}" for count in sorted(counts)] or ["all"]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def machine(on: Environment) -> str:
+    """`Intel Xeon, 16 cores, bfloat16; cnnlab 0.2.0, torch 2.13.0+cpu`."""
+    cores = "" if on.cores is None else f" {on.cores} core{'' if on.cores == 1 else 's'},"
+    return f"{on.device_name},{cores} {on.precision}; cnnlab {on.cnnlab}, torch {on.torch}"
 
 
 def corrected(entry: ClaimEntry) -> str:

@@ -10,18 +10,21 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cnnlab.claims.registry import find_claim
+from cnnlab.claims.full_round import full_round
+from cnnlab.claims.registry import CLAIMS
 from cnnlab.figures import Bars, Lines, Maps
 from cnnlab.lesson.chapters import CHAPTERS, Chapter
 from cnnlab.lesson.evidence import Evidence
+from cnnlab.lesson.verdicts import counts
 from cnnlab.numbers import points, signed
 from cnnlab.one_script import one_script, policy_hash
-from cnnlab.report.claims.words import effect, sample
+from cnnlab.report.claims.words import effect
 from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.overfitting import overfitting
 from cnnlab.report.figures.draw import DrawnFigure, draw_figures
 from cnnlab.report.figures.maps import draw_maps
 from cnnlab.report.lesson.sliding_filter import sliding_filter
+from cnnlab.report.lesson.tested import shown
 from cnnlab.report.net.diagram import net_diagram
 from cnnlab.report.pages import render
 from cnnlab.runs.environment import Environment
@@ -55,6 +58,8 @@ def lesson_pages(evidence: Evidence, facts: LessonFacts) -> dict[str, str]:
     ]
     common = {
         "chapters": CHAPTERS,
+        "page_of": {chapter.name: chapter.file for chapter in CHAPTERS},
+        "title_of": {chapter.name: chapter.title for chapter in CHAPTERS},
         "facts": facts,
         "sizes": evidence.sizes,
         "data": evidence.data,
@@ -80,11 +85,9 @@ def _chapter(
         s=section,
         figures=_figures(section),
         questions={question.id: question for question in section.questions},
-        claims=[
-            (find_claim(name), evidence.entries.get(name), evidence.claim_command(name)) for name in chapter.claims
-        ],
+        claims=[shown(evidence.tested(name), full_round()) for name in chapter.claims],
+        shown=shown,
         effect_of=effect,
-        sample_of=sample,
         points=points,
         signed=signed,
         diagram=lambda anatomy: Markup(net_diagram(anatomy)),
@@ -100,14 +103,16 @@ def _chapter(
 
 def _contents(evidence: Evidence, common: Mapping[str, Any], asked: Sequence[Mapping[str, str]]) -> str:
     nets = [(one, one.run.result(), one.run.evaluations()["test"]) for one in (evidence.lenet, evidence.simple_cnn)]
-    words = [entry.verdict for entry in evidence.entries.values()]
+    tested = [evidence.tested(name) for name in CLAIMS]
     return render(
         "lesson/contents.html",
         **common,
         nets=nets,
         asked=asked,
         titles={chapter.file: chapter.title for chapter in CHAPTERS},
-        verdicts=[(word, words.count(word)) for word in ("supported", "not supported", "undecided")],
+        verdicts=counts(tested),
+        claims=len(tested),
+        here=sum(one.is_here for one in tested),
         record=_record(common["facts"], evidence, "index.html", (), asked),
     )
 
