@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -94,7 +95,7 @@ def _chapter(
         if comparison is None
         else overfitting(comparison, [one.curves for one in comparison.variants]),
         draw=lambda *maps: draw_maps(Maps("", maps)),
-        record=_record(common["facts"], evidence, chapter.file, section.questions, asked),
+        record=_record(common["facts"], evidence, section.questions, asked),
     )
 
 
@@ -108,21 +109,21 @@ def _contents(evidence: Evidence, common: Mapping[str, Any], asked: Sequence[Map
         asked=asked,
         titles={chapter.file: chapter.title for chapter in CHAPTERS},
         verdicts=[(word, words.count(word)) for word in ("supported", "not supported", "undecided")],
-        record=_record(common["facts"], evidence, "index.html", (), asked),
+        record=_record(common["facts"], evidence, (), asked),
     )
 
 
 def _record(
-    facts: LessonFacts, evidence: Evidence, page: str, questions: Sequence[Any], asked: Sequence[Mapping[str, str]]
+    facts: LessonFacts, evidence: Evidence, questions: Sequence[Any], asked: Sequence[Mapping[str, str]]
 ) -> Markup:
-    """The record that the page's script reads."""
+    """The record that the page's script reads; sealed: answers, which nobody is to read in the page's source."""
     versions = {name: getattr(facts.environment, name) for name in ("cnnlab", "torch", "python")}
     lesson = {"made": facts.made, "data": evidence.data.name, "data_sha256": evidence.data.sha256, "seed": facts.seed}
     return _as_json(
         {
             "lesson": lesson | {"full": evidence.sizes.is_full} | versions,
-            "page": page,
-            "questions": [question.to_page() for question in questions],
+            "sealed": base64.b64encode(json.dumps([one.to_page() for one in questions]).encode()).decode(),
+            "pages": [chapter.file for chapter in CHAPTERS],
             "all": list(asked),
         }
     )
