@@ -19,13 +19,15 @@ class Job:
 
     path: its folder, which holds the config already. identity: with which it is trained, and with no other. data_root:
     where full sets lie. own_code: the user's own net, `file.py:ClassName`, if it is one: named on the command line, and
-    so allowed to run.
+    so allowed to run. keeps_checkpoints: keep the net at a few moments on the way, too, where it is trained on this
+    machine by itself.
     """
 
     path: Path
     identity: Identity = field(compare=False, repr=False)
     data_root: str | None = None
     own_code: str | None = None
+    keeps_checkpoints: bool = False
 
     @property
     def is_finished(self) -> bool:

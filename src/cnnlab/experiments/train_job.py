@@ -24,7 +24,15 @@ def train_job(
 ) -> RunResult:
     """Train a job's run from where it stands; its result. Raises Stopped and UserError."""
     run, net, data = open_job(job)
-    return execute(run, net, data, on_step=on_step, should_stop=should_stop, promised=job.identity)
+    return execute(
+        run,
+        net,
+        data,
+        on_step=on_step,
+        should_stop=should_stop,
+        promised=job.identity,
+        keeps_checkpoints=job.keeps_checkpoints,
+    )
 
 
 def open_job(job: Job) -> tuple[Run, nn.Module, ImageSet]:
