@@ -22,7 +22,7 @@ from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.overfitting import overfitting
 from cnnlab.report.figures.draw import DrawnFigure, draw_figures
 from cnnlab.report.figures.maps import draw_maps
-from cnnlab.report.lesson.sliding_filter import sliding_filter
+from cnnlab.report.lesson.sliding_filter import by_hand, sliding_filter
 from cnnlab.report.net.diagram import net_diagram
 from cnnlab.report.pages import render
 from cnnlab.runs.environment import Environment
@@ -90,6 +90,7 @@ def _chapter(
         signed=signed,
         diagram=lambda anatomy: Markup(net_diagram(anatomy)),
         sliding=lambda image, kernel: Markup(sliding_filter(image, kernel)),
+        by_hand=by_hand,
         curves=comparison_curves(comparison, [one.curves for one in comparison.variants]) if comparison else [],
         overfitting=None
         if comparison is None

@@ -49,7 +49,7 @@ def run_page(run: Run, data: ImageSet, net: nn.Module, *, back: Back | None = No
         // steps_per_epoch(record.images["train"], config.training.batch_size),
         remeasured_images=epochs[-1].remeasured_images,
         curves=learning_curves(epochs, result.best_epoch, config.training, net),
-        confusion=confusion(test),
+        confusion=confusion(test, data.test),
         calibration=calibration(test, config.training),
         mistakes=mistakes(test, data.test, record.classes),
         filters=first_layer(net, record.image_shape),

@@ -5,6 +5,7 @@ import { ask } from "./asking.js";
 import { carry } from "./carrying.js";
 import { printWhole } from "./printing.js";
 import { answersFile, download, score } from "./saving.js";
+import { slide } from "./sliding.js";
 
 const record = JSON.parse(document.getElementById("record").textContent);
 const questions = opened(record.sealed);
@@ -16,6 +17,7 @@ for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySel
   ask(form, question, answers, count);
 }
 printWhole(questions);
+for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-sliding]"))) slide(place);
 
 const name = /** @type {HTMLInputElement} */ (document.getElementById("reader"));
 name.value = answers.name;
