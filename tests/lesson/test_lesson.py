@@ -110,9 +110,9 @@ def test_every_page_that_the_lesson_leads_to_leads_back_to_its_chapter_and_the_c
     small: Small, pages: dict[str, str]
 ) -> None:
     chapters = {chapter.file for chapter in CHAPTERS}
-    others = [path for path in small.out.rglob("*.html") if "a report" not in path.read_text()]
+    others = [path for path in small.out.rglob("*.html") if path.read_text() != "a report"]
     others = [path for path in others if path.parent != small.out or path.name not in {*chapters, "index.html"}]
-    assert {"claims", "lenet5", "simple-cnn", "look", small.out.name} == {path.parent.name for path in others}
+    assert {"claims", "lenet5", "simple-cnn", "look", small.out.name} < {path.parent.name for path in others}
     for path in others:
         if path.name == "explorer.html":
             back = [record_of(path)["lesson"]]

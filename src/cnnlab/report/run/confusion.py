@@ -14,7 +14,7 @@ MATRIX_CLASSES = 20
 #: Rows of the list of confusions, and of the per-class table before it keeps to the worst.
 LARGEST, PER_CLASS = 25, 60
 #: Images that a cell opens at most: of mistakes, the surest first, and of what is right, the first of the split.
-WRONG_SHOWN, RIGHT_SHOWN = 8, 4
+WRONG_SHOWN, RIGHT_SHOWN = 3, 2
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,13 @@ export function slide(place) {
   const weights = kernel.flat().map((weight, at) => {
     const input = made("input", { type: "number", step: "any", value: String(weight) });
     input.setAttribute("aria-label", `Weight at row ${Math.floor(at / side)}, column ${at % side}`);
-    input.addEventListener("input", () => show());
+    input.addEventListener("input", () => {
+      named.value = "";
+      show();
+    });
     return input;
   });
+  const named = made("select", {});
   const picture = made("canvas", { width: image[0].length * SCALE, height: image.length * SCALE, tabIndex: 0 });
   picture.setAttribute("role", "img");
   picture.setAttribute("aria-label", "The image with the window; arrow keys move it");
@@ -95,15 +99,16 @@ export function slide(place) {
   }
 
   function choice() {
-    const select = made("select", {});
-    select.append(made("option", { textContent: "own weights", value: "" }));
-    for (const name of side === 3 ? Object.keys(PRESETS) : []) select.append(made("option", { textContent: name, value: name }));
-    select.addEventListener("change", () => {
-      PRESETS[select.value]?.forEach((weight, at) => (weights[at].value = String(weight)));
+    named.append(made("option", { textContent: "own weights", value: "" }));
+    for (const name of side === 3 ? Object.keys(PRESETS) : []) named.append(made("option", { textContent: name, value: name }));
+    named.addEventListener("change", () => {
+      PRESETS[named.value]?.forEach((weight, at) => (weights[at].value = String(weight)));
       show();
     });
+    const given = kernel.flat().join();
+    named.value = Object.keys(PRESETS).find((name) => PRESETS[name].join() === given) ?? "";
     const label = made("label", { textContent: "Kernel" });
-    label.append(select);
+    label.append(named);
     return label;
   }
 
