@@ -36,7 +36,7 @@ def names_reference() -> str:
             *_table(("preparation", "what it takes"), ((f"`{name}`", says) for name, says in PREPARATIONS.items())),
             "## Recipes\n",
             "A recipe gives every value of a [Training](api.md#cnnlabtraining); flags change single ones.\n",
-            *_table(("recipe", "how it trains"), ((f"`{one.name}`", one.says) for one in RECIPES.values())),
+            *_table(("recipe", "how it trains"), ((f"`{one.name}`", one.summary) for one in RECIPES.values())),
             "## Variants\n",
             "Changes that `cnnlab compare` knows by name; `--set FIELD=VALUE` makes others.\n",
             *_table(

@@ -121,4 +121,4 @@ def test_what_the_docs_say_of_the_checks_is_what_they_say(capsys):
     exec(compile(program, "docs/notebook.md", "exec"), {})
     assert capsys.readouterr().out == said
     for name in homework.__all__:
-        assert name == "Verdict" or f"`{name}`" in text
+        assert name == "Feedback" or f"`{name}`" in text

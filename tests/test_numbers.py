@@ -53,7 +53,7 @@ def test_as_a_person_writes_it(got: str, expected: str) -> None:
     ],
 )
 def test_numbers(value: float, says: str) -> None:
-    assert numbers.number(value).replace("\u00a0", " ") == says
+    assert numbers.rounded(value).replace("\u00a0", " ") == says
 
 
 def test_typeset_leaves_ranges_and_names_alone() -> None:

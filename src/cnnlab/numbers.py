@@ -26,7 +26,7 @@ def signed(value: float, decimals: int = 2) -> str:
     return true_minus(f"{value:z.{decimals}f}")
 
 
-def number(value: float) -> str:
+def rounded(value: float) -> str:
     """8.0 → `8.00`, 23670.8 → `23,671`, 0 → `0`, 1.1e-15 → `1.1 × 10⁻¹⁵`; with a true minus sign."""
     size = abs(value)
     if value == 0:

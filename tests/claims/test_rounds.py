@@ -22,11 +22,12 @@ def round_(tmp_path):
             data="mnist-5k",
             fashion="mnist-5k",
             seeds=changes.pop("seeds", (0, 1)),
+            is_quick=True,
             epochs=1,
             folder=tmp_path / "runs",
             engine=InProcess(),
         )
-        return round_of(laboratory, quick=True, engine="here").model_copy(update=changes)
+        return round_of(laboratory, engine="here").model_copy(update=changes)
 
     return call
 

@@ -7,7 +7,7 @@ import torch
 
 from cnnlab import load
 from cnnlab.config import NetSpec
-from cnnlab.experiments.compare import contestants, prepare, train
+from cnnlab.experiments.compare import contestants, make_jobs, train_jobs
 from cnnlab.experiments.engines import Batched, InProcess, Kind
 from cnnlab.experiments.engines.choice import ENGINES, choose_engine
 from cnnlab.experiments.variants import VARIANTS, own_variant
@@ -28,7 +28,7 @@ BATCHED = Batched()
 
 def jobs_in(folder, plan=PLAN, settings=(), seeds=(0, 1, 2), engine=BATCHED):
     variants = [VARIANTS["baseline"], *map(own_variant, settings)]
-    jobs = prepare(contestants(plan, variants, seeds, load), folder, engine, data_root=None)
+    jobs = make_jobs(contestants(plan, variants, seeds, load), folder, engine, data_root=None)
     return [job for of_variant in jobs.values() for job in of_variant]
 
 
@@ -54,14 +54,14 @@ def assert_like(job, other):
 def alone(tmp_path_factory):
     """The oracle: the ordinary loop, one run after another."""
     jobs = jobs_in(tmp_path_factory.mktemp("alone"), settings=("dropout=0.5",))
-    assert train(jobs, InProcess()) == []
+    assert train_jobs(jobs, InProcess()) == []
     return {job.path.name: job for job in jobs}
 
 
 def test_folders_are_those_of_the_ordinary_loop(tmp_path, alone):
     jobs = jobs_in(tmp_path, settings=("dropout=0.5",))
     shares, said = {}, []
-    assert train(jobs, Batched(say=said.append), on_progress=shares.__setitem__) == []
+    assert train_jobs(jobs, Batched(say=said.append), on_progress=shares.__setitem__) == []
     assert said == []
     assert set(shares.values()) == {1.0}
     for job in jobs:
@@ -74,10 +74,10 @@ def test_folders_are_those_of_the_ordinary_loop(tmp_path, alone):
 def test_stopped_together_they_go_on_by_any_engine(tmp_path, alone, then, monkeypatch):
     monkeypatch.setattr("cnnlab.training.loop.STEP_INTERVAL_S", 0.0)
     jobs, steps = jobs_in(tmp_path), []
-    train(jobs, Batched(), on_progress=lambda *_: steps.append(1), should_stop=lambda: len(steps) >= 9)
+    train_jobs(jobs, Batched(), on_progress=lambda *_: steps.append(1), should_stop=lambda: len(steps) >= 9)
     stands = [open_run(job.path).read_state()[1]["position"] for job in jobs]
     assert [(each["epoch"], each["step"]) for each in stands] == [(1, 1)] * 3
-    assert train(jobs, then) == []
+    assert train_jobs(jobs, then) == []
     for job in jobs:
         assert_like(job, alone[job.path.name])
 
@@ -85,8 +85,8 @@ def test_stopped_together_they_go_on_by_any_engine(tmp_path, alone, then, monkey
 def test_one_that_stands_elsewhere_goes_on_alone(tmp_path, alone, monkeypatch):
     monkeypatch.setattr("cnnlab.training.loop.STEP_INTERVAL_S", 0.0)
     jobs, steps = jobs_in(tmp_path), []
-    train(jobs[:1], InProcess(), on_progress=lambda *_: steps.append(1), should_stop=lambda: len(steps) >= 1)
-    assert train(jobs, Batched()) == []
+    train_jobs(jobs[:1], InProcess(), on_progress=lambda *_: steps.append(1), should_stop=lambda: len(steps) >= 1)
+    assert train_jobs(jobs, Batched()) == []
     together = [open_run(job.path).environment().trained_together for job in jobs]
     assert together == [None, 2, 2]
     for job in jobs:
@@ -95,7 +95,7 @@ def test_one_that_stands_elsewhere_goes_on_alone(tmp_path, alone, monkeypatch):
 
 def test_more_seeds_than_fit_go_in_turns(tmp_path):
     jobs = jobs_in(tmp_path, plan=PLAN.model_copy(update={"epochs": 0.5}))
-    assert train(jobs, Batched(most=2)) == []
+    assert train_jobs(jobs, Batched(most=2)) == []
     together = [open_run(job.path).environment().trained_together for job in jobs]
     assert together == [2, 2, None], "the last is alone, by the ordinary loop"
 
@@ -114,7 +114,7 @@ def test_one_that_diverges_is_said_and_the_others_go_on(tmp_path, alone, monkeyp
 
     monkeypatch.setattr(train_job, "reopen_run", spoilt)
     jobs = jobs_in(tmp_path)
-    errors = train(jobs, Batched())
+    errors = train_jobs(jobs, Batched())
     assert [one.kind for one in errors] == [Kind.DIVERGED]
     assert "the loss became NaN or infinite in epoch 1" in errors[0].error
     assert str(jobs[1].path) in errors[0].error
@@ -126,7 +126,7 @@ def test_one_that_diverges_is_said_and_the_others_go_on(tmp_path, alone, monkeyp
 def test_what_cannot_go_together_is_trained_alone_and_said(tmp_path):
     said = []
     jobs = jobs_in(tmp_path, plan=PLAN.with_changes(patience=1), seeds=(0, 1))
-    assert train(jobs, Batched(say=said.append)) == []
+    assert train_jobs(jobs, Batched(say=said.append)) == []
     assert all(job.is_finished for job in jobs)
     assert len(said) == 1
     assert said[0].startswith("2 seeds of conv-net-")
@@ -136,7 +136,7 @@ def test_what_cannot_go_together_is_trained_alone_and_said(tmp_path):
 def test_a_damaged_folder_is_its_own_jobs_error(tmp_path):
     jobs = jobs_in(tmp_path, plan=PLAN.model_copy(update={"epochs": 0.5}))
     (jobs[1].path / "config.json").write_text("{")
-    errors = train(jobs, Batched())
+    errors = train_jobs(jobs, Batched())
     assert len(errors) == 1
     assert "damaged" in errors[0].error
     assert [job.is_finished for job in jobs] == [True, False, True]

@@ -10,7 +10,7 @@ import pytest
 
 from cnnlab import load
 from cnnlab.config import NetSpec
-from cnnlab.experiments.compare import comparison, contestants, prepare, train
+from cnnlab.experiments.compare import comparison, contestants, make_jobs, train_jobs
 from cnnlab.experiments.engines import InProcess, Kind, Processes
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.runs import open_run
@@ -25,7 +25,7 @@ HERE = InProcess()
 def jobs_in(folder, plan=PLAN, settings=("dropout=0.5",), seeds=(0, 1), engine=HERE):
     variants = [VARIANTS["baseline"], *map(own_variant, settings)]
     found = contestants(plan, variants, seeds, load)
-    return found, prepare(found, folder, engine, data_root=None)
+    return found, make_jobs(found, folder, engine, data_root=None)
 
 
 def flat(jobs):
@@ -38,7 +38,7 @@ def test_both_engines_train_every_job(tmp_path):
     for name, engine in (("here", InProcess()), ("there", Processes(workers=2))):
         found, jobs = jobs_in(tmp_path / name, engine=engine)
         shares = {}
-        assert train(flat(jobs), engine, on_progress=shares.__setitem__) == []
+        assert train_jobs(flat(jobs), engine, on_progress=shares.__setitem__) == []
         assert set(shares.values()) == {1.0}
         results.append(comparison(found, jobs))
     here, there = results
@@ -49,11 +49,11 @@ def test_both_engines_train_every_job(tmp_path):
 
 def test_what_is_finished_is_not_trained_again(tmp_path):
     _, jobs = jobs_in(tmp_path)
-    train(flat(jobs), InProcess())
+    train_jobs(flat(jobs), InProcess())
     written = {job.path: (job.path / "result.json").stat().st_mtime_ns for job in flat(jobs)}
     _, again = jobs_in(tmp_path, settings=("dropout=0.5", "dropout=0.25"))
     assert [job.is_finished for job in flat(again)] == [True] * 4 + [False] * 2
-    train(flat(again), InProcess())
+    train_jobs(flat(again), InProcess())
     for path, when in written.items():
         assert (path / "result.json").stat().st_mtime_ns == when
 
@@ -74,15 +74,15 @@ def test_stopping_keeps_what_is_there_and_the_rest_goes_on(tmp_path):
         if share == 1.0:
             done.append(job)
 
-    train(flat(jobs), InProcess(), on_progress=on_progress, should_stop=lambda: len(done) >= 2)
+    train_jobs(flat(jobs), InProcess(), on_progress=on_progress, should_stop=lambda: len(done) >= 2)
     assert [job.is_finished for job in flat(jobs)].count(True) == 2
-    assert train(flat(jobs), InProcess()) == []
+    assert train_jobs(flat(jobs), InProcess()) == []
     assert all(job.is_finished for job in flat(jobs))
 
 
 def test_a_run_that_fails_is_said_and_the_others_go_on(tmp_path):
     _, jobs = jobs_in(tmp_path, settings=("learning-rate=1e30",), seeds=(0,), engine=Processes(workers=1))
-    errors = train(flat(jobs), Processes(workers=1))
+    errors = train_jobs(flat(jobs), Processes(workers=1))
     assert [one.kind for one in errors] == [Kind.DIVERGED]
     assert "loss became NaN or infinite" in errors[0].error
     assert [job.is_finished for job in flat(jobs)] == [True, False]
@@ -101,7 +101,7 @@ def test_a_worker_that_dies_costs_its_own_job_only_and_that_is_gone_on_with(tmp_
             killed.append(worker)
             os.kill(worker, signal.SIGKILL)
 
-    assert train(flat(jobs), engine, on_progress=on_progress) == []
+    assert train_jobs(flat(jobs), engine, on_progress=on_progress) == []
     assert killed
     assert all(job.is_finished for job in flat(jobs))
     for job in flat(jobs):
@@ -112,7 +112,7 @@ def test_a_worker_that_dies_costs_its_own_job_only_and_that_is_gone_on_with(tmp_
 def test_no_worker_is_left_behind(tmp_path):
     _, jobs = jobs_in(tmp_path, seeds=(0,))
     before = set(_children())
-    train(flat(jobs), Processes(workers=2), should_stop=lambda: True)
+    train_jobs(flat(jobs), Processes(workers=2), should_stop=lambda: True)
     deadline = time.monotonic() + 10
     while set(_children()) - before and time.monotonic() < deadline:
         time.sleep(0.1)

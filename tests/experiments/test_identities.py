@@ -11,7 +11,7 @@ import torch
 from cnnlab import load
 from cnnlab.config import NetSpec
 from cnnlab.errors import UserError
-from cnnlab.experiments.compare import comparison, contestants, prepare, require_trained, train
+from cnnlab.experiments.compare import comparison, contestants, make_jobs, require_trained, train_jobs
 from cnnlab.experiments.engines import Batched, InProcess, Kind, Processes
 from cnnlab.experiments.engines.engine import Outcome, WorkerBug
 from cnnlab.experiments.variants import VARIANTS, own_variant
@@ -44,7 +44,7 @@ def engine(request):
 
 def jobs_in(folder, engine, plan=PLAN, seeds=(0, 1)):
     found = contestants(plan, [VARIANTS["baseline"], own_variant("optimizer=sgd")], seeds, load)
-    jobs = prepare(found, folder, engine, data_root=None)
+    jobs = make_jobs(found, folder, engine, data_root=None)
     return found, jobs, [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed]
 
 
@@ -75,7 +75,7 @@ def test_engines_that_train_otherwise_never_share_runs(tmp_path):
 def test_a_workers_run_has_the_identity_that_its_folders_name_promised(tmp_path):
     with closing(Processes(1)) as engine:
         _, _, (job, *_) = jobs_in(tmp_path, engine)
-        assert train([job], engine) == []
+        assert train_jobs([job], engine) == []
     assert open_run(job.path).identity() == job.identity
     assert job.identity.threads == 1
 
@@ -95,7 +95,7 @@ def test_code_edited_while_jobs_wait_is_refused(tmp_path, monkeypatch, engine):
     plan = own(tmp_path, monkeypatch)
     _, _, queue = jobs_in(tmp_path / "runs", engine, plan)
     (tmp_path / "mine.py").write_text(NET.format(does="x = 2 * x"))
-    wrong = train(queue, engine)
+    wrong = train_jobs(queue, engine)
     assert {one.kind for one in wrong} == {Kind.REFUSED}
     assert "made with mine.py SHA-256" in wrong[0].error
     assert not any((job.path / "environment.json").exists() for job in queue)
@@ -103,7 +103,7 @@ def test_code_edited_while_jobs_wait_is_refused(tmp_path, monkeypatch, engine):
 
 def test_a_found_run_that_is_not_what_its_name_promises_is_refused_with_every_field(tmp_path):
     _, _, queue = jobs_in(tmp_path, InProcess())
-    train(queue[:1], InProcess())
+    train_jobs(queue[:1], InProcess())
     run = open_run(queue[0].path)
     run.write_environment(run.environment().model_copy(update={"torch": "1.13.0", "cnnlab": "0.0.1"}))
     with pytest.raises(UserError, match=r"made with cnnlab 0\.0\.1 \(here .*\), torch 1\.13\.0 \(here .*\); expected"):
@@ -112,7 +112,7 @@ def test_a_found_run_that_is_not_what_its_name_promises_is_refused_with_every_fi
 
 def test_a_mixture_of_identities_is_not_compared_and_one_of_machines_is_said(tmp_path):
     found, jobs, queue = jobs_in(tmp_path, InProcess())
-    train(queue, InProcess())
+    train_jobs(queue, InProcess())
     compared = comparison(found, jobs)
     assert compared.warnings == ()
     assert [one["runs"] for one in compared.to_json()["environments"]] == [4]
@@ -130,8 +130,8 @@ def test_a_mixture_of_identities_is_not_compared_and_one_of_machines_is_said(tmp
 
 def test_a_variant_may_say_another_precision(tmp_path):
     found = contestants(PLAN, [VARIANTS["baseline"], own_variant("precision=bf16")], (0,), load)
-    jobs = prepare(found, tmp_path, InProcess(), data_root=None)
-    assert train([job for one in jobs.values() for job in one], InProcess()) == []
+    jobs = make_jobs(found, tmp_path, InProcess(), data_root=None)
+    assert train_jobs([job for one in jobs.values() for job in one], InProcess()) == []
     assert len(comparison(found, jobs).environments) == 2
 
 
@@ -139,7 +139,7 @@ def test_a_net_that_raises_is_told_once_and_no_other_seed_is_tried(tmp_path, mon
     plan = own(tmp_path, monkeypatch, "open('tried', 'a').write('x'); raise ValueError('my mistake')")
     _, _, queue = jobs_in(tmp_path / "runs", engine, plan, seeds=(0, 1, 2))
     with pytest.raises(OwnCodeError) as told:
-        require_trained(train(queue, engine))
+        require_trained(train_jobs(queue, engine))
     assert str(told.value).startswith("mine.py, line 9: ValueError: my mistake")
     # Batched has tried before whether seeds can go together.
     assert len((tmp_path / "tried").read_text()) <= (3 if isinstance(engine, Batched) else 1)
@@ -148,7 +148,7 @@ def test_a_net_that_raises_is_told_once_and_no_other_seed_is_tried(tmp_path, mon
 def test_a_run_that_diverged_is_not_trained_again(tmp_path, engine):
     plan = PLAN.with_changes(learning_rate=1e30)
     _, _, queue = jobs_in(tmp_path, engine, plan)
-    first = train(queue, engine)
+    first = train_jobs(queue, engine)
     assert {one.kind for one in first} == {Kind.DIVERGED}
 
     class NoEngine(InProcess):
@@ -156,7 +156,7 @@ def test_a_run_that_diverged_is_not_trained_again(tmp_path, engine):
             assert list(jobs) == []
             return iter(())
 
-    again = train(queue, NoEngine())
+    again = train_jobs(queue, NoEngine())
     assert sorted(one.error for one in again) == sorted(one.error for one in first)
     require_trained(again, may_diverge=True)
     with pytest.raises(UserError, match="NaN or infinite"):
@@ -175,7 +175,7 @@ def test_a_bug_in_a_worker_stays_a_bug(tmp_path):
     _, _, (job, *_) = jobs_in(tmp_path, Processes(1))
     (job.path / "metrics.jsonl").write_bytes(b"\xff\xfe")  # a damage that nobody has thought of
     with pytest.raises(WorkerBug, match=r"(?s)in a worker, with .*Traceback.*UnicodeDecodeError"):
-        train([job], Processes(1))
+        train_jobs([job], Processes(1))
 
 
 @pytest.mark.parametrize(

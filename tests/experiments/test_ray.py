@@ -14,7 +14,7 @@ import pytest
 
 from cnnlab import load
 from cnnlab.config import NetSpec
-from cnnlab.experiments.compare import contestants, prepare, train
+from cnnlab.experiments.compare import contestants, make_jobs, train_jobs
 from cnnlab.experiments.engines import Kind, Processes
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.runs import open_run
@@ -52,14 +52,14 @@ def here(tmp_path_factory):
     """The runs of `jobs_in`, trained by this machine's processes."""
     jobs = jobs_in(tmp_path_factory.mktemp("here"))
     with closing(Processes(workers=2)) as engine:
-        assert train(jobs, engine) == []
+        assert train_jobs(jobs, engine) == []
     return {job.path.name: open_run(job.path) for job in jobs}
 
 
 def jobs_in(folder, plan=PLAN, settings=("batch-norm=false",), seeds=(0, 1, 2)):
     variants = [VARIANTS["baseline"], *map(own_variant, settings)]
     found = contestants(plan, variants, seeds, load)
-    return [job for jobs in prepare(found, folder, Processes(), data_root=None).values() for job in jobs]
+    return [job for jobs in make_jobs(found, folder, Processes(), data_root=None).values() for job in jobs]
 
 
 def assert_equal(jobs, here):
@@ -83,7 +83,7 @@ def figures(epoch):
 def test_the_cluster_gives_the_figures_of_processes(tmp_path, engine, here):
     jobs = jobs_in(tmp_path)
     shares = {}
-    assert train(jobs, engine, on_progress=shares.__setitem__) == []
+    assert train_jobs(jobs, engine, on_progress=shares.__setitem__) == []
     assert set(shares) == set(jobs)
     assert_equal(jobs, here)
     assert len({open_run(job.path).environment().ray_node for job in jobs}) == 2
@@ -107,7 +107,7 @@ def test_a_node_that_dies_costs_its_unfinished_runs_only(tmp_path, engine, clust
 
     cluster.died = False
     try:
-        assert train(jobs, engine, on_progress=on_progress) == []
+        assert train_jobs(jobs, engine, on_progress=on_progress) == []
     finally:
         if cluster.died:
             cluster.add_node(num_cpus=1)
@@ -122,7 +122,7 @@ def test_a_node_that_dies_costs_its_unfinished_runs_only(tmp_path, engine, clust
 
 def test_a_run_that_diverges_is_said_and_the_others_go_on(tmp_path, engine):
     jobs = jobs_in(tmp_path, settings=("learning-rate=1e30",), seeds=(0,))
-    (error,) = train(jobs, engine)
+    (error,) = train_jobs(jobs, engine)
     assert error.kind is Kind.DIVERGED
     assert "loss became NaN or infinite" in error.error
     assert f"{jobs[1].path} keeps" in error.error  # its folder here, not one on the node
@@ -143,7 +143,7 @@ def test_stopping_keeps_what_is_there_and_the_rest_goes_on(tmp_path, cluster):
         return bool(requests)
 
     with closing(RayCluster(cluster.address)) as engine:
-        assert train(jobs, engine, on_progress=shares.__setitem__, should_stop=wants_to_stop) == []
+        assert train_jobs(jobs, engine, on_progress=shares.__setitem__, should_stop=wants_to_stop) == []
     finished = [job for job in jobs if job.is_finished]
     begun = [job for job in jobs if not job.is_finished and (job.path / "resume.safetensors").exists()]
     assert finished
@@ -153,12 +153,12 @@ def test_stopping_keeps_what_is_there_and_the_rest_goes_on(tmp_path, cluster):
 
     firsts = {}
     with closing(RayCluster(cluster.address)) as engine:
-        assert train(jobs, engine, on_progress=lambda job, share: firsts.setdefault(job, share)) == []
+        assert train_jobs(jobs, engine, on_progress=lambda job, share: firsts.setdefault(job, share)) == []
     assert not set(firsts) & set(finished)
     for job, when in written.items():
         assert (job.path / "result.json").stat().st_mtime_ns == when
     with closing(Processes(workers=2)) as engine:
-        assert train(alone, engine) == []
+        assert train_jobs(alone, engine) == []
     assert_equal(jobs, {job.path.name: open_run(job.path) for job in alone})
 
 
@@ -181,7 +181,7 @@ def test_a_node_needs_neither_the_images_nor_the_nets_file(tmp_path, engine, mon
         seeds=(0,),
     )
     assert jobs[0].own_code == "own.py:Tiny"
-    assert train(jobs, engine) == []
+    assert train_jobs(jobs, engine) == []
     assert [open_run(job.path).config.net.name for job in jobs] == ["own.py:Tiny"] * 2
     assert all(job.is_finished for job in jobs)
 
@@ -190,7 +190,7 @@ def test_a_node_with_other_versions_is_refused(tmp_path, engine, monkeypatch):
     here = ray_cluster.versions()
     monkeypatch.setattr(ray_cluster, "versions", lambda: here | {"torch": "1.0"})
     jobs = jobs_in(tmp_path, settings=("dropout=0.1",), seeds=(0,))
-    errors = train(jobs, engine)
+    errors = train_jobs(jobs, engine)
     assert len({one.error for one in errors}) == 1
     assert f"has torch {here['torch']}, but this machine 1.0" in errors[0].error
     assert not any((job.path / "environment.json").exists() for job in jobs)
@@ -200,7 +200,7 @@ def test_a_cluster_that_was_started_here_ends_and_leaves_nothing(tmp_path):
     folders, processes = _folders_of_tasks(), _ray_processes()
     jobs = jobs_in(tmp_path, plan=PLAN.model_copy(update={"epochs": 0.5}), settings=("dropout=0.1",), seeds=(0,))
     with closing(RayCluster()) as engine:
-        assert train(jobs, engine) == []
+        assert train_jobs(jobs, engine) == []
         assert _ray_processes() - processes
     deadline = time.monotonic() + 15
     while _ray_processes() - processes and time.monotonic() < deadline:

@@ -10,7 +10,7 @@ import pytest
 from cnnlab import UserError, load
 from cnnlab.config import NetSpec
 from cnnlab.data.plausible import implausible
-from cnnlab.experiments.compare import comparison, contestants, prepare, train
+from cnnlab.experiments.compare import comparison, contestants, make_jobs, train_jobs
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.siblings import require_same_images
 from cnnlab.experiments.variants import VARIANTS, own_variant
@@ -22,7 +22,7 @@ PLAN = Plan(net=NetSpec(name="mlp"), data="mnist-5k@100", epochs=1)
 
 def trained(folder, load_images, seeds=(0,)):
     found = contestants(PLAN, [VARIANTS["baseline"], own_variant("dropout=0.5")], seeds, load_images)
-    jobs = prepare(found, folder, InProcess(), data_root=None)
+    jobs = make_jobs(found, folder, InProcess(), data_root=None)
     return found, jobs
 
 
@@ -37,7 +37,7 @@ def changed(name):
 def test_runs_of_other_images_with_the_same_name_are_set_apart_and_said(tmp_path):
     found, jobs = trained(tmp_path, load)
     queue = [job for one in jobs.values() for job in one]
-    assert train(queue, InProcess()) == []
+    assert train_jobs(queue, InProcess()) == []
     assert comparison(found, jobs).warnings == ()
     after, again = trained(tmp_path, changed)
     assert not any(job.is_finished for one in again.values() for job in one)
@@ -80,7 +80,7 @@ def test_an_implausible_accuracy_is_said(name, interval, is_said):
 
 def test_warnings_of_a_run_reach_the_comparison(tmp_path):
     found, jobs = trained(tmp_path, load)
-    train([job for one in jobs.values() for job in one], InProcess())
+    train_jobs([job for one in jobs.values() for job in one], InProcess())
     path = jobs["baseline"][0].path / "result.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"warnings": ["too good to be true"]}))
     compared = comparison(found, jobs)

@@ -26,7 +26,7 @@ from cnnlab.experiments.compare import contestants
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.race import clearly_behind, race
 from cnnlab.experiments.samplers import TOGETHER, Optuna
-from cnnlab.experiments.space import combinations, points, read_space
+from cnnlab.experiments.space import combinations, point_variants, read_space
 from cnnlab.experiments.statistics import mean_difference
 from cnnlab.experiments.sweep import pareto_front
 from cnnlab.experiments.trainer import Trainer
@@ -50,14 +50,14 @@ def one_thread():
 
 def test_every_combination_is_a_point_and_single_values_are_fixed():
     settings = ["widths=8,16", "widths=16,32", "kernel-size=3", "kernel_size=5", "dropout=0.25", "learning-rate=1e-3"]
-    base, axes = read_space(Plan(net=NetSpec(name="conv-net"), data="mnist-5k"), [*settings, "3e-3"])
+    base, fields = read_space(Plan(net=NetSpec(name="conv-net"), data="mnist-5k"), [*settings, "3e-3"])
     assert base.net.options == {"dropout": 0.25}
-    found = [one.change(base) for one in points(axes)]
+    found = [one.change(base) for one in point_variants(fields)]
     expected = list(product([(8, 16), (16, 32)], [3, 5], [1e-3, 3e-3]))
     assert [
         (plan.net.options["widths"], plan.net.options["kernel_size"], plan.changes["learning_rate"]) for plan in found
     ] == expected
-    assert [one.name for one in points(axes)][1] == "widths=8,16 kernel-size=3 learning-rate=3e-3"
+    assert [one.name for one in point_variants(fields)][1] == "widths=8,16 kernel-size=3 learning-rate=3e-3"
 
 
 # The front
@@ -110,8 +110,8 @@ def test_no_spread_and_all_right_is_not_taken_for_certainty():
 
 
 def raced(tmp_path, settings, *, seeds=3, prune=True, before=()):
-    base, axes = read_space(PLAN, settings)
-    found = contestants(base, points(axes), range(seeds), load)
+    base, fields = read_space(PLAN, settings)
+    found = contestants(base, point_variants(fields), range(seeds), load)
     return race(found, before, Trainer(tmp_path, InProcess()), prune=prune, later=0)
 
 
@@ -151,8 +151,8 @@ def test_welchs_interval_is_scipys():
 
 def study(folder, *, trials=9, values=("1", "2", "3", "4")):
     pytest.importorskip("optuna")
-    _, axes = read_space(PLAN, [*(f"hidden={value}" for value in values), "dropout=0", "dropout=0.1", "dropout=0.2"])
-    return axes, Optuna(axes, trials=trials, journal=folder / "journal.log", key="a")
+    _, fields = read_space(PLAN, [*(f"hidden={value}" for value in values), "dropout=0", "dropout=0.1", "dropout=0.2"])
+    return fields, Optuna(fields, trials=trials, journal=folder / "journal.log", key="a")
 
 
 def worth(name):
@@ -173,11 +173,11 @@ def proposals(sampler, *, stop_after=99):
 
 
 def test_as_many_different_points_as_trials(tmp_path):
-    axes, sampler = study(tmp_path)
+    fields, sampler = study(tmp_path)
     found = proposals(sampler)
     names = [name for batch in found for name in batch]
     assert len(names) == len(set(names)) == 9 == sampler.size
-    assert set(names) < set(combinations(axes))
+    assert set(names) < set(combinations(fields))
     assert [len(batch) for batch in found] == [TOGETHER, TOGETHER, 9 - 2 * TOGETHER]
 
 

@@ -11,7 +11,7 @@ from tests.new_runs import make_run
 from torch import nn
 
 from cnnlab.data import ImageSet, load
-from cnnlab.explorer import Shown, explorer_page
+from cnnlab.explorer import ExploredRun, explorer_page
 from cnnlab.runs import Run, execute
 
 OWN = f"{Path(__file__).parent / 'explored_nets.py'}:Branching"
@@ -39,7 +39,7 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Explor
             run, net = make_run(tmp_path_factory.mktemp("explored") / "run", data, net=FOUR_NETS[name], epochs=3)
             execute(run, net, data, keeps_checkpoints=True)
             net = run.load_net(own_code=FOUR_NETS[name] if name == "branching" else None)
-            run.explorer_path.write_text(explorer_page([Shown(run, net)], data).html)
+            run.explorer_path.write_text(explorer_page([ExploredRun(run, net)], data).html)
             made[name] = Explored(run, data, net, run.explorer_path)
         return made[name]
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from cnnlab.anatomy import describe
 from cnnlab.data.normalise import normalise
-from cnnlab.explorer import Shown, explorer_page
+from cnnlab.explorer import ExploredRun, explorer_page
 
 pytestmark = pytest.mark.browser
 
@@ -264,7 +264,7 @@ def test_fits_every_width(browser: Any, explored: Callable[..., Any], width: int
 def test_two_runs_answer_to_one_image(browser: Any, explored: Callable[..., Any], tmp_path: Path) -> None:
     one, two = explored("simple-cnn"), explored("mlp")
     path = tmp_path / "two.html"
-    path.write_text(explorer_page([Shown(one.run, one.net), Shown(two.run, two.net)], one.data).html)
+    path.write_text(explorer_page([ExploredRun(one.run, one.net), ExploredRun(two.run, two.net)], one.data).html)
     with opened(browser, path, "image=3") as page:
         assert float(page.locator("#check b").get_attribute("data-value")) < 1e-4
         pixels = torch.tensor(page.evaluate("[...explorer.nets[1].pixels]"), dtype=torch.uint8).view(1, 1, 28, 28)

@@ -17,7 +17,7 @@ from torch import nn
 
 from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
-from cnnlab.explorer.page import Shown, explorer_page, web
+from cnnlab.explorer.page import ExploredRun, explorer_page, web
 from cnnlab.explorer.translation import translate
 
 
@@ -88,13 +88,15 @@ def test_net_modes_gradients_and_random_state_stay_as_they_were(explored):
     made.net.train()
     before = {name: value.clone() for name, value in made.net.state_dict().items()}
     state = torch.get_rng_state()
-    page = explorer_page([Shown(made.run, made.net)], made.data)
+    page = explorer_page([ExploredRun(made.run, made.net)], made.data)
     assert torch.equal(torch.get_rng_state(), state)
     assert all(module.training for module in made.net.modules())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in made.net.parameters())
     assert all(torch.equal(before[name], value) for name, value in made.net.state_dict().items())
     made.net.eval()
-    assert explorer_page([Shown(made.run, made.net)], made.data).html == page.html, "the same run gives the same page"
+    assert explorer_page([ExploredRun(made.run, made.net)], made.data).html == page.html, (
+        "the same run gives the same page"
+    )
 
 
 def test_policy_allows_the_page_s_own_script_and_style_only(explored):

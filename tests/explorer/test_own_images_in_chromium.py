@@ -17,7 +17,7 @@ from tests.new_runs import make_run
 
 from cnnlab.data.imageset import Split, image_set
 from cnnlab.data.normalise import normalise
-from cnnlab.explorer import Shown, explorer_page
+from cnnlab.explorer import ExploredRun, explorer_page
 from cnnlab.runs import execute
 
 pytestmark = pytest.mark.browser
@@ -145,7 +145,7 @@ def coloured(tmp_path_factory: pytest.TempPathFactory) -> Any:
     run, net = make_run(folder / "run", data, net="conv-net", net_options={"widths": (4, 8)}, epochs=2)
     execute(run, net, data, keeps_checkpoints=True)
     net = run.load_net()
-    run.explorer_path.write_text(explorer_page([Shown(run, net)], data).html)
+    run.explorer_path.write_text(explorer_page([ExploredRun(run, net)], data).html)
     return data, run, net
 
 
@@ -178,7 +178,7 @@ def test_both_of_two_nets_can_be_thinned_and_normed(browser: Any, explored: Call
     ):
         made = [explored(name) for name in names]
         path = tmp_path / f"{panel}.html"
-        path.write_text(explorer_page([Shown(each.run, each.net) for each in made], made[0].data).html)
+        path.write_text(explorer_page([ExploredRun(each.run, each.net) for each in made], made[0].data).html)
         with opened(browser, path, "image=0") as page:
             before = page.evaluate("explorer.nets.map(net => [...net.output.values])")
             page.locator(f"#{panel} > summary").click()

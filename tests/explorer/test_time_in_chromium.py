@@ -13,7 +13,7 @@ import torch
 from tests.explorer.test_explorer_in_chromium import by_hooks, opened, page_values
 
 from cnnlab.data.normalise import normalise
-from cnnlab.explorer import Shown, explorer_page
+from cnnlab.explorer import ExploredRun, explorer_page
 from cnnlab.runs.checkpoints import read_checkpoints
 
 pytestmark = pytest.mark.browser
@@ -109,7 +109,7 @@ def test_a_run_without_moments_has_no_slider(browser: Any, explored: Callable[..
     kept.rename(tmp_path / "away")
     try:
         page_path = tmp_path / "page.html"
-        page_path.write_text(explorer_page([Shown(made.run, made.net)], made.data).html)
+        page_path.write_text(explorer_page([ExploredRun(made.run, made.net)], made.data).html)
     finally:
         (tmp_path / "away").rename(kept)
     with opened(browser, page_path) as page:

@@ -13,7 +13,7 @@ from torch import nn
 
 from cnnlab import SimpleCNN
 from cnnlab.homework import (
-    Verdict,
+    Feedback,
     check_comparison,
     check_feature_maps,
     check_measured,
@@ -144,15 +144,15 @@ def named(row):
 
 @pytest.mark.parametrize(("check", "answer"), RIGHT, ids=map(named, RIGHT))
 def test_a_right_answer_is_taken_whatever_its_type(check, answer):
-    verdict = check(answer)
-    assert verdict.is_right is True, str(verdict)
+    feedback = check(answer)
+    assert feedback.is_right is True, str(feedback)
 
 
 @pytest.mark.parametrize(("check", "answer", "says"), WRONG, ids=map(named, WRONG))
 def test_a_wrong_answer_is_refused_with_its_mistake(check, answer, says):
-    verdict = check(answer)
-    assert verdict.is_right is False
-    assert says in str(verdict)
+    feedback = check(answer)
+    assert feedback.is_right is False
+    assert says in str(feedback)
 
 
 class Hostile:
@@ -190,7 +190,7 @@ def test_nothing_that_is_handed_over_raises():
             lambda it: check_feature_maps({}, it, it),
             lambda it: check_feature_maps({"features.0": it, "features.4": it}, net, images),
         ):
-            verdict = check(odd)
-            assert isinstance(verdict, Verdict)
-            assert verdict.is_right is not True or odd is net
-            assert str(verdict)
+            feedback = check(odd)
+            assert isinstance(feedback, Feedback)
+            assert feedback.is_right is not True or odd is net
+            assert str(feedback)

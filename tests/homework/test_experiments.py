@@ -35,15 +35,15 @@ def curves(**changes):
     ],
 )
 def test_what_keeps_curves_from_being_compared_is_named(yours, says):
-    verdict = check_comparison(yours, needs=NEEDS, images=500)
-    assert verdict.is_right is False
-    assert says in str(verdict)
+    feedback = check_comparison(yours, needs=NEEDS, images=500)
+    assert feedback.is_right is False
+    assert says in str(feedback)
 
 
 def test_a_comparison_says_what_it_bears():
-    verdict = check_comparison(GOOD, needs=NEEDS, images=500)
-    assert verdict.is_right
-    both, without, apart, seeds = verdict.lines
+    feedback = check_comparison(GOOD, needs=NEEDS, images=500)
+    assert feedback.is_right
+    both, without, apart, seeds = feedback.lines
     assert "one seed" in seeds
     assert "best validation 96.2%" in both
     assert "gap" not in both  # 97.0 % and 96.2 %: ±1.7 points on 500 images
@@ -89,17 +89,17 @@ def hooked(net, images, *, kinds=nn.Conv2d, keep=lambda given, got: got.detach()
 
 def test_maps_by_hooks_are_right(net, images):
     maps = hooked(net.eval(), images)
-    verdict = check_feature_maps(maps, net, images)
-    assert verdict.is_right, str(verdict)
-    assert "(3, 64, 14, 14)" in str(verdict)
+    feedback = check_feature_maps(maps, net, images)
+    assert feedback.is_right, str(feedback)
+    assert "(3, 64, 14, 14)" in str(feedback)
     assert not any(layer._forward_hooks for layer in net.modules())
 
 
 def test_what_is_off_with_maps_is_named(net, images):
     def says(maps):
-        verdict = check_feature_maps(maps, net, images)
-        assert verdict.is_right is False
-        return str(verdict)
+        feedback = check_feature_maps(maps, net, images)
+        assert feedback.is_right is False
+        return str(feedback)
 
     # features.0 has no batch norm before it: the same in both modes. features.4 has.
     assert "features.4: these are the values in train mode" in says(hooked(net.train(), images))
@@ -145,6 +145,6 @@ def test_measurements_are_compared_by_their_intervals():
     ],
 )
 def test_what_keeps_measurements_from_being_compared_is_named(yours, says):
-    verdict = check_measured(yours, needs=("cnn", "dense"), images=1000)
-    assert verdict.is_right is False
-    assert says in str(verdict)
+    feedback = check_measured(yours, needs=("cnn", "dense"), images=1000)
+    assert feedback.is_right is False
+    assert says in str(feedback)

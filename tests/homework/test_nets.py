@@ -44,9 +44,9 @@ def written_by_hand(**changes):
 def test_the_lesson_s_net_written_by_hand_is_the_library_s():
     mine, reference = written_by_hand(), SimpleCNN()
     before = {name: value.clone() for name, value in mine.state_dict().items()}
-    verdict = check_same_net(mine, reference)
-    assert verdict.is_right, str(verdict)
-    assert "421,834" in str(verdict)
+    feedback = check_same_net(mine, reference)
+    assert feedback.is_right, str(feedback)
+    assert "421,834" in str(feedback)
     assert mine.training
     assert reference.training
     assert all(torch.equal(value, before[name]) for name, value in mine.state_dict().items())
@@ -65,9 +65,9 @@ def test_the_lesson_s_net_written_by_hand_is_the_library_s():
     ],
 )
 def test_a_net_that_is_another_is_told_where(changes, says):
-    verdict = check_same_net(written_by_hand(**changes), SimpleCNN())
-    assert verdict.is_right is False
-    assert says in str(verdict)
+    feedback = check_same_net(written_by_hand(**changes), SimpleCNN())
+    assert feedback.is_right is False
+    assert says in str(feedback)
 
 
 class Listed(nn.Module):
@@ -127,18 +127,18 @@ def conv(*end):
     ],
 )
 def test_what_is_off_with_a_net_is_named(net, says):
-    verdict = check_net(net)
-    assert verdict.is_right is False
-    assert says in str(verdict)
+    feedback = check_net(net)
+    assert feedback.is_right is False
+    assert says in str(feedback)
 
 
 @pytest.mark.parametrize("net", [SimpleCNN(), LeNet5(), conv()], ids=["simple-cnn", "lenet5", "sequential"])
 def test_a_net_in_which_nothing_is_off_is_described(net):
     state = torch.random.get_rng_state()
-    verdict = check_net(net)
-    assert verdict.is_right, str(verdict)
+    feedback = check_net(net)
+    assert feedback.is_right, str(feedback)
     count = sum(parameter.numel() for parameter in net.parameters())
-    assert f"{count:,} parameters" in str(verdict)
+    assert f"{count:,} parameters" in str(feedback)
     assert net.training
     assert torch.equal(torch.random.get_rng_state(), state)
 
@@ -152,5 +152,5 @@ def test_a_template_is_said_to_be_one():
         def forward(self, x):
             return self.layers(x)
 
-    for verdict in (check_net(MyCNN()), check_net(...), check_same_net(..., SimpleCNN())):
-        assert verdict.is_right is None
+    for feedback in (check_net(MyCNN()), check_net(...), check_same_net(..., SimpleCNN())):
+        assert feedback.is_right is None

@@ -15,10 +15,10 @@ from cnnlab.homework import check_output_size, check_parameters
 def test_the_size_that_torch_gives_is_right_and_no_other(size, kernel, stride, padding):
     made = nn.Conv2d(1, 1, kernel, stride=stride, padding=padding)(torch.zeros(1, 1, size, size)).shape[-1]
     for answer in range(1, 40):
-        verdict = check_output_size(answer, size=size, kernel_size=kernel, stride=stride, padding=padding)
-        assert verdict.is_right is (answer == made), (answer, str(verdict))
+        feedback = check_output_size(answer, size=size, kernel_size=kernel, stride=stride, padding=padding)
+        assert feedback.is_right is (answer == made), (answer, str(feedback))
         if answer != made:
-            assert f" {made}" not in str(verdict).partition(": ")[2], "the answer is not given away"
+            assert f" {made}" not in str(feedback).partition(": ")[2], "the answer is not given away"
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_the_size_that_torch_gives_is_right_and_no_other(size, kernel, stride, p
     ],
 )
 def test_a_wrong_size_is_answered_with_the_mistake(answer, window, says):
-    verdict = check_output_size(answer, size=28, **window)
-    assert verdict.is_right is False
-    assert says in str(verdict)
+    feedback = check_output_size(answer, size=28, **window)
+    assert feedback.is_right is False
+    assert says in str(feedback)
 
 
 LAYERS = [
@@ -58,10 +58,10 @@ def test_the_count_of_torch_s_parameters_is_right(layer):
     count = sum(parameter.numel() for parameter in layer.parameters())
     assert check_parameters(count, layer).is_right
     for wrong in (count - 1, count + 1, 2 * count):
-        verdict = check_parameters(wrong, layer)
-        assert verdict.is_right is False
-        assert str(verdict).partition(": ")[2].strip()
-        assert f"{count:,}" not in str(verdict).partition(": ")[2]
+        feedback = check_parameters(wrong, layer)
+        assert feedback.is_right is False
+        assert str(feedback).partition(": ")[2].strip()
+        assert f"{count:,}" not in str(feedback).partition(": ")[2]
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_the_count_of_torch_s_parameters_is_right(layer):
     ],
 )
 def test_a_wrong_count_is_answered_with_the_mistake(answer, layer, says):
-    verdict = check_parameters(answer, layer)
-    assert verdict.is_right is False
-    assert says in str(verdict)
+    feedback = check_parameters(answer, layer)
+    assert feedback.is_right is False
+    assert says in str(feedback)
 
 
 def test_what_is_not_filled_in_is_said_to_be_so():
-    for verdict in (check_output_size(..., size=28, kernel_size=3), check_parameters(..., nn.Linear(2, 2))):
-        assert verdict.is_right is None
-        assert repr(verdict) == "not filled in yet"
+    for feedback in (check_output_size(..., size=28, kernel_size=3), check_parameters(..., nn.Linear(2, 2))):
+        assert feedback.is_right is None
+        assert repr(feedback) == "not filled in yet"

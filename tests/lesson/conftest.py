@@ -78,6 +78,7 @@ class Small:
             fashion=name,
             seeds=tuple(range(self.seeds)),
             train_size=self.sizes.laboratory.images,
+            is_quick=True,
             epochs=self.sizes.laboratory.epochs,
             folder=self.out / "claims" / "runs",
             engine=self.engine,

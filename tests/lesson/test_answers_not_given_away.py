@@ -78,5 +78,5 @@ def test_a_page_s_source_does_not_tell_what_it_judges_by(evidence: Evidence) -> 
         left = json.dumps(record, ensure_ascii=False)
         for question in questions:
             assert question.worked not in left
-            assert all(slip.says not in left for slip in question.slips)
+            assert all(slip.hint not in left for slip in question.slips)
             assert f'"{question.answer}"' not in left

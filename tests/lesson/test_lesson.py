@@ -158,7 +158,7 @@ def test_every_question_is_on_its_page_and_its_answer_is_not_told_before(
             assert question.text in shown.text.replace("&#39;", "'")
             assert question.worked not in shown.text
             for slip in question.slips:
-                assert slip.says not in shown.text
+                assert slip.hint not in shown.text
 
 
 def test_each_claim_is_on_a_page_with_its_verdict_or_the_command_that_tests_it(

@@ -93,7 +93,7 @@ def test_a_first_wrong_answer_gets_a_hint_and_a_second_the_working(
             for place, slip in enumerate(question.slips):
                 said = answer(page, question, slip.answer)
                 assert said.startswith("Not quite.")
-                assert slip.says in said
+                assert slip.hint in said
                 assert (question.worked in said) == (place > 0)
                 assert all(one.is_visible() == (place > 0) for one in held.all())
             for given in (question.answer,) if question.is_graded else question.choices:
@@ -206,7 +206,7 @@ def test_paper_holds_what_is_folded_held_back_and_worked_out(browser: Any, evide
             text = page.locator("main").inner_text()
             for question in chapter.section(evidence).questions:
                 assert question.worked in text
-                assert all(slip.says in text for slip in question.slips)
+                assert all(slip.hint in text for slip in question.slips)
             page.evaluate("dispatchEvent(new Event('afterprint'))")
             assert page.locator(".solved").count() == 0
             assert page.locator("[data-held-back]:not([hidden])").count() == 0

@@ -246,7 +246,7 @@ def test_no_slip_is_right_and_each_says_what_is_off(asked: dict[str, Question]) 
             continue
         assert question.slips, question.id
         for slip in question.slips:
-            assert slip.says.endswith((".", "?")), (question.id, slip)
+            assert slip.hint.endswith((".", "?")), (question.id, slip)
             if question.choices:
                 assert slip.answer in question.choices
                 assert slip.answer != question.answer
@@ -259,7 +259,7 @@ def test_no_slip_is_right_and_each_says_what_is_off(asked: dict[str, Question]) 
 
 def test_slips_that_meet_are_told_together_and_right_ones_left_out() -> None:
     question = number("q", "?", 4, worked="2+2", slips=[(5, "Too much."), (4, "Right by chance."), (5, "One more.")])
-    assert [(slip.answer, slip.says) for slip in question.slips] == [("5", "Too much. Or: One more.")]
+    assert [(slip.answer, slip.hint) for slip in question.slips] == [("5", "Too much. Or: One more.")]
 
 
 def test_the_right_choice_stands_where_it_is_put() -> None:

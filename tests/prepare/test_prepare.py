@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from cnnlab.cli.terminal_picture import terminal_picture
 from cnnlab.errors import UserError
-from cnnlab.prepare import PREPARATIONS, fit, prepare, read_image
+from cnnlab.prepare import PREPARATIONS, prepare, read_image, scale_and_cut
 
 
 def one_line(caught):
@@ -34,10 +34,10 @@ def test_none_keeps_pixels_and_refuses_another_size():
 def test_fit_cuts_about_the_centre_and_lays_alpha_over_white():
     image = Image.new("RGBA", (90, 30), (0, 0, 0, 0))
     ImageDraw.Draw(image).rectangle((30, 0, 59, 29), fill=(255, 0, 0, 255))
-    assert np.array_equal(fit(image, 3, (10, 10))[:, 5, 5], [255, 0, 0])
-    assert fit(image, 1, (10, 30))[0, 5, 0] == 255
+    assert np.array_equal(scale_and_cut(image, 3, (10, 10))[:, 5, 5], [255, 0, 0])
+    assert scale_and_cut(image, 1, (10, 30))[0, 5, 0] == 255
     with pytest.raises(UserError, match="2 channels"):
-        fit(image, 2, (10, 10))
+        scale_and_cut(image, 2, (10, 10))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "I;16", "F"])

@@ -27,7 +27,7 @@ from cnnlab.figures import Bars, Lines, Map, Maps, Series, over_seeds
 from cnnlab.report.claims.index import claims_index
 from cnnlab.report.claims.page import claim_page, command
 from cnnlab.report.claims.strip import MARGIN, strip
-from cnnlab.report.claims.words import why
+from cnnlab.report.claims.words import why_not_supported
 from cnnlab.report.figures.draw import draw_figures
 from cnnlab.runs.environment import Environment
 from cnnlab.workflows.claims import ClaimPages
@@ -151,7 +151,7 @@ def test_undecided_says_what_the_seeds_say_and_how_many_would_settle_it() -> Non
     values = (0.01, 0.05, -0.02, 0.03)
     found = finding(values)
     assert found.verdict == "undecided"
-    said = " ".join(why(entry_of(found)))
+    said = " ".join(why_not_supported(entry_of(found)))
     assert "Of 4 seeds 3 lie above 0" in said
     assert found.seeds_to_settle is not None
     low, high = found.seeds_to_settle
@@ -175,7 +175,7 @@ def test_a_rule_that_a_control_passes_says_so() -> None:
     found = finding(
         controls=(Control("a net <b>without</b> it", 3.0, (2.0, 4.0), 3, "supported"),), verdict="undecided"
     )
-    (said,) = why(entry_of(found))
+    (said,) = why_not_supported(entry_of(found))
     assert "a net <b>without</b> it" in said
     assert "<b>without" not in page_of(found)
 
@@ -187,22 +187,22 @@ def test_the_page_states_what_matters_and_the_control_beside_the_rule(read: Call
 
 
 def test_one_seed_says_that_it_is_one() -> None:
-    assert "at least two" in why(entry_of(finding((0.01,))))[0]
+    assert "at least two" in why_not_supported(entry_of(finding((0.01,))))[0]
 
 
 def test_against_the_lesson_says_so_and_on_which_side_it_lies() -> None:
     found = finding((-0.02, -0.03, -0.04))
     assert found.verdict == "not supported"
-    (said,) = why(entry_of(found))
+    (said,) = why_not_supported(entry_of(found))
     assert "against the statement" in said
     assert "lies below 0" in said
     assert "smallest effect that matters" in said
-    assert why(entry_of(finding())) == []
+    assert why_not_supported(entry_of(finding())) == []
 
 
 def test_an_interval_that_decides_is_not_said_to_reach_across() -> None:
     """As cnn-beats-dense on digits: undecided for another reason."""
-    said = " ".join(why(entry_of(finding(verdict="undecided"))))
+    said = " ".join(why_not_supported(entry_of(finding(verdict="undecided"))))
     assert "lies above 1" in said
     assert "asks for more" in said
 
@@ -298,9 +298,15 @@ def test_the_command_that_does_it_again(changes: dict[str, Any], words: str) -> 
 def written(tmp_path: Path) -> Path:
     """The folder of a round of three claims that need no training, asked for out of order."""
     laboratory = Laboratory(
-        data="mnist-5k", fashion="mnist-5k", seeds=(0, 1), epochs=1, folder=tmp_path / "runs", engine=InProcess()
+        data="mnist-5k",
+        fashion="mnist-5k",
+        seeds=(0, 1),
+        is_quick=True,
+        epochs=1,
+        folder=tmp_path / "runs",
+        engine=InProcess(),
     )
-    record = RoundRecord(tmp_path / "claims.json", round_of(laboratory, quick=True, engine="here"))
+    record = RoundRecord(tmp_path / "claims.json", round_of(laboratory, engine="here"))
     pages = ClaimPages(tmp_path, record, laboratory.load)
     for name in ("pooling-cost", "fewer-params", "conv-formula"):
         measured = measure(find_claim(name), laboratory)

@@ -20,8 +20,8 @@ from cnnlab.experiments.compare import (
     as_two_by_two,
     comparison,
     contestants,
-    prepare,
-    train,
+    make_jobs,
+    train_jobs,
 )
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import holm, paired_difference
@@ -54,8 +54,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        jobs = prepare(found, tmp_path_factory.mktemp("compare") / "runs", InProcess(), data_root=None)
-        assert train([job for some in jobs.values() for job in some], InProcess()) == []
+        jobs = make_jobs(found, tmp_path_factory.mktemp("compare") / "runs", InProcess(), data_root=None)
+        assert train_jobs([job for some in jobs.values() for job in some], InProcess()) == []
     finally:
         torch.set_num_threads(threads)
     links = {name: [f"runs/{job.path.name}/report.html" for job in some] for name, some in jobs.items()}

@@ -14,7 +14,7 @@ from tests.new_runs import make_run
 from cnnlab.config import Training
 from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
-from cnnlab.report.run.calibration import verdict
+from cnnlab.report.run.calibration import calibration_words
 from cnnlab.report.run.page import run_page
 from cnnlab.runs import open_run
 
@@ -225,7 +225,7 @@ def test_calibration_in_words(digits: Any) -> None:
         made = dataclasses.replace(
             evaluation, calibration=bins, accuracy=right, accuracy_interval=(right - 0.02, right + 0.02)
         )
-        return verdict(made, Training(label_smoothing=smoothing)).replace("\u00a0", " ")
+        return calibration_words(made, Training(label_smoothing=smoothing)).replace("\u00a0", " ")
 
     assert "over-confident by 9.0 points" in words(0.99, 0.9)
     assert "under-confident by 9.0 points." in words(0.8, 0.89)

@@ -16,9 +16,9 @@ from cnnlab.data import load
 from cnnlab.experiments.compare import contestants
 from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.samplers import Grid
-from cnnlab.experiments.space import points, read_space
+from cnnlab.experiments.space import point_variants, read_space
 from cnnlab.experiments.statistics import MeanDifference
-from cnnlab.experiments.sweep import Sweep, conclude, search
+from cnnlab.experiments.sweep import Sweep, conclude, search_points
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.numbers import short_count
 from cnnlab.report.sweep.page import sweep_page
@@ -40,12 +40,14 @@ class Small:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     """Two points that learn, one that hardly does and is pruned, one that diverges."""
     settings = ["learning-rate=3e-3", "1e-3", "1e-7", "1e30", "hidden=16"]
-    base, axes = read_space(Plan(net=NetSpec(name="mlp"), data="mnist-5k@120", epochs=2), settings)
+    base, fields = read_space(Plan(net=NetSpec(name="mlp"), data="mnist-5k@120", epochs=2), settings)
     trainer = Trainer(tmp_path_factory.mktemp("sweep") / "runs", InProcess())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        standings = search(contestants(base, points(axes), range(3), cache(load)), Grid(axes), trainer, prune=True)
+        standings = search_points(
+            contestants(base, point_variants(fields), range(3), cache(load)), Grid(fields), trainer, prune=True
+        )
         sweep = conclude(base, standings, trainer, prune=True)
     finally:
         torch.set_num_threads(threads)

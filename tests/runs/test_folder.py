@@ -76,7 +76,7 @@ def test_a_stopped_run_goes_on_to_the_same_figures(finished, data, tmp_path, mon
     assert not run.is_finished
     with pytest.raises(UserError, match="not finished; go on with"):
         run.result()
-    run, net = reopen_run(run.path, data, said={"net": "lenet5", "batch_size": 200})
+    run, net = reopen_run(run.path, data, requested={"net": "lenet5", "batch_size": 200})
     execute(run, net, data)
     assert timeless(run) == timeless(finished)
     assert run.result().test == finished.result().test
@@ -147,7 +147,7 @@ def test_divergence_keeps_the_last_good_state(data, tmp_path):
 )
 def test_a_run_cannot_change_on_its_way(finished, data, said, says):
     with pytest.raises(UserError, match=says):
-        reopen_run(finished.path, data, said=said)
+        reopen_run(finished.path, data, requested=said)
 
 
 def test_other_images_under_the_same_name_are_refused(finished, data):

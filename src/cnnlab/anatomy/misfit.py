@@ -17,7 +17,7 @@ class Misfit:
     arguments: dict[str, Any]
 
 
-def why(net: str, image_shape: tuple[int, ...], error: Exception, misfit: Misfit | None) -> str:
+def misfit_words(net: str, image_shape: tuple[int, ...], error: Exception, misfit: Misfit | None) -> str:
     """Why a net does not take such images, in one line for a UserError."""
     reason = (str(error).splitlines() or [""])[0] or type(error).__name__
     image = "×".join(map(str, image_shape))

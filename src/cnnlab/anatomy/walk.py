@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from cnnlab.anatomy.misfit import Misfit, why
+from cnnlab.anatomy.misfit import Misfit, misfit_words
 from cnnlab.anatomy.signatures import bind, bind_values, canonical_name, is_known, is_reflected
 from cnnlab.errors import UserError
 from cnnlab.own_code import own_mistake
@@ -145,7 +145,7 @@ def walk(
         except Exception as error:
             misfit = recorder.misfit(error)
             slip = own_mistake(error) if misfit is None else None
-            raise (slip or UserError(why(type(net).__name__, image_shape, error, misfit))) from error
+            raise (slip or UserError(misfit_words(type(net).__name__, image_shape, error, misfit))) from error
     return recorder.finish(answer)
 
 

@@ -13,7 +13,7 @@ import torch
 
 from cnnlab.bench.contender import Contender
 from cnnlab.bench.fast_recipe import NET, RECIPE, FastRecipe
-from cnnlab.bench.interleaved import Rounds, Spread, measure_rounds, paired_ratio, spread
+from cnnlab.bench.interleaved import MedianAndRange, Rounds, measure_rounds, median_and_range, paired_ratio
 from cnnlab.bench.stock import StockPipeline
 from cnnlab.bench.time_to_target import Chase, chase_target, most_epochs, target_figures
 from cnnlab.data import load
@@ -121,10 +121,10 @@ def _throughput(
     for name, rates in (("stock", measured.stock), ("cnnlab", measured.cnnlab)):
         is_fp32 = described[name]["precision"] == "fp32"
         peak = measured.peak_gflops_fp32 if is_fp32 else measured.peak_gflops
-        share = spread(rates).median * flop_per_image / (peak * 1e9)
+        share = median_and_range(rates).median * flop_per_image / (peak * 1e9)
         sides[name] = (
             described[name]
-            | _named("images_per_s", spread(rates))
+            | _named("images_per_s", median_and_range(rates))
             | {"images_per_s_rounds": list(rates), "share_of_peak": share}
         )
     return {
@@ -182,7 +182,7 @@ def _busy() -> list[str]:
     ]
 
 
-def _named(name: str, figures: Spread) -> dict[str, float]:
+def _named(name: str, figures: MedianAndRange) -> dict[str, float]:
     return {name: figures.median, f"{name}_min": figures.min, f"{name}_max": figures.max}
 
 

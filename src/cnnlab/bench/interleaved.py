@@ -10,7 +10,7 @@ from cnnlab.bench.contender import Contender
 
 
 @dataclass(frozen=True)
-class Spread:
+class MedianAndRange:
     """Median, smallest and largest of several measurements."""
 
     median: float
@@ -59,11 +59,11 @@ def measure_rounds(
     )
 
 
-def spread(values: Sequence[float]) -> Spread:
+def median_and_range(values: Sequence[float]) -> MedianAndRange:
     """Median, smallest and largest of at least one value."""
-    return Spread(median(values), min(values), max(values))
+    return MedianAndRange(median(values), min(values), max(values))
 
 
-def paired_ratio(stock: Sequence[float], cnnlab: Sequence[float]) -> Spread:
+def paired_ratio(stock: Sequence[float], cnnlab: Sequence[float]) -> MedianAndRange:
     """cnnlab ÷ stock within each round, then over the rounds: a drift that hits both sides of a round cancels."""
-    return spread([b / a for a, b in zip(stock, cnnlab, strict=True)])
+    return median_and_range([b / a for a, b in zip(stock, cnnlab, strict=True)])

@@ -65,12 +65,12 @@ def highest(curves: Curves) -> list[float]:
     """log₁₀ of the highest rate that trains, one a seed; of a third of the lowest where none does."""
     rates, seeds = list(curves), range(len(next(iter(curves.values()))))
     return [
-        log10(max((rate for rate in rates if accuracy(curves[rate][i]) >= TRAINED), default=min(rates) / 3))
+        log10(max((rate for rate in rates if best_accuracy(curves[rate][i]) >= TRAINED), default=min(rates) / 3))
         for i in seeds
     ]
 
 
-def accuracy(curve: Sequence[Epoch]) -> float:
+def best_accuracy(curve: Sequence[Epoch]) -> float:
     """Validation accuracy of the best epoch; 0 where the training diverged."""
     return max((epoch.validation_accuracy for epoch in curve), default=0.0)
 
@@ -95,7 +95,9 @@ def _figure(depth: int, with_norm: Curves, without: Curves) -> Lines:
         "learning rate of SGD",
         "validation accuracy",
         tuple(
-            over_seeds(name, zip(*([accuracy(curve) for curve in of_rate] for of_rate in curves.values()), strict=True))
+            over_seeds(
+                name, zip(*([best_accuracy(curve) for curve in of_rate] for of_rate in curves.values()), strict=True)
+            )
             for name, curves in (("with batch norm", with_norm), ("without", without))
         ),
         levels=((TRAINED, f"{TRAINED:.0%}: counts as trained"),),

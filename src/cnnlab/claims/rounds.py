@@ -50,11 +50,11 @@ class RoundFile(Round):
     claims: tuple[ClaimEntry, ...]
 
 
-def round_of(laboratory: Laboratory, *, quick: bool, engine: str) -> Round:
+def round_of(laboratory: Laboratory, *, engine: str) -> Round:
     """The round that a laboratory's claims make."""
     device = resolve_device("auto")
     return Round(
-        quick=quick,
+        quick=laboratory.is_quick,
         data=laboratory.data,
         data_sha256=laboratory.load(laboratory.data).sha256,
         fashion=laboratory.fashion,

@@ -30,7 +30,7 @@ SMALLEST_NOISE = Smallest(0.2, "points", "one of 500 validation images, as littl
 
 
 @dataclass(frozen=True)
-class Course:
+class SizeFigures:
     """What nets came to, one value a seed, in points: accuracies, and the noise of the validation curve."""
 
     training: tuple[float, ...]
@@ -56,11 +56,11 @@ def measure(laboratory: Laboratory) -> Finding:
 
 def decide(looks: Sequence[Sequence[Sequence[Epoch]]]) -> Finding:
     """The finding. looks: for every size, for every seed, what was measured every `LOOK_EVERY` steps."""
-    courses = [course(of_size) for of_size in looks]
-    little, much = courses[0], courses[-1]
+    of_sizes = [size_figures(of_size) for of_size in looks]
+    little, much = of_sizes[0], of_sizes[-1]
     gap, level, noise = parts(little, much)
     # As much data, trained half as long: lower and perhaps noisier on validation, but it does not overfit more.
-    shorter = course([of_seed[: len(of_seed) // 2] for of_seed in looks[-1]])
+    shorter = size_figures([of_seed[: len(of_seed) // 2] for of_seed in looks[-1]])
     control_parts = parts(shorter, much)
     control = Control(
         f"{SIZES[-1]:,} images and half the steps",
@@ -90,7 +90,7 @@ def decide(looks: Sequence[Sequence[Sequence[Epoch]]]) -> Finding:
                     f"{mean(one.gap):.2f}",
                     f"{mean(one.noise):.2f}",
                 )
-                for size, one in zip(SIZES, courses, strict=True)
+                for size, one in zip(SIZES, of_sizes, strict=True)
             ),
         ),
         figures=(
@@ -100,7 +100,7 @@ def decide(looks: Sequence[Sequence[Sequence[Epoch]]]) -> Finding:
                 "training images",
                 "accuracy, %",
                 tuple(
-                    over_seeds(name, zip(*(getattr(one, measure) for one in courses), strict=True))
+                    over_seeds(name, zip(*(getattr(one, measure) for one in of_sizes), strict=True))
                     for name, measure in (("training images", "training"), ("validation images", "validation"))
                 ),
                 log_x=True,
@@ -120,9 +120,9 @@ def decide(looks: Sequence[Sequence[Sequence[Epoch]]]) -> Finding:
     )
 
 
-def course(looks: Sequence[Sequence[Epoch]]) -> Course:
+def size_figures(looks: Sequence[Sequence[Epoch]]) -> SizeFigures:
     """Seeds' looks in three figures each."""
-    return Course(
+    return SizeFigures(
         tuple(100 * of_seed[-1].remeasured_accuracy for of_seed in looks),
         tuple(100 * of_seed[-1].validation_accuracy for of_seed in looks),
         tuple(noise_of([100 * look.validation_accuracy for look in of_seed]) for of_seed in looks),
@@ -142,7 +142,7 @@ def noise_of(values: Sequence[float]) -> float:
     return float((left @ left / (len(half) - 2)) ** 0.5)
 
 
-def parts(little: Course, much: Course) -> tuple[Judged, Judged, Judged]:
+def parts(little: SizeFigures, much: SizeFigures) -> tuple[Judged, Judged, Judged]:
     """The claim's rule, in points, with little data: how much wider the gap, how much lower and noisier validation."""
     return (
         judge(paired_difference(little.gap, much.gap), SMALLEST),

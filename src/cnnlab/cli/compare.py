@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,16 +81,16 @@ def command(
     for setting in settings:
         own_variant(setting)  # one without "=" would pass for a variant's name
     view = ExperimentView()
-    with stop_requests() as should_stop:
-        watch = Watch(
-            on_data=Work(),
-            on_found=_say_found,
-            on_ahead=view.expect_runs,
-            on_progress=view.progress,
-            should_stop=should_stop,
-            say=notice,
-        )
-        try:
+    try:
+        with stop_requests() as should_stop, closing(view):
+            watch = Watch(
+                on_data=Work(),
+                on_found=_say_found,
+                on_ahead=view.expect_runs,
+                on_progress=view.progress,
+                should_stop=should_stop,
+                say=notice,
+            )
             result = compare(
                 [*(name for name in dict.fromkeys((*variants, *more)) if name != "baseline"), *settings],
                 net=net,
@@ -105,11 +106,9 @@ def command(
                 ray_address=ray_address,
                 watch=watch,
             )
-        except Stopped as stopped:
-            notice(f"stopped; {stopped}. Go on with the same command")
-            raise click.exceptions.Exit(130) from None
-        finally:
-            view.close()
+    except Stopped as stopped:
+        notice(f"stopped; {stopped}. Go on with the same command")
+        raise click.exceptions.Exit(130) from None
     if as_json:
         click.echo(json.dumps(result.to_json() | {"page": str(out / "index.html")}))
     else:

@@ -45,7 +45,7 @@ def command(
     the same data: two nets on one input.
     """
     from cnnlab.cli.evaluate import net_of, run_data
-    from cnnlab.explorer import Shown, explorer_page
+    from cnnlab.explorer import ExploredRun, explorer_page
     from cnnlab.report.run.page import run_page
     from cnnlab.runs import open_run
     from cnnlab.whole_files import write_whole
@@ -55,7 +55,7 @@ def command(
         run.result()  # an unfinished run is refused before anything is loaded
     run = runs[0]
     codes = _codes([each.config.net.name for each in runs], own_codes)
-    shown = [Shown(each, net_of(each, code)) for each, code in zip(runs, codes, strict=True)]
+    shown = [ExploredRun(each, net_of(each, code)) for each, code in zip(runs, codes, strict=True)]
     images = run_data(run, None, data_root=data_root, image_size=image_size)
     path = out or (
         run.explorer_path if beside is None else run.path / f"explorer-with-{runs[1].path.resolve().name}.html"

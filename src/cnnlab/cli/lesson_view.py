@@ -25,7 +25,7 @@ class LessonView:
         self.part = ""
         self.bar = long_bar()
         self.task: TaskID | None = None
-        self.started = self.said = time.monotonic()
+        self.started = self.line_at = time.monotonic()
 
     def expect(self, work: Mapping[Any, float]) -> None:
         """Add pieces of work to those that the bar counts."""
@@ -36,7 +36,7 @@ class LessonView:
         self.part = part
         if not stderr.is_terminal:
             notice(f"lesson: {part}")
-            self.said = time.monotonic()
+            self.line_at = time.monotonic()
         self._show()
 
     def progress(self, piece: Any, share: float) -> None:
@@ -61,7 +61,7 @@ class LessonView:
             self.task = self.bar.add_task(self.part, total=total)
         self.bar.update(self.task, completed=completed, total=total, description=f"lesson: {self.part}")
         now = time.monotonic()
-        if not stderr.is_terminal and completed >= WORTH_A_GUESS * total and now - self.said >= LINE_EVERY_S:
-            self.said = now
+        if not stderr.is_terminal and completed >= WORTH_A_GUESS * total and now - self.line_at >= LINE_EVERY_S:
+            self.line_at = now
             left = (now - self.started) * (total - completed) / completed
             notice(f"lesson: {self.part}, {completed / total:.0%} of all, about {duration(left)} left")

@@ -86,7 +86,7 @@ def engine(command: Command) -> Command:
         type=click.Choice(list(ENGINES)),
         default="auto",
         show_default=True,
-        help="; ".join(f"{name}: {says}" for name, says in ENGINES.items())
+        help="; ".join(f"{name}: {hint}" for name, hint in ENGINES.items())
         + ". Compare within one engine only: the same seed on another ends 0.2 to 0.4 points of accuracy away.",
     )
     return name(address(command))
@@ -98,16 +98,16 @@ _ELSEWHERE = {"epochs", "augmentation"}
 
 def net_options(command: Command) -> Command:
     """Add a flag for every option that a net can have."""
-    for name, (kind, says) in reversed(NET_OPTIONS.items()):
-        command = _flag(name, kind, says)(command)
+    for name, (kind, hint) in reversed(NET_OPTIONS.items()):
+        command = _flag(name, kind, hint)(command)
     return command
 
 
 def several_net_options(command: Command) -> Command:
     """Add a flag for every option that a net can have, each to be given several values."""
-    for name, (kind, says) in reversed(NET_OPTIONS.items()):
+    for name, (kind, hint) in reversed(NET_OPTIONS.items()):
         flag = "--" + name.replace("_", "-")
-        command = click.option(flag, name, type=kind, multiple=True, metavar=f"{_metavar(kind)} …", help=says)(command)
+        command = click.option(flag, name, type=kind, multiple=True, metavar=f"{_metavar(kind)} …", help=hint)(command)
     return command
 
 
@@ -129,8 +129,8 @@ def training_options(command: Command) -> Command:
     fields = [item for record in (Training, Augmentation) for item in record.model_fields.items()]
     for name, field in reversed(fields):
         if name not in _ELSEWHERE:
-            says = str(field.description)
-            command = _flag(name, _click_type(field.annotation), says[0].upper() + says[1:] + ".")(command)
+            hint = str(field.description)
+            command = _flag(name, _click_type(field.annotation), hint[0].upper() + hint[1:] + ".")(command)
     return command
 
 
@@ -155,12 +155,12 @@ def net_changes(values: dict[str, Any], net: str) -> dict[str, Any]:
     return options
 
 
-def _flag(name: str, kind: Any, says: str) -> Callable[[Command], Command]:
+def _flag(name: str, kind: Any, hint: str) -> Callable[[Command], Command]:
     flag = "--" + name.replace("_", "-")
     if kind is bool:
-        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=says)
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=hint)
     nargs = 2 if kind is tuple else 1
-    return click.option(flag, name, type=float if kind is tuple else kind, nargs=nargs, default=None, help=says)
+    return click.option(flag, name, type=float if kind is tuple else kind, nargs=nargs, default=None, help=hint)
 
 
 def _metavar(kind: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,15 +86,15 @@ def command(
     _check_trials(sampler, trials)
     family = Plan(net=NetSpec(name=net), data=data).as_family().net.name
     view = ExperimentView()
-    with stop_requests() as should_stop:
-        watch = Watch(
-            on_data=Work(),
-            on_ahead=view.expect_runs,
-            on_progress=view.progress,
-            should_stop=should_stop,
-            say=notice,
-        )
-        try:
+    try:
+        with stop_requests() as should_stop, closing(view):
+            watch = Watch(
+                on_data=Work(),
+                on_ahead=view.expect_runs,
+                on_progress=view.progress,
+                should_stop=should_stop,
+                say=notice,
+            )
             result = sweep(
                 [*options.net_settings(values, family), *settings],
                 net=net,
@@ -109,12 +110,10 @@ def command(
                 ray_address=ray_address,
                 watch=watch,
             )
-        except Stopped:
-            done = len(list((out / "runs").glob("*/result.json")))
-            notice(f"stopped; {done} finished runs are kept in {out}. Go on with the same command")
-            raise click.exceptions.Exit(130) from None
-        finally:
-            view.close()
+    except Stopped:
+        done = len(list((out / "runs").glob("*/result.json")))
+        notice(f"stopped; {done} finished runs are kept in {out}. Go on with the same command")
+        raise click.exceptions.Exit(130) from None
     if as_json:
         click.echo(json.dumps(result.to_json() | {"sampler": sampler, "page": str(out / "index.html")}))
     else:

@@ -64,10 +64,10 @@ def command(
     if resume and out is None:
         raise UserError("--resume: got no folder; expected the run to go on with: name it with --out")
     if resume and out is not None and (out / "config.json").exists():
-        said = _said(net, data, values)
+        requested = _requested(net, data, values)
         name, side = of_run(open_run(out), values["image_size"])
         images = load(name, root=values["data_root"], image_size=side, progress=Work())
-        run, module = reopen_run(out, images, said=said, own_code=net)
+        run, module = reopen_run(out, images, requested=requested, own_code=net)
         if run.is_finished:
             notice(f"{run.path} is finished; nothing is left to train")
     else:
@@ -139,11 +139,11 @@ def summary(result: RunResult) -> str:
     )
 
 
-def _said(net: str, data: str | None, values: dict[str, Any]) -> dict[str, Any]:
+def _requested(net: str, data: str | None, values: dict[str, Any]) -> dict[str, Any]:
     """What the flags say of a run, by the names of its fields."""
-    said = {"net": net, "data": data} | options.chosen(values, ("epochs", "seed", "recipe"))
-    said |= options.net_changes(values, net) | options.training_changes(values)
-    return {name: value for name, value in said.items() if value is not None}
+    requested = {"net": net, "data": data} | options.chosen(values, ("epochs", "seed", "recipe"))
+    requested |= options.net_changes(values, net) | options.training_changes(values)
+    return {name: value for name, value in requested.items() if value is not None}
 
 
 def _free_folder(net: str, data: str) -> Path:
@@ -165,6 +165,6 @@ def _introduce(run: Run, module: nn.Module) -> None:
         f"{config.net.name} ({parameter_count(module):,} parameters) on {config.data.name}: "
         f"{images['train']:,} training, {images['validation']:,} validation, {images['test']:,} test images"
     )
-    notice(f"recipe {config.recipe}: {RECIPES[config.recipe].says}" if config.recipe in RECIPES else "")
+    notice(f"recipe {config.recipe}: {RECIPES[config.recipe].summary}" if config.recipe in RECIPES else "")
     for note in config.data.notes:
         notice(f"note: {note}")

@@ -15,7 +15,7 @@ from cnnlab.errors import UserError
 _SEED = 80_10_10
 
 
-class Pair(NamedTuple):
+class LabelledArrays(NamedTuple):
     """Images and their labels as somebody gave them, and what messages call the two."""
 
     images: np.ndarray
@@ -56,7 +56,9 @@ def data_of(
     pairs = {}
     for part, (x, y) in given.items():
         of = name if part in ("all", "train") else f"{name}: {part}"
-        pairs[part] = Pair(_array(x, f"{of}: images"), _array(y, f"{of}: labels"), f"{of}: images", f"{of}: labels")
+        pairs[part] = LabelledArrays(
+            _array(x, f"{of}: images"), _array(y, f"{of}: labels"), f"{of}: images", f"{of}: labels"
+        )
     return set_of_arrays(
         pairs,
         None if classes is None else np.asarray([str(one) for one in classes]),
@@ -68,7 +70,7 @@ def data_of(
 
 
 def set_of_arrays(
-    pairs: Mapping[str, Pair],
+    pairs: Mapping[str, LabelledArrays],
     classes: np.ndarray | None,
     *,
     name: str,

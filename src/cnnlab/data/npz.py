@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnlab.data.arrays import Pair, set_of_arrays
+from cnnlab.data.arrays import LabelledArrays, set_of_arrays
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 
@@ -51,7 +51,7 @@ def load_npz(path: str | Path) -> ImageSet:
     arrays, ignored = _read(file)
     keys = _choose(arrays, ignored, file)
     return set_of_arrays(
-        {part: Pair(arrays[x], arrays[y], f"{file}: {x}", f"{file}: {y}") for part, (x, y) in keys.items()},
+        {part: LabelledArrays(arrays[x], arrays[y], f"{file}: {x}", f"{file}: {y}") for part, (x, y) in keys.items()},
         arrays.get("classes"),
         name=f"npz:{path}",
         where=str(file),

@@ -51,13 +51,13 @@ def _fewer(data: ImageSet, count: int) -> ImageSet:
         )
     order = _stratified_order(data.train.labels.numpy())[:count]
     train = Split(data.train.images[order], data.train.labels[order])
-    return _changed(data, f"@{count}", train=train, says=f"{count:,} of its {len(data.train):,} training images")
+    return _changed(data, f"@{count}", train=train, summary=f"{count:,} of its {len(data.train):,} training images")
 
 
 def _shuffled_labels(data: ImageSet) -> ImageSet:
     order = torch.from_numpy(np.argsort(shuffle_keys(len(data.train), seed=1), kind="stable"))
     train = Split(data.train.images, data.train.labels[order])
-    return _changed(data, "+shuffled-labels", train=train, says="training labels dealt out anew, at random")
+    return _changed(data, "+shuffled-labels", train=train, summary="training labels dealt out anew, at random")
 
 
 def _permuted_pixels(data: ImageSet) -> ImageSet:
@@ -74,7 +74,7 @@ def _permuted_pixels(data: ImageSet) -> ImageSet:
         train=permuted(data.train),
         validation=permuted(data.validation),
         test=permuted(data.test),
-        says="the pixels of every image in one and the same random order",
+        summary="the pixels of every image in one and the same random order",
     )
 
 
@@ -90,7 +90,7 @@ def _changed(
     suffix: str,
     *,
     train: Split,
-    says: str,
+    summary: str,
     validation: Split | None = None,
     test: Split | None = None,
 ) -> ImageSet:
@@ -101,9 +101,9 @@ def _changed(
         validation=validation or data.validation,
         test=test or data.test,
         source=data.source,
-        split_note=f"{data.split_note}; of these: {says}",
+        split_note=f"{data.split_note}; of these: {summary}",
         preparation=data.preparation,
-        notes=(*data.notes, f"{data.name}{suffix}: {says}"),
+        notes=(*data.notes, f"{data.name}{suffix}: {summary}"),
     )
 
 

@@ -151,7 +151,7 @@ def contestants(
     return found
 
 
-def prepare(
+def make_jobs(
     found: Sequence[Contestant], folder: Path, engine: Engine, *, data_root: str | None
 ) -> dict[str, list[Job]]:
     """Variant name → its jobs in the seeds' order; folders of runs that are there already are found again.
@@ -173,7 +173,7 @@ def prepare(
     }
 
 
-def train(
+def train_jobs(
     jobs: Sequence[Job],
     engine: Engine,
     *,

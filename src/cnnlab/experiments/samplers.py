@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cnnlab.errors import UserError
-from cnnlab.experiments.space import Axis, combinations
+from cnnlab.experiments.space import FieldValues, combinations
 
 #: Points that Optuna proposes together, so that a pool has something to do. The same on every machine: figures that
 #: come in one by one would make the proposals depend on how quick it is.
@@ -37,8 +37,8 @@ class Sampler(Protocol):
 class Grid:
     """The sampler that proposes all points of the grid at once."""
 
-    def __init__(self, axes: Sequence[Axis]) -> None:
-        self._names = list(combinations(axes))
+    def __init__(self, fields: Sequence[FieldValues]) -> None:
+        self._names = list(combinations(fields))
         self.size = len(self._names)
 
     def ask(self) -> list[str]:
@@ -60,20 +60,20 @@ class Optuna:
     Source: Bergstra et al. 2011, "Algorithms for hyper-parameter optimization"; Optuna's TPESampler.
     """
 
-    def __init__(self, axes: Sequence[Axis], *, trials: int, journal: Path, key: object) -> None:
+    def __init__(self, fields: Sequence[FieldValues], *, trials: int, journal: Path, key: object) -> None:
         """key: all that decides what a point comes to, besides its settings; plain values.
 
         Raises UserError where Optuna is not installed, and where there are no more points than trials.
         """
         self._optuna = _import()
-        self._points = combinations(axes)
+        self._points = combinations(fields)
         if trials >= len(self._points):
             raise UserError(
                 f"--trials {trials}: the space has {len(self._points)} points; expected fewer trials than points: "
                 "leave --sampler optuna out to try them all"
             )
         self.size = trials
-        self._settings = {axis.field: axis.settings for axis in axes}
+        self._settings = {one.field: one.settings for one in fields}
         self._batches = 0
         journal.parent.mkdir(parents=True, exist_ok=True)
         storages = self._optuna.storages

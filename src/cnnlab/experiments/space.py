@@ -13,7 +13,7 @@ from cnnlab.runs.plan import Plan
 
 
 @dataclass(frozen=True)
-class Axis:
+class FieldValues:
     """A field, named as on the command line (`kernel-size`), and the values it takes, as typed there."""
 
     field: str
@@ -21,12 +21,12 @@ class Axis:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The axis's values, each as `field=value`."""
+        """The values, each as `field=value`."""
         return tuple(f"{self.field}={value}" for value in self.values)
 
 
-def read_space(base: Plan, settings: Sequence[str]) -> tuple[Plan, list[Axis]]:
-    """Sort settings into a plan with all that is given one value, and the axes that are given several.
+def read_space(base: Plan, settings: Sequence[str]) -> tuple[Plan, list[FieldValues]]:
+    """Sort settings into a plan with all that is given one value, and the fields that are given several.
 
     settings: each `field=value`, as `own_variant` takes it; a word without `=` is one more value of the field before.
     Raises UserError for a value given twice, an unknown field or a wrong value of those with one value, for several
@@ -44,25 +44,25 @@ def read_space(base: Plan, settings: Sequence[str]) -> tuple[Plan, list[Axis]]:
         if value in values.setdefault(field, []):
             raise UserError(f"sweep: {field} {value} is given twice; expected every value once: leave one out")
         values[field].append(value)
-    axes = [Axis(field, tuple(found)) for field, found in values.items()]
-    axes.sort(key=lambda axis: axis.field != "net")  # a net comes before its options: it begins with its own
-    several = [axis for axis in axes if len(axis.values) > 1]
-    if any(axis.field == "data" for axis in several):
+    fields = [FieldValues(field, tuple(found)) for field, found in values.items()]
+    fields.sort(key=lambda one: one.field != "net")  # a net comes before its options: it begins with its own
+    several = [one for one in fields if len(one.values) > 1]
+    if any(one.field == "data" for one in several):
         raise UserError("sweep: got several data sets; expected one, whose validation images choose: a sweep for each")
     if not several:
         raise UserError("sweep: got a single point; expected an option with several values, such as --kernel-size 3 5")
-    fixed = [own_variant(setting) for axis in axes if len(axis.values) == 1 for setting in axis.settings]
+    fixed = [own_variant(setting) for one in fields if len(one.values) == 1 for setting in one.settings]
     return reduce(lambda plan, one: one.change(plan), fixed, base), several
 
 
-def combinations(axes: Sequence[Axis]) -> dict[str, tuple[str, ...]]:
-    """Every combination of the axes' values, by the name of its point: `widths=8,16 kernel-size=3`."""
-    return {" ".join(settings): settings for settings in product(*(axis.settings for axis in axes))}
+def combinations(fields: Sequence[FieldValues]) -> dict[str, tuple[str, ...]]:
+    """Every combination of the fields' values, by the name of its point: `widths=8,16 kernel-size=3`."""
+    return {" ".join(settings): settings for settings in product(*(one.settings for one in fields))}
 
 
-def points(axes: Sequence[Axis]) -> list[Variant]:
+def point_variants(fields: Sequence[FieldValues]) -> list[Variant]:
     """Every combination as a variant of the plan."""
-    return [_point(name, settings) for name, settings in combinations(axes).items()]
+    return [_point(name, settings) for name, settings in combinations(fields).items()]
 
 
 def _point(name: str, settings: Sequence[str]) -> Variant:

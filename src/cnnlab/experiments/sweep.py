@@ -124,7 +124,7 @@ class Sweep:
         return sampling_error(self.winner.test_spread.mean, self.final.test_images)
 
 
-def search(found: Sequence[Contestant], sampler: Sampler, trainer: Trainer, *, prune: bool) -> list[Standing]:
+def search_points(found: Sequence[Contestant], sampler: Sampler, trainer: Trainer, *, prune: bool) -> list[Standing]:
     """Train the points that the sampler proposes, seed by seed; their standings in the order of the proposals.
 
     Raises as `Trainer.train` does, and UserError where every training diverged.

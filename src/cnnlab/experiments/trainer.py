@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlab.errors import Stopped
-from cnnlab.experiments.compare import Contestant, prepare, require_trained, train
+from cnnlab.experiments.compare import Contestant, make_jobs, require_trained, train_jobs
 from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
 
@@ -25,7 +25,7 @@ class Trainer:
 
     def prepare(self, contestants: Sequence[Contestant]) -> dict[str, list[Job]]:
         """Name → jobs in the seeds' order; nothing is trained yet. Raises UserError."""
-        return prepare(contestants, self.folder, self.engine, data_root=self.data_root)
+        return make_jobs(contestants, self.folder, self.engine, data_root=self.data_root)
 
     def train(self, contestants: Sequence[Contestant], *, later: int) -> dict[str, list[Job]]:
         """Train the contestants on all their seeds: name → jobs, of which those that diverged are not finished.
@@ -38,11 +38,11 @@ class Trainer:
         return jobs
 
     def train_jobs(self, jobs: Mapping[str, Sequence[Job]], *, later: int = 0, may_diverge: bool = False) -> None:
-        """Train prepared jobs that are not finished. Raises as `train`; where one diverged, too, unless it may."""
+        """Train prepared jobs that are not finished. Raises as `train_jobs`; where one diverged, too, unless it may."""
         # One seed of every contestant before the next seed: stopped early, it has still compared something.
         todo = [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed if not job.is_finished]
         self.on_ahead(len(todo) + later)
-        wrong = train(todo, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
+        wrong = train_jobs(todo, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
         if self.should_stop():
             every = [job for of_one in jobs.values() for job in of_one]
             raise Stopped(f"{sum(job.is_finished for job in every)} of {len(every)} runs are finished and kept")

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cnnlab.config import Augmentation, NetSpec, Training
 from cnnlab.errors import UserError, nearest
-from cnnlab.nets.resolve import options_of
+from cnnlab.nets.resolve import kind_of, options_of
 from cnnlab.runs.plan import Plan
 
 
@@ -58,24 +58,9 @@ def _set(plan: Plan, field: str, text: str, setting: str) -> Plan:
             return plan.with_changes(**{field: _value(record.model_fields[field].annotation, text, setting)})
     for one in (plan, plan.as_family()):
         if field in options_of(one.net.name):
-            return one.with_net(**{field: _net_value(one.net.name, field, text, setting)})
+            return one.with_net(**{field: _value(kind_of(one.net.name, field), text, setting)})
     known = [*Training.model_fields, *Augmentation.model_fields, *options_of(plan.as_family().net.name)]
     raise UserError(f"--set {setting}: unknown field {field}; {nearest(field, known)}")
-
-
-#: Kinds of the nets' options that are not plain words.
-_NET_KINDS: dict[str, Any] = {
-    "dropout": float,
-    "widths": tuple[int, ...],
-    "kernel_size": int,
-    "convs_per_block": int,
-    "batch_norm": bool,
-}
-
-
-def _net_value(net: str, field: str, text: str, setting: str) -> Any:
-    kind = (int if net == "conv-net" else tuple[int, ...]) if field == "hidden" else _NET_KINDS.get(field, str)
-    return _value(kind, text, setting)
 
 
 def _value(kind: Any, text: str, setting: str) -> Any:

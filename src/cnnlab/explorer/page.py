@@ -29,7 +29,7 @@ ENTRY = "app.js"
 
 
 @dataclass(frozen=True)
-class Shown:
+class ExploredRun:
     """A finished run and its net with the run's weights, as the page is to show them."""
 
     run: Run
@@ -51,7 +51,7 @@ class ExplorerPage:
 
 
 def explorer_page(
-    shown: Sequence[Shown],
+    shown: Sequence[ExploredRun],
     data: ImageSet,
     *,
     report: str | None = None,

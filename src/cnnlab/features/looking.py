@@ -36,7 +36,7 @@ STRONGEST = 5
 
 
 @dataclass(frozen=True)
-class Looked:
+class AnsweredImage:
     """An image, and what the net says of it: the class, and its probability (0–1)."""
 
     chosen: Chosen
@@ -99,7 +99,7 @@ class Look:
     data: ImageSet
     anatomy: Anatomy
     stages: tuple[Stage, ...]
-    images: tuple[Looked, ...]
+    images: tuple[AnsweredImage, ...]
     maps: dict[str, Tensor]
     statistics: dict[str, LayerStatistics]
     measured: Tensor
@@ -189,7 +189,7 @@ def _common(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen]) -> Look:
         anatomy=anatomy,
         stages=stages(anatomy),
         images=tuple(
-            Looked(one, int(class_), float(probability))
+            AnsweredImage(one, int(class_), float(probability))
             for one, class_, probability in zip(chosen, said, sure, strict=True)
         ),
         maps=feature_maps(net, x),

@@ -5,16 +5,16 @@ that is still `...` it says that it is not filled in yet. Nothing here raises fo
 """
 
 from cnnlab.homework.comparison import check_comparison
+from cnnlab.homework.feedback import Feedback
 from cnnlab.homework.maps import check_feature_maps
 from cnnlab.homework.measured import check_measured
 from cnnlab.homework.own_net import check_net
 from cnnlab.homework.parameters import check_parameters
 from cnnlab.homework.same_net import check_same_net
 from cnnlab.homework.sizes import check_output_size
-from cnnlab.homework.verdict import Verdict
 
 __all__ = [
-    "Verdict",
+    "Feedback",
     "check_comparison",
     "check_feature_maps",
     "check_measured",

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from cnnlab.errors import UserError
 from cnnlab.evaluation import eval_mode
-from cnnlab.homework.verdict import said
+from cnnlab.homework.feedback import said
 
 #: Cosine of two directions above which they are one; hidden nonlinearities turn them by far more.
 _PARALLEL = 0.999
 
 
-def logits(net: nn.Module, images: Tensor) -> Tensor:
+def checked_logits(net: nn.Module, images: Tensor) -> Tensor:
     """What a net answers. Raises UserError where it raises, answers with no tensor, or writes over the images."""
     given = images.clone()
     try:
@@ -35,7 +35,7 @@ def what_never_learns(net: nn.Module, images: Tensor) -> list[str]:
     twin = copy.deepcopy(net).train()
     twin.zero_grad(set_to_none=True)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        loss = F.cross_entropy(logits(twin, images), torch.zeros(len(images), dtype=torch.long))
+        loss = F.cross_entropy(checked_logits(twin, images), torch.zeros(len(images), dtype=torch.long))
         if loss.requires_grad:
             loss.backward()
     return [name for name, parameter in twin.named_parameters() if parameter.grad is None]
@@ -54,7 +54,7 @@ def wrong_end(net: nn.Module, image_shape: tuple[int, ...]) -> str | None:
         for factor in (1, 3, 10):
             twin = _redrawn(net, factor, draw)
             with eval_mode(twin):
-                answers = logits(twin, images)
+                answers = checked_logits(twin, images)
                 if bool(answers.isfinite().all()):
                     seen.append(answers)
                     straight.append(all(_is_straight(twin, images[i : i + 6], draw) for i in (0, 6, 12)))
@@ -96,8 +96,8 @@ def _is_straight(net: nn.Module, images: Tensor, draw: torch.Generator) -> bool:
     along eight random directions; images whose answers do not change are no evidence.
     """
     steps = torch.randn(8, 1, *images.shape[1:], generator=draw) * (0.01 * images.std())
-    moved = logits(net, (images + steps).flatten(0, 1)).view(8, len(images), -1)
-    here = logits(net, images)
+    moved = checked_logits(net, (images + steps).flatten(0, 1)).view(8, len(images), -1)
+    here = checked_logits(net, images)
     change = (moved - here).permute(2, 1, 0)  # (classes, images, directions)
     size = change.norm(dim=2)
     counts = size > 1e-4 * here.abs().max()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnnlab.homework.reading import curve, parts, whole_number
-from cnnlab.homework.verdict import Verdict, blank, is_blank, never_raises, off, right
+from cnnlab.homework.feedback import Feedback, blank, is_blank, never_raises, off, right
+from cnnlab.homework.reading import answer_parts, curve, whole_number
 
 #: Standard errors of a difference within which two accuracies are not told apart (95 %).
 _Z = 1.96
 
 
 @never_raises
-def check_comparison(yours: Any, *, needs: Sequence[str], images: int) -> Verdict:
+def check_comparison(yours: Any, *, needs: Sequence[str], images: int) -> Feedback:
     """Check the curves of several nets, and say how far their differences are more than chance.
 
     yours: a net's name → its curves, `{"training": [...], "validation": [...]}`, accuracies (0–1), one an epoch. needs:
@@ -23,7 +23,7 @@ def check_comparison(yours: Any, *, needs: Sequence[str], images: int) -> Verdic
     if is_blank(yours):
         return blank()
     count = whole_number(images, "images")
-    given = parts(yours, needs, "a dict, a net's name → its curves")
+    given = answer_parts(yours, needs, "a dict, a net's name → its curves")
     curves = {name: _curves(name, each) for name, each in given.items()}
     wrong = _unusable(curves)
     if wrong:

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnlab.homework.verdict import Verdict, blank, is_blank, never_raises, off, right
+from cnnlab.homework.feedback import Feedback, blank, is_blank, never_raises, off, right
 
 
 @never_raises
-def check_feature_maps(yours: Any, net: nn.Module, images: Tensor) -> Verdict:
+def check_feature_maps(yours: Any, net: nn.Module, images: Tensor) -> Feedback:
     """Check what every convolution of a net answers to images.
 
     yours: a convolution's name (`features.0`) → its maps (N, C, H, W). images: float (N, C, H, W), normalised. The net

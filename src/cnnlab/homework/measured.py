@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnlab.evaluation import Evaluation
-from cnnlab.homework.reading import parts, whole_number
-from cnnlab.homework.verdict import Verdict, blank, is_blank, never_raises, off, right
+from cnnlab.homework.feedback import Feedback, blank, is_blank, never_raises, off, right
+from cnnlab.homework.reading import answer_parts, whole_number
 
 
 @never_raises
-def check_measured(yours: Any, *, needs: Sequence[str], images: int) -> Verdict:
+def check_measured(yours: Any, *, needs: Sequence[str], images: int) -> Feedback:
     """Check measurements of several nets, and say which is ahead and what each confuses most.
 
     yours: a net's name → what `cnnlab.evaluate` gives of it. needs: the names that have to be there. images: of the
@@ -20,7 +20,7 @@ def check_measured(yours: Any, *, needs: Sequence[str], images: int) -> Verdict:
     if is_blank(yours):
         return blank()
     count = whole_number(images, "images")
-    measured = parts(yours, needs, "a dict, a net's name → what cnnlab.evaluate(…) returns")
+    measured = answer_parts(yours, needs, "a dict, a net's name → what cnnlab.evaluate(…) returns")
     for name, each in measured.items():
         if not isinstance(each, Evaluation):
             return off(f"{name}: you have {type(each).__name__}: expected what cnnlab.evaluate(…) returns")

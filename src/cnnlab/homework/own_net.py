@@ -11,14 +11,14 @@ from cnnlab.anatomy import describe
 from cnnlab.anatomy.describe import field_text
 from cnnlab.errors import UserError
 from cnnlab.evaluation import eval_mode
-from cnnlab.homework.behaviour import logits, what_never_learns, wrong_end
+from cnnlab.homework.behaviour import checked_logits, what_never_learns, wrong_end
+from cnnlab.homework.feedback import Feedback, blank, is_blank, never_raises, off, right
 from cnnlab.homework.softmax import is_softmax
-from cnnlab.homework.verdict import Verdict, blank, is_blank, never_raises, off, right
 from cnnlab.nets import SimpleCNN, parameter_count
 
 
 @never_raises
-def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Verdict:
+def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Feedback:
     """Check that a net turns images (N, C, H, W) into logits (N, classes), can learn and is a convolutional one.
 
     yours: the net, not its class. It stays as it is.
@@ -41,7 +41,11 @@ def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), cl
     try:
         with eval_mode(yours), torch.random.fork_rng(devices=[]):
             images = torch.randn(5, *image_shape, generator=torch.Generator().manual_seed(0))
-            answers, again, one = logits(yours, images), logits(yours, images), logits(yours, images[:1])
+            answers, again, one = (
+                checked_logits(yours, images),
+                checked_logits(yours, images),
+                checked_logits(yours, images[:1]),
+            )
             of_simple_cnn = parameter_count(SimpleCNN(image_shape[0], image_shape[1:], classes))
     except UserError as error:
         return off(f"it runs on two images, but not on five or on one: {error}")

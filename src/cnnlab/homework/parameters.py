@@ -7,20 +7,20 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.homework.reading import number, shown
-from cnnlab.homework.verdict import Verdict, blank, explained, is_blank, never_raises, off, right
+from cnnlab.homework.feedback import Feedback, blank, explained, is_blank, never_raises, off, right
+from cnnlab.homework.reading import answer_text, as_number
 
 Layer = nn.Conv2d | nn.Linear | nn.BatchNorm2d
 
 
 @never_raises
-def check_parameters(yours: Any, layer: Layer) -> Verdict:
+def check_parameters(yours: Any, layer: Layer) -> Feedback:
     """Check a count of the parameters of a convolution, a dense layer or a batch norm."""
     if is_blank(yours):
         return blank()
-    answer = number(yours)
+    answer = as_number(yours)
     if not isinstance(answer, int):
-        return off(f"you have {shown(yours)}: expected a whole number")
+        return off(f"you have {answer_text(yours)}: expected a whole number")
     expected = sum(parameter.numel() for parameter in layer.parameters())
     arithmetic, mistakes = _counted(layer)
     if answer == expected:
@@ -31,7 +31,7 @@ def check_parameters(yours: Any, layer: Layer) -> Verdict:
         if found
         else f"the {type(layer).__name__}'s weight is {_shape(layer)}: count its numbers, and its biases"
     )
-    return off(f"you have {shown(answer)}: {says}")
+    return off(f"you have {answer_text(answer)}: {says}")
 
 
 def _shape(layer: Layer) -> str:

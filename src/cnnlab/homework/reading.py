@@ -21,7 +21,7 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring, _SHORT.maxother = 60, 80
 
 
-def shown(answer: Any) -> str:
+def answer_text(answer: Any) -> str:
     """An answer as a student would write it, in one short line; its type where it cannot be shown."""
     try:
         return " ".join(_SHORT.repr(answer).split())
@@ -29,7 +29,7 @@ def shown(answer: Any) -> str:
         return type(answer).__name__
 
 
-def number(answer: Any) -> int | float | None:
+def as_number(answer: Any) -> int | float | None:
     """The one number that an answer is, whole ones as int; None where it is none.
 
     Python's numbers, NumPy's and PyTorch's scalars, and arrays and tensors that hold just one. True and False are not
@@ -49,24 +49,24 @@ def number(answer: Any) -> int | float | None:
 
 def whole_number(answer: Any, what: str) -> int:
     """A positive whole number that a check is given. Raises UserError, with what it is, for anything else."""
-    value = number(answer)
+    value = as_number(answer)
     if not isinstance(value, int) or value < 1:
-        raise UserError(f"{what} is {shown(answer)}: expected a whole number, 1 or more")
+        raise UserError(f"{what} is {answer_text(answer)}: expected a whole number, 1 or more")
     return value
 
 
-def parts(answer: Any, needs: Any, expected: str) -> dict[str, Any]:
+def answer_parts(answer: Any, needs: Any, expected: str) -> dict[str, Any]:
     """The parts of an answer that are needed, by name, in the order of `needs`.
 
     Raises UserError where the answer is not a dict or a part is missing. expected: what it should be, in words.
     """
     if isinstance(needs, str) or not isinstance(needs, Sequence | Set | Mapping) or not needs:
-        raise UserError(f"needs is {shown(needs)}: expected a list of names")
+        raise UserError(f"needs is {answer_text(needs)}: expected a list of names")
     if not isinstance(answer, Mapping):
         raise UserError(f"you have {type(answer).__name__}: expected {expected}")
     missing = [name for name in needs if name not in answer]
     if missing:
-        have = ", ".join(name if isinstance(name, str) else shown(name) for name in answer)
+        have = ", ".join(name if isinstance(name, str) else answer_text(name) for name in answer)
         raise UserError(f"missing: {', '.join(map(str, missing))} (you have {have or 'none'})")
     return {name: answer[name] for name in needs}
 
@@ -85,15 +85,15 @@ def curve(answer: Any, name: str, which: str) -> list[float]:
         raise UserError(f"{where} has the shape {tuple(answer.shape)}: expected one number for each epoch")
     if not isinstance(answer, Tensor | np.ndarray | Sequence) or isinstance(answer, str | bytes) or not len(answer):
         raise UserError(
-            f"{name}: expected a list under {which!r}, an accuracy for each epoch; you have {shown(answer)}"
+            f"{name}: expected a list under {which!r}, an accuracy for each epoch; you have {answer_text(answer)}"
         )
     if len(answer) > MOST_EPOCHS:
         raise UserError(f"{where} has {len(answer):,} values: expected one for each epoch")
     values = []
     for epoch, each in enumerate(answer.tolist() if isinstance(answer, Tensor | np.ndarray) else answer, start=1):
-        value = number(each)
+        value = as_number(each)
         if value is None:
-            raise UserError(f"{where} of epoch {epoch} is {shown(each)}: expected a number")
+            raise UserError(f"{where} of epoch {epoch} is {answer_text(each)}: expected a number")
         if not math.isfinite(value):
             raise UserError(f"{where} of epoch {epoch} is {value}: expected an accuracy; did the training break down?")
         values.append(value)

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.evaluation import eval_mode
-from cnnlab.homework.behaviour import logits
+from cnnlab.homework.behaviour import checked_logits
+from cnnlab.homework.feedback import Feedback, blank, is_blank, never_raises, off, right
 from cnnlab.homework.softmax import is_softmax
-from cnnlab.homework.verdict import Verdict, blank, is_blank, never_raises, off, right
 
 #: Layers without weights whose place decides what is computed.
 _PLACES = (nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Dropout, nn.Flatten, nn.BatchNorm2d)
 
 
 @never_raises
-def check_same_net(yours: Any, reference: nn.Module, *, image_shape: tuple[int, int, int] = (1, 28, 28)) -> Verdict:
+def check_same_net(yours: Any, reference: nn.Module, *, image_shape: tuple[int, int, int] = (1, 28, 28)) -> Feedback:
     """Check that a net has the layers of `reference`, and with the same weights the same answers, bit for bit.
 
     Both stay as they are. image_shape: (C, H, W) of the random images that both answer.
@@ -51,7 +51,7 @@ def check_same_net(yours: Any, reference: nn.Module, *, image_shape: tuple[int, 
     twin.load_state_dict(other)
     images = torch.randn(4, *image_shape, generator=torch.Generator().manual_seed(0))
     with eval_mode(twin), eval_mode(reference):
-        answers, expected = logits(twin, images), logits(reference, images)
+        answers, expected = checked_logits(twin, images), checked_logits(reference, images)
     if answers.shape != expected.shape:
         return off(f"yours answers with {_shape(answers)}, {theirs} with {_shape(expected)} for 4 images")
     if is_softmax(answers):

@@ -6,21 +6,21 @@ import math
 from typing import Any
 
 from cnnlab.formulas import output_size
-from cnnlab.homework.reading import number, shown
-from cnnlab.homework.verdict import Verdict, blank, explained, is_blank, never_raises, off, right
+from cnnlab.homework.feedback import Feedback, blank, explained, is_blank, never_raises, off, right
+from cnnlab.homework.reading import answer_text, as_number
 
 
 @never_raises
-def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> Verdict:
+def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> Feedback:
     """Check one side of the map that a convolution or pool makes of an image with sides of `size` pixels.
 
     yours: a whole number; rows and columns are alike.
     """
     if is_blank(yours):
         return blank()
-    answer = number(yours)
+    answer = as_number(yours)
     if answer is None or not math.isfinite(answer):
-        return off(f"you have {shown(yours)}: expected one number, the rows (there are as many columns)")
+        return off(f"you have {answer_text(yours)}: expected one number, the rows (there are as many columns)")
     expected = output_size(size, kernel_size, stride=stride, padding=padding)
     if answer == expected:
         return right(f"right: ⌊({size} + 2·{padding} − {kernel_size}) / {stride}⌋ + 1 = {expected}")
@@ -48,7 +48,7 @@ def check_output_size(yours: Any, *, size: int, kernel_size: int, stride: int = 
         mistakes += [(output_size(size, kernel_size), "that is without padding and with stride 1")]
     found = explained(answer, mistakes)
     return off(
-        f"you have {shown(answer)}: "
+        f"you have {answer_text(answer)}: "
         + (
             "; or: ".join(found)
             if found

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One page. name: of its module and template. says: what it is about. claims: ids of those that belong to it."""
+    """One page. name: of its module and template. summary: what it is about. claims: ids of those that belong to it."""
 
     number: int
     name: str
     title: str
-    says: str
+    summary: str
     claims: tuple[str, ...]
 
     @property

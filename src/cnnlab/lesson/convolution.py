@@ -27,7 +27,7 @@ BY_HAND = {"vertical edges": EDGE, "horizontal edges": EDGE.T, "blur": np.full((
 
 
 @dataclass(frozen=True)
-class Step:
+class FieldStep:
     """A layer that widens the field: its name, and its field's recurrence filled in."""
 
     layer: str
@@ -45,7 +45,7 @@ class Convolution:
     kernel: Array
     by_hand: Maps
     fields: Maps
-    steps: dict[str, tuple[Step, ...]]
+    steps: dict[str, tuple[FieldStep, ...]]
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
 
@@ -89,8 +89,8 @@ def _named(one: Trained) -> list[tuple[str, Layer]]:
     return [(names.get(layer.name, layer.name), layer) for layer in _wideners(one)]
 
 
-def _step(name: str, layer: Layer) -> Step:
-    return Step(name, layer.type, "; ".join(layer.field_arithmetic))
+def _step(name: str, layer: Layer) -> FieldStep:
+    return FieldStep(name, layer.type, "; ".join(layer.field_arithmetic))
 
 
 def _seen(digit: Array, name: str, layer: Layer) -> Map:

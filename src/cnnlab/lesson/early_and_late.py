@@ -21,7 +21,7 @@ SHOWN = 6
 
 
 @dataclass(frozen=True)
-class Row:
+class ImageMaps:
     """An image, and the shown maps of one layer for it."""
 
     image: Map
@@ -29,7 +29,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ShownLayer:
     """What a layer answers to the shown images.
 
     zeros: share of the layer's values that are 0 (0–1). likeness: correlation of a shown map with its image, taken down
@@ -38,7 +38,7 @@ class Stage:
 
     layer: Layer
     channels: tuple[int, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ImageMaps, ...]
     zeros: float
     likeness: float
 
@@ -47,8 +47,8 @@ class Stage:
 class EarlyAndLate:
     """The first block's maps and the last one's."""
 
-    early: Stage
-    late: Stage
+    early: ShownLayer
+    late: ShownLayer
     images: int
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
@@ -80,18 +80,20 @@ def section(evidence: Evidence) -> EarlyAndLate:
     )
 
 
-def _stage(layer: Layer, answers: np.ndarray, pixels: np.ndarray, names: Sequence[str]) -> Stage:
+def _stage(layer: Layer, answers: np.ndarray, pixels: np.ndarray, names: Sequence[str]) -> ShownLayer:
     spread = answers.std(axis=(0, 2, 3))
     channels = tuple(sorted(int(i) for i in np.argsort(-spread, kind="stable")[:SHOWN]))
     scale = float(np.abs(answers[:, channels]).max()) or 1.0
     rows = tuple(
-        Row(
+        ImageMaps(
             Map(f"a {name}", pixels[i, 0], kind="gray"),
             tuple(Map(f"map {channel}, a {name}", answers[i, channel], scale=scale) for channel in channels),
         )
         for i, name in enumerate(names)
     )
-    return Stage(layer, channels, rows, float((answers == 0).mean()), _likeness(pixels[:, 0], answers[:, channels]))
+    return ShownLayer(
+        layer, channels, rows, float((answers == 0).mean()), _likeness(pixels[:, 0], answers[:, channels])
+    )
 
 
 def _likeness(images: np.ndarray, maps: np.ndarray) -> float:
@@ -105,7 +107,7 @@ def _likeness(images: np.ndarray, maps: np.ndarray) -> float:
     return float(np.mean(found)) if found else 0.0
 
 
-def _sparser(early: Stage, late: Stage) -> Question:
+def _sparser(early: ShownLayer, late: ShownLayer) -> Question:
     is_late = late.zeros > early.zeros
     answer, other = ("The late maps", "The early maps") if is_late else ("The early maps", "The late maps")
     return choice(

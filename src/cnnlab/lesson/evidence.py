@@ -50,18 +50,18 @@ class Trained:
         """The layers that call a function, `conv2d` say, in the order in which they run."""
         return [layer for layer in self.anatomy.layers if layer.call.function == function]
 
-    def report(self, says: str) -> Link:
+    def report(self, label: str) -> Link:
         """The run's report."""
-        return links.report(self.folder, says)
+        return links.report(self.folder, label)
 
-    def explorer(self, layer: str, says: str) -> Link:
+    def explorer(self, layer: str, label: str) -> Link:
         """The explorer, opened at the unit of a layer that answers most to the first image which the net gets right."""
         shown = gallery(self.run.evaluations()["test"], self.data.test, len(self.data.classes))
         wrong = {mistake.index for mistake in self.run.evaluations()["test"].mistakes}
         image = next((i for i, index in enumerate(shown.indices) if index not in wrong), 0)
         answer = self.maps(shown.images[image : image + 1])[layer][0]
         unit = np.unravel_index(int(answer.abs().argmax()), tuple(answer.shape))
-        return links.explorer(self.folder, says, image=image, layer=layer, unit=tuple(map(int, unit)))
+        return links.explorer(self.folder, label, image=image, layer=layer, unit=tuple(map(int, unit)))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from statistics import mean
 
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.config import NetSpec
-from cnnlab.experiments.compare import Comparison, VariantFigures, contestants, prepare
+from cnnlab.experiments.compare import Comparison, VariantFigures, contestants, make_jobs
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.variants import VARIANTS, Variant
 from cnnlab.lesson.sizes import Sizes
@@ -30,7 +30,7 @@ class Experiment:
     def jobs(self, laboratory: Laboratory) -> list[Job]:
         """Its runs in the laboratory, finished or not."""
         found = contestants(self.base, [VARIANTS["baseline"], *self.variants], laboratory.seeds, laboratory.load)
-        prepared = prepare(found, laboratory.folder, laboratory.engine, data_root=laboratory.data_root)
+        prepared = make_jobs(found, laboratory.folder, laboratory.engine, data_root=laboratory.data_root)
         return [job for of_variant in prepared.values() for job in of_variant]
 
     def compare(self, laboratory: Laboratory) -> Comparison:

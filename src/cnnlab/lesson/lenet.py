@@ -10,7 +10,7 @@ from cnnlab.figures import Bars
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice
-from cnnlab.lesson.why_convolution import filters
+from cnnlab.lesson.why_convolution import filters_question
 
 #: A layer's letter by what it calls: convolution, subsampling, fully connected.
 _LETTERS = {"conv2d": "C", "max_pool2d": "S", "linear": "F"}
@@ -55,7 +55,7 @@ def section(evidence: Evidence) -> LeNet:
         train_images=lenet.run.config.data.images["train"],
         epochs=result.epochs_run,
         train_time_s=result.train_time_s,
-        questions=(filters("c3-parameters", "C3 of LeNet-5", named["C3"]), _where(with_parameters, lenet)),
+        questions=(filters_question("c3-parameters", "C3 of LeNet-5", named["C3"]), _where(with_parameters, lenet)),
         see=(
             lenet.explorer(named["C3"].name, "LeNet-5, computed in the page: draw a digit and watch C3"),
             lenet.report("Its run: curves, confusion, mistakes"),

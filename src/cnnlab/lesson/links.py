@@ -14,19 +14,19 @@ class Link:
     """href: from the lesson's folder, quoted."""
 
     kind: Kind
-    says: str
+    label: str
     href: str
 
 
-def explorer(folder: str, says: str, *, image: int, layer: str, unit: tuple[int, ...]) -> Link:
+def explorer(folder: str, label: str, *, image: int, layer: str, unit: tuple[int, ...]) -> Link:
     """A unit of a net, opened. folder: of its run. image: its place in the explorer's gallery. unit: as the layer's
     shape has it.
     """
     padded = (*unit, 0, 0)[:3]
     state = urlencode({"image": image, "layer": layer, "unit": ".".join(map(str, padded))})
-    return Link("explorer", says, f"{folder}/explorer.html#{state}")
+    return Link("explorer", label, f"{folder}/explorer.html#{state}")
 
 
-def report(folder: str, says: str) -> Link:
+def report(folder: str, label: str) -> Link:
     """A run's report."""
-    return Link("run", says, f"{folder}/report.html")
+    return Link("run", label, f"{folder}/report.html")

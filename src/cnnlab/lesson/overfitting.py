@@ -14,7 +14,7 @@ from cnnlab.lesson.question import Question, measured_choice, number
 
 
 @dataclass(frozen=True)
-class Overfitting:
+class OverfittingChapter:
     """training, validation: accuracy (0–1) after the last epoch, mean over seeds. gap: of each seed.
 
     unlabelled, labelled: the same curves. loss: validation loss at its lowest and after the last epoch, mean over
@@ -33,12 +33,12 @@ class Overfitting:
     see: tuple[Link, ...]
 
 
-def section(evidence: Evidence) -> Overfitting:
+def section(evidence: Evidence) -> OverfittingChapter:
     """Draw the curves with and without their names, and ask which is which."""
     plain = evidence.regularisers.baseline
     training, validation = mean(plain.remeasured), mean(plain.validation_last)
     runs = plain.curves
-    return Overfitting(
+    return OverfittingChapter(
         images=plain.runs[0].config.data.images["train"],
         epochs=len(runs[0]),
         training=training,

@@ -15,7 +15,7 @@ class Slip:
     """A wrong answer, as it is given, and what is off in it."""
 
     answer: str
-    says: str
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Question:
             "answer": self.answer,
             "worked": self.worked,
             "choices": list(self.choices),
-            "slips": {slip.answer: slip.says for slip in self.slips},
+            "slips": {slip.answer: slip.hint for slip in self.slips},
             "unit": self.unit,
             "tolerance": self.tolerance,
             "graded": self.is_graded,

@@ -24,7 +24,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class SimpleCNN:
+class SimpleCNNChapter:
     """nets: LeNet-5 and SimpleCNN."""
 
     anatomy: Anatomy
@@ -34,12 +34,12 @@ class SimpleCNN:
     see: tuple[Link, ...]
 
 
-def section(evidence: Evidence) -> SimpleCNN:
+def section(evidence: Evidence) -> SimpleCNNChapter:
     """Put LeNet-5 and SimpleCNN side by side, and ask what SimpleCNN's dense layer reads and learns."""
     cnn = evidence.simple_cnn
     dense = cnn.layers("linear")[0]
     rows = [layer for layer in cnn.anatomy.layers if layer.parameters]
-    return SimpleCNN(
+    return SimpleCNNChapter(
         anatomy=cnn.anatomy,
         nets=tuple(_beside(one) for one in (evidence.lenet, cnn)),
         parameters=Bars(

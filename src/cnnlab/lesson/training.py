@@ -26,7 +26,7 @@ CURVES = {
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingChapter:
     """loss_untrained: of the net with its first weights on validation images, in nats; loss_of_guessing: ln of the
     classes. first, last: the run's first and last epoch.
     """
@@ -48,7 +48,7 @@ class Training:
     see: tuple[Link, ...]
 
 
-def section(evidence: Evidence) -> Training:
+def section(evidence: Evidence) -> TrainingChapter:
     """Follow SimpleCNN's run: its loss before training, its steps, and its three accuracy curves."""
     cnn, data = evidence.simple_cnn, evidence.data
     config, epochs = cnn.run.config, tuple(cnn.run.epochs())
@@ -56,7 +56,7 @@ def section(evidence: Evidence) -> Training:
     batch_size = min(config.training.batch_size, images)
     untrained = build_net(config.net, image_shape=data.image_shape, num_classes=classes, seed=config.seed)
     answers = logits(untrained, data.validation.images, mean=data.mean, std=data.std).double().numpy()
-    return Training(
+    return TrainingChapter(
         images=images,
         batch_size=batch_size,
         steps=epochs[0].steps,

@@ -15,7 +15,7 @@ TIMES = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
-class Row:
+class ConvolutionAndDense:
     """One and the same convolution on an image of some size, and the dense layer between the same shapes."""
 
     image: tuple[int, ...]
@@ -31,7 +31,7 @@ class WhyConvolution:
     image: tuple[int, ...]
     pixels: int
     layer: Layer
-    rows: tuple[Row, ...]
+    rows: tuple[ConvolutionAndDense, ...]
     questions: tuple[Question, ...]
     see: tuple[Link, ...]
 
@@ -45,7 +45,9 @@ def section(evidence: Evidence) -> WhyConvolution:
     for times in TIMES:
         channels, height, width = shape
         one = describe(convolution, (channels, height * times, width * times)).layers[0]
-        rows.append(Row(one.input_shapes[0], one.output_shape, one.parameters, one.dense_equivalent_parameters))
+        rows.append(
+            ConvolutionAndDense(one.input_shapes[0], one.output_shape, one.parameters, one.dense_equivalent_parameters)
+        )
     return WhyConvolution(
         image=shape,
         pixels=prod(shape),
@@ -53,7 +55,7 @@ def section(evidence: Evidence) -> WhyConvolution:
         rows=tuple(rows),
         questions=(
             _dense(prod(shape), len(evidence.data.classes)),
-            filters("conv-parameters", "The first convolution of LeNet-5", layer),
+            filters_question("conv-parameters", "The first convolution of LeNet-5", layer),
             _larger(rows),
         ),
         see=(
@@ -63,7 +65,7 @@ def section(evidence: Evidence) -> WhyConvolution:
     )
 
 
-def filters(id: str, what: str, layer: Layer) -> Question:
+def filters_question(id: str, what: str, layer: Layer) -> Question:
     """A question for the number of parameters of a convolution."""
     filters, channels, height, width = layer.call.arguments["weight"]
     weights = filters * channels * height * width
@@ -108,7 +110,7 @@ def _dense(pixels: int, classes: int) -> Question:
     )
 
 
-def _larger(rows: list[Row]) -> Question:
+def _larger(rows: list[ConvolutionAndDense]) -> Question:
     small, large = rows[0], rows[1]
     dense = large.dense / small.dense
     return choice(
@@ -125,5 +127,5 @@ def _larger(rows: list[Row]) -> Question:
     )
 
 
-def _size(row: Row) -> str:
+def _size(row: ConvolutionAndDense) -> str:
     return "×".join(map(str, row.image[1:]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -111,6 +111,12 @@ def options_of(name: str) -> set[str]:
     if name not in NETS:
         raise UserError(f"unknown net {name}; {nearest(name, NETS)}, or path/to/file.py:ClassName for your own")
     return set(inspect.signature(NETS[name]).parameters) - set(_GIVEN)
+
+
+def kind_of(name: str, option: str) -> Any:
+    """The kind of an option of one of cnnlab's nets, as its constructor has it; a tuple where it takes a sequence."""
+    kind = inspect.signature(NETS[name], eval_str=True).parameters[option].annotation
+    return tuple[int, ...] if kind == Sequence[int] else kind
 
 
 def is_own(name: str) -> bool:

@@ -7,8 +7,8 @@ A net only knows images like those it was trained on, so each data set names the
 own images were made: `digit` (MNIST), `garment` (Fashion-MNIST), `resize` (a folder of images), `none`.
 """
 
-from cnnlab.prepare.fitting import fit
+from cnnlab.prepare.fitting import scale_and_cut
 from cnnlab.prepare.preparing import PREPARATIONS, prepare
 from cnnlab.prepare.reading import read_image
 
-__all__ = ["PREPARATIONS", "fit", "prepare", "read_image"]
+__all__ = ["PREPARATIONS", "prepare", "read_image", "scale_and_cut"]

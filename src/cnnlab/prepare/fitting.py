@@ -9,7 +9,7 @@ from cnnlab.errors import UserError
 from cnnlab.prepare.modes import to_array, to_channels
 
 
-def fit(image: Image.Image, channels: int, size: tuple[int, int]) -> np.ndarray:
+def scale_and_cut(image: Image.Image, channels: int, size: tuple[int, int]) -> np.ndarray:
     """The image scaled, with antialiasing, and cut about its centre to fill size = (H, W); uint8 (C, H, W).
 
     channels: 1 (gray) or 3 (RGB). What is transparent lies over white. An image that has the size already keeps

@@ -7,7 +7,7 @@ from PIL import Image
 
 from cnnlab.errors import UserError, nearest
 from cnnlab.prepare.digit import digit
-from cnnlab.prepare.fitting import as_it_is, fit
+from cnnlab.prepare.fitting import as_it_is, scale_and_cut
 from cnnlab.prepare.garment import garment
 
 #: What `prepare` knows, each with what it is for.
@@ -36,7 +36,7 @@ def prepare(image: Image.Image, *, preparation: str, shape: tuple[int, int, int]
         case "garment":
             gray = garment(image, (height, width))
         case "resize":
-            return fit(image, channels, (height, width))
+            return scale_and_cut(image, channels, (height, width))
         case "none":
             return as_it_is(image, channels, (height, width))
         case _:

@@ -21,7 +21,7 @@ def require_tensorboard() -> None:
         ) from None
 
 
-class Board:
+class EventFiles:
     """The event files in a run's folder `tensorboard`, made anew from its records and kept up with them.
 
     Steps are epochs. Event files cannot be shortened, so that those of an earlier start are replaced: no step stands

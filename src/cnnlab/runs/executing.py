@@ -12,7 +12,7 @@ from cnnlab.data.plausible import implausible
 from cnnlab.errors import Stopped
 from cnnlab.evaluation import Evaluation, evaluate, logits
 from cnnlab.nets import parameter_count
-from cnnlab.runs.board import Board
+from cnnlab.runs.board import EventFiles
 from cnnlab.runs.checkpoints import Checkpoints
 from cnnlab.runs.folder import Run, RunResult, SplitFigures
 from cnnlab.runs.identity import Identity
@@ -47,11 +47,11 @@ def execute(
     if run.is_finished:
         net.load_state_dict(run.weights())
         if tensorboard:
-            Board(run)
+            EventFiles(run)
         return run.result()
     keeper = Keeper(run, net, promised)
     checkpoints = Checkpoints(run, net, Course.of(run.config.training, data)) if keeps_checkpoints else None
-    board = Board(run) if tensorboard else None
+    events = EventFiles(run) if tensorboard else None
 
     def after_step(step: Step) -> None:
         if on_step is not None:
@@ -72,8 +72,8 @@ def execute(
             should_stop=should_stop,
         ):
             keeper.after_epoch(record)
-            if board is not None:
-                board.epoch(record)
+            if events is not None:
+                events.epoch(record)
             if on_epoch is not None:
                 on_epoch(record)
     except Diverged:
@@ -82,8 +82,8 @@ def execute(
         keeper.keep_state()
         raise Stopped(f"{run.path} keeps where the training stands")
     result = finish(keeper, data)
-    if board is not None:
-        board.finish(result)
+    if events is not None:
+        events.finish(result)
     return result
 
 

@@ -24,12 +24,12 @@ def make_run(path: Path, plan: Plan, data: ImageSet, *, seed: int = 0) -> tuple[
 
 
 def reopen_run(
-    path: Path, data: ImageSet, *, said: dict[str, Any] | None = None, own_code: str | None = None
+    path: Path, data: ImageSet, *, requested: dict[str, Any] | None = None, own_code: str | None = None
 ) -> tuple[Run, nn.Module]:
     """Open a run to go on with it, and build its net.
 
-    said: what the user says of the run once more, by the names of its fields: it must be as it was. own_code: as for
-    `build_net`. Raises UserError for any difference, in the images too.
+    requested: what the user says of the run once more, by the names of its fields: it must be as it was. own_code: as
+    for `build_net`. Raises UserError for any difference, in the images too.
     """
     run = open_run(path)
     config = run.config
@@ -40,7 +40,7 @@ def reopen_run(
         "seed": config.seed,
     }
     kept |= config.training.augmentation.model_dump() | config.training.model_dump() | config.net.options
-    for name, value in (said or {}).items():
+    for name, value in (requested or {}).items():
         if name not in kept:
             raise UserError(
                 f"{path}: --{name.replace('_', '-')} is {value}, but the run there left it at the net's default; "

@@ -28,12 +28,12 @@ SMALLEST_BATCH = 16
 class Recipe:
     """A named way to train.
 
-    says: one line for the user. net_options: changes to the net itself (only where the net has such an option).
+    summary: one line for the user. net_options: changes to the net itself (only where the net has such an option).
     smallest_batch: images in a step where there are few.
     """
 
     name: str
-    says: str
+    summary: str
     net_options: dict[str, Any]
     training: Callable[[nn.Module, ImageSet, float], Training]
     smallest_batch: int

@@ -69,7 +69,7 @@ def claims(
         on_progress=watch.on_progress,
         should_stop=watch.should_stop,
     )
-    record = RoundRecord(folder / "claims.json", round_of(laboratory, quick=quick, engine=engine))
+    record = RoundRecord(folder / "claims.json", round_of(laboratory, engine=engine))
     if record.put_aside is not None:
         watch.say(f"{folder} held another round; its figures are kept in {record.put_aside}, its runs where they are")
     pages = ClaimPages(folder, record, laboratory.load)

@@ -64,8 +64,13 @@ def compare(
             )
         chosen.append(both(chosen[1], chosen[2]))
     trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)
-    said = {"net": NetSpec(name=net, options=dict(net_options or {})), "data": data, "recipe": recipe, "epochs": epochs}
-    base = checked(Plan, said, "options")
+    requested = {
+        "net": NetSpec(name=net, options=dict(net_options or {})),
+        "data": data,
+        "recipe": recipe,
+        "epochs": epochs,
+    }
+    base = checked(Plan, requested, "options")
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=watch.on_data))
     found = contestants(base, chosen, range(seeds), load_once)

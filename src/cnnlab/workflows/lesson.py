@@ -22,7 +22,7 @@ from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.compare import Comparison, as_two_by_two
 from cnnlab.experiments.engines.choice import choose_engine
 from cnnlab.experiments.job import Job
-from cnnlab.explorer import Shown, explorer_page
+from cnnlab.explorer import ExploredRun, explorer_page
 from cnnlab.features.choosing import a_handful
 from cnnlab.features.looking import look
 from cnnlab.lesson import sizes
@@ -186,7 +186,7 @@ class Lesson:
         path, epochs = self.out / name, float(self.sizes.nets.epochs)
         if (path / "config.json").exists():
             run, _ = reopen_run(
-                path, self.images, said={"net": name, "recipe": "lesson", "epochs": epochs, "seed": SEED}
+                path, self.images, requested={"net": name, "recipe": "lesson", "epochs": epochs, "seed": SEED}
             )
         else:
             plan = Plan(net=NetSpec(name=name), data=self.images.name, epochs=epochs)
@@ -237,7 +237,7 @@ class Lesson:
 
     def _explorer(self, one: Trained, *, moments: bool) -> bytes:
         lesson = _back(one.folder).page
-        shown = [Shown(one.run, one.net)]
+        shown = [ExploredRun(one.run, one.net)]
         return explorer_page(shown, self.images, report="report.html", lesson=lesson, moments=moments).html.encode()
 
     @property
@@ -275,7 +275,7 @@ class Lesson:
             self.view.progress(f"claim {name}", 1.0)
 
     def _round(self) -> RoundRecord:
-        this_round = round_of(self.laboratory, quick=not self.sizes.is_full, engine="auto")
+        this_round = round_of(self.laboratory, engine="auto")
         return RoundRecord(self.out / "claims" / "claims.json", this_round)
 
     def entries(self) -> dict[str, ClaimEntry]:

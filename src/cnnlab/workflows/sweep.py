@@ -12,8 +12,8 @@ from cnnlab.data import load
 from cnnlab.experiments.compare import contestants
 from cnnlab.experiments.engines.choice import choose_engine
 from cnnlab.experiments.samplers import Grid, Optuna
-from cnnlab.experiments.space import points, read_space
-from cnnlab.experiments.sweep import Sweep, conclude, search
+from cnnlab.experiments.space import point_variants, read_space
+from cnnlab.experiments.sweep import Sweep, conclude, search_points
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.report.sweep.page import sweep_page
 from cnnlab.runs.folder import write_json
@@ -50,19 +50,19 @@ def sweep(
     """
     watch, folder = watch or Watch(), Path(out)
     trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)
-    said = {"net": NetSpec(name=net), "data": data, "recipe": recipe, "epochs": epochs}
-    base, axes = read_space(checked(Plan, said, "options"), list(values))
+    requested = {"net": NetSpec(name=net), "data": data, "recipe": recipe, "epochs": epochs}
+    base, fields = read_space(checked(Plan, requested, "options"), list(values))
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=watch.on_data))
-    found = contestants(base, points(axes), range(seeds), load_once)
+    found = contestants(base, point_variants(fields), range(seeds), load_once)
     if trials is None:
-        proposals: Grid | Optuna = Grid(axes)
+        proposals: Grid | Optuna = Grid(fields)
     else:
         key = [base.model_dump(mode="json"), seeds, prune]
-        proposals = Optuna(axes, trials=trials, journal=folder / "optuna.log", key=key)
+        proposals = Optuna(fields, trials=trials, journal=folder / "optuna.log", key=key)
     trainer = Trainer(folder / "runs", trained_by, root, watch.on_progress, watch.on_ahead, watch.should_stop)
     with closing(trained_by):
-        standings = search(found, proposals, trainer, prune=prune)
+        standings = search_points(found, proposals, trainer, prune=prune)
         result = conclude(base, standings, trainer, prune=prune)
     page = folder / "index.html"
     runs = [run for point in result.points for run in point.runs]

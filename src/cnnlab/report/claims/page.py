@@ -12,11 +12,11 @@ from cnnlab.claims.judging import Control
 from cnnlab.claims.laboratory import FULL, QUICK
 from cnnlab.claims.measuring import Measured
 from cnnlab.claims.rounds import Round
-from cnnlab.numbers import number
+from cnnlab.numbers import rounded
 from cnnlab.report.back import Back
-from cnnlab.report.claims.runs import trained
+from cnnlab.report.claims.runs import claim_trainings
 from cnnlab.report.claims.strip import strip
-from cnnlab.report.claims.words import corrected, effect, interval, sample, why
+from cnnlab.report.claims.words import corrected, effect, effect_interval, sample, why_not_supported
 from cnnlab.report.figures.draw import DrawnFigure
 from cnnlab.report.pages import render
 
@@ -57,15 +57,15 @@ def claim_page(
         "claims/page.html",
         back=back,
         entry=entry,
-        effect=number(entry.effect),
-        interval_text=interval(entry),
+        effect=rounded(entry.effect),
+        interval_text=effect_interval(entry),
         sample=sample(entry),
         corrected=corrected(entry),
-        why=why(entry),
+        why=why_not_supported(entry),
         controls=[_Control(one) for one in entry.controls],
         strip=strip(entry),
         figures=figures,
-        trained=trained(measured.runs, links),
+        trained=claim_trainings(measured.runs, links),
         command=command(entry.id, this_round),
         round=this_round,
         previous=previous,

@@ -14,7 +14,7 @@ from cnnlab.runs import Run
 
 
 @dataclass(frozen=True)
-class Trained:
+class ClaimTraining:
     """A training and its seeds. changes: what it has that the others have not all. links: a seed and its report."""
 
     net: str
@@ -27,7 +27,7 @@ class Trained:
     links: list[tuple[str, str]]
 
 
-def trained(runs: Sequence[Run], links: Sequence[str]) -> list[Trained]:
+def claim_trainings(runs: Sequence[Run], links: Sequence[str]) -> list[ClaimTraining]:
     """Group runs by all of their config but the seed; links: each run's report, in the runs' order."""
     groups: dict[str, list[tuple[Run, str]]] = {}
     for run, link in zip(runs, links, strict=True):
@@ -44,7 +44,7 @@ def trained(runs: Sequence[Run], links: Sequence[str]) -> list[Trained]:
         ]
         results = [run.result() for run, _ in members]
         found.append(
-            Trained(
+            ClaimTraining(
                 net=config.net.name,
                 data=config.data.name,
                 images=config.data.images["train"],

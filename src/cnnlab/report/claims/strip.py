@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.claims.entry import ClaimEntry
-from cnnlab.numbers import number, true_minus
-from cnnlab.report.claims.words import interval, sample
+from cnnlab.numbers import rounded, true_minus
+from cnnlab.report.claims.words import effect_interval, sample
 
 #: Per cent of the width that stay free on either side, so that marks at the ends are whole.
 MARGIN = 5.0
@@ -52,7 +52,8 @@ def strip(entry: ClaimEntry) -> Strip | None:
         seeds=tuple(map(place, seeds)),
         boundary=tuple(map(place, boundary)),
         ticks=[(place(tick), true_minus(f"{tick:g}")) for tick in _ticks(lowest, highest, entry.is_ratio)],
-        label=f"{number(entry.effect)} {interval(entry)} {entry.unit}, {sample(entry)}; the verdict turns at {turns}.",
+        label=f"{rounded(entry.effect)} {effect_interval(entry)} {entry.unit}, {sample(entry)}; "
+        f"the verdict turns at {turns}.",
     )
 
 

@@ -7,15 +7,15 @@ import math
 from cnnlab.claims.entry import ClaimEntry, Interval
 from cnnlab.claims.judging import Control
 from cnnlab.experiments.statistics import MANY
-from cnnlab.numbers import SPACE, number, signed, true_minus
+from cnnlab.numbers import SPACE, rounded, signed, true_minus
 
 
 def effect(entry: ClaimEntry | Control) -> str:
     """What was measured, with its interval where there is one: `8.00 [3.76, 12.24]`, without the unit."""
-    return f"{number(entry.effect)} {interval(entry)}".strip()
+    return f"{rounded(entry.effect)} {effect_interval(entry)}".strip()
 
 
-def interval(entry: ClaimEntry | Control) -> str:
+def effect_interval(entry: ClaimEntry | Control) -> str:
     """`[3.76, 12.24]`, or nothing where there is none."""
     if entry.interval is None:
         return ""
@@ -38,7 +38,7 @@ def corrected(entry: ClaimEntry) -> str:
     return f"[{low},{SPACE}{high}] at {100 * found.level:.1f}{SPACE}%"
 
 
-def why(entry: ClaimEntry) -> list[str]:
+def why_not_supported(entry: ClaimEntry) -> list[str]:
     """Why a verdict is not `supported`: sentences that follow from the entry's figures."""
     if entry.verdict == "supported":
         return []
@@ -47,12 +47,12 @@ def why(entry: ClaimEntry) -> list[str]:
         return [f"The same rule also passes where the statement is false ({'; '.join(passed)}): it says nothing here."]
     if entry.interval is None:
         if entry.verdict == "not supported" or entry.n_of != "seeds":
-            return [f"The effect is {number(entry.effect)} {entry.unit}, and the rule below asks for more."]
+            return [f"The effect is {rounded(entry.effect)} {entry.unit}, and the rule below asks for more."]
         return ["One seed says nothing about how much the next one differs: at least two are needed."]
     ends, least = entry.interval, entry.smallest
     lies = _where(entry, ends)
     if entry.verdict == "not supported":
-        beside = "" if least is None else f" {number(least.effect)} is the smallest effect that matters."
+        beside = "" if least is None else f" {rounded(least.effect)} is the smallest effect that matters."
         return [f"The figures speak against the statement: {lies}.{beside}"]
     sentences = [f"{lies[:1].upper()}{lies[1:]}: it leaves both answers open."]
     if not _reaches_across(entry, ends):
@@ -90,7 +90,7 @@ def _turns(entry: ClaimEntry) -> list[float]:
 def _where(entry: ClaimEntry, ends: Interval) -> str:
     low, high = ends
     turns = _turns(entry)
-    text = f"95{SPACE}% interval {interval(entry)}"
+    text = f"95{SPACE}% interval {effect_interval(entry)}"
     crossed = [_end(one) for one in turns if low <= one <= high]
     if crossed:
         return f"the {text} reaches across {' and '.join(crossed)}"

@@ -33,7 +33,7 @@ class _Row:
 
     figures: VariantFigures
     changes: list[str]
-    says: str
+    summary: str
     deviation: str
     error: str
     validation: float
@@ -89,7 +89,7 @@ def _row(comparison: Comparison, figures: VariantFigures, links: Sequence[str]) 
     return _Row(
         figures=figures,
         changes=changes(comparison.baseline, figures),
-        says=_says(figures),
+        summary=_says(figures),
         deviation="–" if deviation is None else f"{100 * deviation:.2f}",
         error=f"{100 * sampling_error(spread.mean, comparison.test_images):.2f}",
         validation=sum(figures.validation) / len(figures.validation),

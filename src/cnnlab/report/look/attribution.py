@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from cnnlab.data.imageset import ImageSet
-from cnnlab.features.looking import Attribution, Looked
+from cnnlab.features.looking import AnsweredImage, Attribution
 from cnnlab.report.pictures import photograph, two_hues
 
 
@@ -23,13 +23,13 @@ class Overlay:
 class AttributionRow:
     """An image and its overlays, in the order of the columns; called: the class that they are for."""
 
-    image: Looked
+    image: AnsweredImage
     picture: str
     called: str
     overlays: list[Overlay]
 
 
-def attribution_rows(images: tuple[Looked, ...], found: Attribution, data: ImageSet) -> list[AttributionRow]:
+def attribution_rows(images: tuple[AnsweredImage, ...], found: Attribution, data: ImageSet) -> list[AttributionRow]:
     """A row for each image: saliency, occlusion and, for a net with maps, Grad-CAM, each on a scale of its own."""
     kinds = [found.saliency, found.occlusion] + ([] if found.cam is None else [found.cam])
     return [

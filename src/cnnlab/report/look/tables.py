@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cnnlab.anatomy import Layer
 from cnnlab.data.imageset import ImageSet
-from cnnlab.features.looking import Exciting, Look, Looked
+from cnnlab.features.looking import AnsweredImage, Exciting, Look
 from cnnlab.features.stages import Stage, filters
 from cnnlab.numbers import signed
 from cnnlab.report.pictures import LARGEST_SIDE, photograph, two_hues
@@ -29,7 +29,7 @@ class Cell:
     """A unit's answer to an image: a picture of its map, or its one value."""
 
     picture: str | None
-    says: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Excited:
+class UnitImages:
     """A unit with its strongest images, each with its value, and the image made for it."""
 
     name: str
     images: list[tuple[Markup, str]]
     made: Markup | None
-    made_says: str
+    made_label: str
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class LayerView:
     total: int
     units: list[str]
     weights: Weights | None
-    rows: list[tuple[Looked, list[Cell]]]
+    rows: list[tuple[AnsweredImage, list[Cell]]]
     scale: float
     shrunk: bool
-    excited: list[Excited]
+    excited: list[UnitImages]
     is_answer: bool
 
 
@@ -141,7 +141,7 @@ def _view(
         rows=rows,
         scale=scale,
         shrunk=shrunk,
-        excited=_excited(look, layer, exciting, names),
+        excited=_unit_images(look, layer, exciting, names),
         is_answer=is_classes,
     )
 
@@ -198,7 +198,7 @@ def _side_by_side(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
     return sheet
 
 
-def _excited(look: Look, layer: Layer, exciting: Exciting, names: Sequence[str]) -> list[Excited]:
+def _unit_images(look: Look, layer: Layer, exciting: Exciting, names: Sequence[str]) -> list[UnitImages]:
     found = []
     for i, (unit, name) in enumerate(zip(exciting.units, names, strict=True)):
         best = exciting.strongest
@@ -208,15 +208,15 @@ def _excited(look: Look, layer: Layer, exciting: Exciting, names: Sequence[str])
             box = _box(layer, int(place[0]), int(place[1]))
             picture = _boxed(look.measured[index], box, label=f"validation image, {says}")
             images.append((picture, says))
-        made, made_says = None, ""
+        made, made_label = None, ""
         if exciting.made is not None:
             _, height, width = look.data.image_shape
             box = _middle_box(layer) or (0, 0, height, width)
             pixels = pixels_of(exciting.made.images[i], look.data)
             top, left, rows, columns = box
             made = _boxed(pixels[:, top : top + rows, left : left + columns], None, label=f"image made for unit {name}")
-            made_says = signed(float(exciting.made.after[i]), 1)
-        found.append(Excited(name, images, made, made_says))
+            made_label = signed(float(exciting.made.after[i]), 1)
+        found.append(UnitImages(name, images, made, made_label))
     return found
 
 

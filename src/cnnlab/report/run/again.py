@@ -19,7 +19,7 @@ class Setting:
     """A training option of the run beside the recipe `lesson`'s; `lesson` is None where the two are equal."""
 
     name: str
-    says: str
+    description: str
     value: str
     lesson: str | None
 
@@ -56,12 +56,12 @@ def settings(training: Training) -> list[Setting]:
     return [
         Setting(
             name.replace("_", " "),
-            says or "",
+            description or "",
             plain(value),
             # How long to train is no part of the recipe.
             plain(default) if value != default and name != "epochs" else None,
         )
-        for name, value, default, says in shown
+        for name, value, default, description in shown
     ]
 
 

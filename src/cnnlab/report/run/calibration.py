@@ -29,13 +29,13 @@ def calibration(evaluation: Evaluation, training: Training) -> Calibration:
     bins = [part for part in evaluation.calibration if part.images]
     return Calibration(
         chart=_diagram(evaluation.calibration, evaluation.ece),
-        verdict=verdict(evaluation, training),
+        verdict=calibration_words(evaluation, training),
         ece=evaluation.ece,
         bins=bins,
     )
 
 
-def verdict(evaluation: Evaluation, training: Training) -> str:
+def calibration_words(evaluation: Evaluation, training: Training) -> str:
     """Over- or under-confident on average, or neither as far as that many images can tell."""
     sure = sum(part.images * part.confidence for part in evaluation.calibration) / evaluation.images
     right = evaluation.accuracy

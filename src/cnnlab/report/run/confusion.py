@@ -38,7 +38,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ConfusionCell:
     """Images of one class that were called another (or the same); tint: 0–100, the depth of its colour.
 
     opens: the id of what the cell opens; None where it has no images.
@@ -51,16 +51,16 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ConfusionRow:
     """A true class and what its images were called."""
 
     name: str
-    cells: list[Cell]
+    cells: list[ConfusionCell]
     images: int
 
 
 @dataclass(frozen=True)
-class Pair:
+class ConfusedPair:
     """Images of class `true` that were called `called`, and which share of that class they are; opens: as a cell's."""
 
     true: str
@@ -79,10 +79,10 @@ class Confusion:
     has_long_names: too long for the head of a narrow column. has_short_names: short enough to stay on one line.
     """
 
-    rows: list[Row] | None
+    rows: list[ConfusionRow] | None
     has_long_names: bool
     has_short_names: bool
-    pairs: list[Pair]
+    pairs: list[ConfusedPair]
     pairs_left_out: int
     ties: int
     per_class: list[ClassFigures]
@@ -97,7 +97,7 @@ def confusion(evaluation: Evaluation, split: Split) -> Confusion:
     matrix = evaluation.confusion
     images = _images(evaluation, split)
     pairs = [
-        Pair(names[i], names[j], _id(i, j) if (i, j) in images else None, matrix[i][j], sum(matrix[i]))
+        ConfusedPair(names[i], names[j], _id(i, j) if (i, j) in images else None, matrix[i][j], sum(matrix[i]))
         for i in range(len(names))
         for j in range(len(names))
         if i != j and matrix[i][j]
@@ -150,14 +150,14 @@ def _images(evaluation: Evaluation, split: Split) -> dict[tuple[int, int], list[
 
 def _rows(
     names: Sequence[str], matrix: Sequence[Sequence[int]], images: Mapping[tuple[int, int], list[Shown]]
-) -> list[Row]:
+) -> list[ConfusionRow]:
     worst = max((matrix[i][j] for i in range(len(names)) for j in range(len(names)) if i != j), default=0)
 
-    def cell(i: int, j: int) -> Cell:
+    def cell(i: int, j: int) -> ConfusionCell:
         number, total, opens = matrix[i][j], sum(matrix[i]), _id(i, j) if (i, j) in images else None
         if i == j:
-            return Cell(number, True, round(10 + 20 * number / total) if total else 0, opens)
+            return ConfusionCell(number, True, round(10 + 20 * number / total) if total else 0, opens)
         # By the square root: one confusion among hundreds stays visible beside the largest.
-        return Cell(number, False, round(12 + 38 * (number / worst) ** 0.5) if number else 0, opens)
+        return ConfusionCell(number, False, round(12 + 38 * (number / worst) ** 0.5) if number else 0, opens)
 
-    return [Row(name, [cell(i, j) for j in range(len(names))], sum(matrix[i])) for i, name in enumerate(names)]
+    return [ConfusionRow(name, [cell(i, j) for j in range(len(names))], sum(matrix[i])) for i, name in enumerate(names)]

@@ -13,7 +13,7 @@ _Given = ParamSpec("_Given")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Feedback:
     """The lines that a check says; as the last thing in a notebook's cell they are shown as they are.
 
     is_right: None while the answer is not filled in.
@@ -28,30 +28,30 @@ class Verdict:
     __repr__ = __str__
 
 
-def blank() -> Verdict:
-    """The verdict on an answer that is still `...`."""
-    return Verdict(None, ("not filled in yet",))
+def blank() -> Feedback:
+    """The feedback on an answer that is still `...`."""
+    return Feedback(None, ("not filled in yet",))
 
 
-def right(*says: str) -> Verdict:
-    """The verdict on an answer in which nothing is off."""
-    return Verdict(True, says)
+def right(*lines: str) -> Feedback:
+    """The feedback on an answer in which nothing is off."""
+    return Feedback(True, lines)
 
 
-def off(*says: str) -> Verdict:
-    """The verdict on an answer in which something is off."""
-    return Verdict(False, says)
+def off(*lines: str) -> Feedback:
+    """The feedback on an answer in which something is off."""
+    return Feedback(False, lines)
 
 
-def never_raises(check: Callable[_Given, Verdict]) -> Callable[_Given, Verdict]:
-    """The check, with a verdict that names the error wherever it raises one.
+def never_raises(check: Callable[_Given, Feedback]) -> Callable[_Given, Feedback]:
+    """The check, with feedback that names the error wherever it raises one.
 
     A UserError is what the check has to say. Anything else is raised by an answer's own code, which may raise anything:
     its forward, its `__len__`, its `__eq__`. Only Ctrl-C goes through.
     """
 
     @functools.wraps(check)
-    def checked(*args: _Given.args, **kwargs: _Given.kwargs) -> Verdict:
+    def checked(*args: _Given.args, **kwargs: _Given.kwargs) -> Feedback:
         try:
             return check(*args, **kwargs)
         except UserError as error:
