@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -96,6 +98,54 @@ def test_no_page_asks_for_anything_or_holds_a_path(pages: dict[str, str], small:
         assert not re.search(r'(src|href)="(https?:)?//', page), name
         if name[0].isdigit():
             assert str(small.out.parent) not in page, name
+
+
+def record_of(explorer: Path) -> dict[str, Any]:
+    found = re.search(r'<script[^>]*id="record"[^>]*>(.*?)</script>', explorer.read_text(), re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_every_page_that_the_lesson_leads_to_leads_back_to_its_chapter_and_the_contents(
+    small: Small, pages: dict[str, str]
+) -> None:
+    chapters = {chapter.file for chapter in CHAPTERS}
+    others = [path for path in small.out.rglob("*.html") if path.read_text() != "a report"]
+    others = [path for path in others if path.parent != small.out or path.name not in {*chapters, "index.html"}]
+    assert {"claims", "lenet5", "simple-cnn", "look", small.out.name} < {path.parent.name for path in others}
+    for path in others:
+        if path.name == "explorer.html":
+            back = [record_of(path)["lesson"]]
+        else:
+            back = Links(path.read_text()).hrefs[:2]
+            assert (path.parent / back[1]).resolve() == (small.out / "index.html").resolve(), path
+        assert (path.parent / back[0]).resolve().name in chapters, path
+        assert (path.parent / back[0]).resolve().parent == small.out.resolve(), path
+
+
+def test_both_nets_have_moments_for_their_explorers(small: Small, evidence: Evidence) -> None:
+    for one in (evidence.lenet, evidence.simple_cnn):
+        moments = len(list((one.run.path / "checkpoints").glob("*.safetensors")))
+        assert moments >= 3
+        assert len(record_of(one.run.explorer_path)["nets"][0]["history"]["moments"]) >= 3
+    assert {path.parent.name for path in small.out.rglob("checkpoints")} == {"lenet5", "simple-cnn"}
+
+
+def test_a_handout_holds_the_pages_and_no_weights(small: Small, evidence: Evidence, tmp_path: Path) -> None:
+    made = small.lesson.hand_out()
+    with zipfile.ZipFile(made.path) as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / small.out.name
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".html"}
+    assert made.left_out == ()
+    assert made.path.stat().st_size < 6_000_000
+    for path in folder.rglob("*.html"):
+        for href in Links(path.read_text()).hrefs:
+            target = unquote(href.partition("#")[0])
+            assert not target or (path.parent / target).is_file(), (path, href)
+    explorer = (folder / "simple-cnn" / "explorer.html").read_text()
+    assert len(explorer) < len(evidence.simple_cnn.run.explorer_path.read_text())
+    assert '"history":null' in explorer
 
 
 def test_every_question_is_on_its_page_and_its_answer_is_not_told_before(

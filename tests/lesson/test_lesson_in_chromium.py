@@ -84,19 +84,18 @@ def test_every_equation_is_mathml(evidence: Evidence) -> None:
 
 
 @pytest.mark.parametrize("chapter", [one for one in CHAPTERS if one.name != "verdicts"], ids=lambda one: one.name)
-def test_right_and_wrong_answers_are_told_apart_with_what_is_off(
+def test_a_first_wrong_answer_gets_a_hint_and_a_second_the_working(
     browser: Any, evidence: Evidence, chapter: Any
 ) -> None:
     with opened(browser, evidence.folder / chapter.file) as page:
         for question in chapter.section(evidence).questions:
             held = page.locator(f"[data-held-back='{question.id}']")
-            hidden = [one for one in held.all() if not one.is_visible()]
-            assert len(hidden) == held.count()
-            for slip in question.slips:
+            for place, slip in enumerate(question.slips):
                 said = answer(page, question, slip.answer)
                 assert said.startswith("Not quite.")
                 assert slip.hint in said
-                assert question.worked in said
+                assert (question.worked in said) == (place > 0)
+                assert all(one.is_visible() == (place > 0) for one in held.all())
             for given in (question.answer,) if question.is_graded else question.choices:
                 said = answer(page, question, given)
                 assert said.startswith("Right." if question.is_graded else "Not decided.")
@@ -104,35 +103,113 @@ def test_right_and_wrong_answers_are_told_apart_with_what_is_off(
             assert all(one.is_visible() for one in held.all())
 
 
-def test_no_answer_and_no_number_are_asked_for_again(browser: Any, evidence: Evidence) -> None:
+def test_what_is_no_answer_is_told_apart_and_counts_for_nothing(browser: Any, evidence: Evidence) -> None:
     chapter = CHAPTERS[0]
     questions = {question.id: question for question in chapter.section(evidence).questions}
     with opened(browser, evidence.folder / chapter.file) as page:
-        assert answer(page, questions["dense-parameters"], "many") == "Write a number first."
+        said = answer(page, questions["dense-parameters"], "many")
+        assert said.startswith("“many” is not understood. Write a number, or arithmetic")
+        assert answer(page, questions["dense-parameters"], " ").startswith("No answer yet.")
         form = page.locator("#q-twice-the-image")
         form.get_by_role("button", name="Check").click()
         assert form.get_by_role("status").inner_text() == "Choose one of the answers first."
         assert page.locator("#answered").inner_text().startswith("0 of")
+        answer(page, questions["dense-parameters"], "1")
+        said = answer(page, questions["dense-parameters"], "1")  # pressed twice
+        assert said == "That is the answer that you gave before. Try another one."
+        assert page.locator("#answered").inner_text().startswith("1 of")
 
 
-@pytest.mark.parametrize(
-    ("typed", "value"),
-    [
-        ("1,028", 1028),
-        ("1 028", 1028),
-        ("1028", 1028),
-        ("0,5", 0.5),
-        ("0.5", 0.5),
-        ("−3", -3),
-        ("2,302585", 2.302585),
-        ("1,028,000", 1028000),
-    ],
-)
-def test_numbers_may_be_written_in_several_ways(browser: Any, evidence: Evidence, typed: str, value: float) -> None:
-    source = (Path(__file__).parents[2] / "src/cnnlab/report/lesson/web/judging.js").read_text()
+def test_a_wrong_number_that_nobody_foresaw_is_told_to_be_too_large_or_too_small(
+    browser: Any, evidence: Evidence
+) -> None:
+    chapter = CHAPTERS[0]
+    question = next(one for one in chapter.section(evidence).questions if one.id == "dense-parameters")
+    with opened(browser, evidence.folder / chapter.file) as page:
+        assert "Too large." in answer(page, question, f"{question.answer}*3")
+        assert "Too small." in answer(page, question, f"{question.answer}/3")
+
+
+#: As typed → its value, by Python's own arithmetic.
+TYPED = {
+    "1028": 1028,
+    "1,028": 1028,
+    "1 028": 1028,
+    "1\u202f028": 1028,
+    "7’850": 7850,
+    "1,028,000": 1028000,
+    "1.028,5": 1028.5,
+    "7,850.25": 7850.25,
+    "0,5": 0.5,
+    "0.5": 0.5,
+    ".5": 0.5,
+    "0,125": 0.125,
+    "2,302585": 2.302585,
+    "−3": -3,
+    "1e-3": 0.001,
+    "784*10+10": 784 * 10 + 10,
+    "784 × 10 + 10": 784 * 10 + 10,
+    "784·10 + 10": 784 * 10 + 10,
+    "28x28": 28 * 28,
+    "28 X 28 x 2": 28 * 28 * 2,
+    "(3*3*1+1)*32": (3 * 3 * 1 + 1) * 32,
+    "2+3*4-1": 2 + 3 * 4 - 1,
+    "8/2/2": 8 / 2 / 2,
+    "10 − 4 − 3": 10 - 4 - 3,
+    "1/9": 1 / 9,
+    "−1/9": -1 / 9,
+    "2*-3": -6,
+    "5² * 6": 25 * 6,
+    "2^3^2": 2**3**2,
+    "-3**2": -(3**2),
+    "98.7 %": 0.987,
+    "98,7%": 0.987,
+    "ln(10)": 2.302585092994046,
+    "1,028 * 2": 2056,
+}
+
+#: What is no number and no arithmetic, or comes to none.
+NO_NUMBERS = (
+    "", "many", "1,2,3", "12 34", "1 2", "3+", "*3", "(3", "3)", "()", "1/0", "ln", "ln(0)", "--", "NaN", "Infinity",
+    "alert(1)", "3 pixels", "1..2", "2 ^", "%",
+)  # fmt: skip
+
+
+def test_numbers_and_arithmetic_are_understood_as_a_reader_writes_them(browser: Any, evidence: Evidence) -> None:
+    source = (Path(__file__).parents[2] / "src/cnnlab/report/lesson/web/arithmetic.js").read_text()
+    script = f"(typed) => {{ {source.replace('export ', '')}; return typed.map((one) => toNumber(one)); }}"
     with opened(browser, evidence.folder / "index.html") as page:
-        found = page.evaluate(f"(typed) => {{ {source.replace('export ', '')}; return toNumber(typed); }}", typed)
-    assert found == value
+        found = dict(zip(TYPED, page.evaluate(script, list(TYPED)), strict=True))
+        assert found == pytest.approx(TYPED, rel=1e-12)
+        nothing = dict(zip(NO_NUMBERS, page.evaluate(script, list(NO_NUMBERS)), strict=True))
+        assert nothing == dict.fromkeys(NO_NUMBERS)
+        with_units = script.replace("toNumber(one)", "toNumber(...one)")
+        assert page.evaluate(with_units, [["25 %", "%"], ["3 pixels", "pixels"]]) == [25, 3]
+
+
+def test_arithmetic_is_told_what_it_came_to(browser: Any, evidence: Evidence) -> None:
+    chapter = CHAPTERS[0]
+    question = next(one for one in chapter.section(evidence).questions if one.id == "dense-parameters")
+    with opened(browser, evidence.folder / chapter.file) as page:
+        said = answer(page, question, "16×16·4 + 4")
+        assert said.startswith("Right, at the first try.")
+        assert "You wrote 16×16·4 + 4 = 1,028." in said
+
+
+def test_paper_holds_what_is_folded_held_back_and_worked_out(browser: Any, evidence: Evidence) -> None:
+    for chapter in (CHAPTERS[0], CHAPTERS[5]):
+        with opened(browser, evidence.folder / chapter.file) as page:
+            page.evaluate("dispatchEvent(new Event('beforeprint'))")
+            page.emulate_media(media="print")
+            assert page.locator("details:not([open])").count() == 0
+            assert page.locator("[data-held-back][hidden]").count() == 0
+            text = page.locator("main").inner_text()
+            for question in chapter.section(evidence).questions:
+                assert question.worked in text
+                assert all(slip.hint in text for slip in question.slips)
+            page.evaluate("dispatchEvent(new Event('afterprint'))")
+            assert page.locator(".solved").count() == 0
+            assert page.locator("[data-held-back]:not([hidden])").count() == 0
 
 
 def test_keyboard_alone_answers(browser: Any, evidence: Evidence) -> None:
@@ -143,7 +220,7 @@ def test_keyboard_alone_answers(browser: Any, evidence: Evidence) -> None:
             page.keyboard.press("Tab")
         page.keyboard.type(question.answer)
         page.keyboard.press("Enter")
-        assert page.locator(f"#q-{question.id}").get_by_role("status").inner_text().startswith("Right.")
+        assert page.locator(f"#q-{question.id}").get_by_role("status").inner_text().startswith("Right, at the first")
         form = page.get_by_role("group", name=question.text)
         assert form.get_by_role("textbox", name="Your answer").count() == 1
 
@@ -159,10 +236,14 @@ def test_answers_of_all_pages_are_kept_and_saved_as_a_file(browser: Any, evidenc
         answer(page, wrong, slip.answer)
         page.goto((evidence.folder / "index.html").as_uri())
         total = sum(len(chapter.section(evidence).questions) for chapter in CHAPTERS)
-        assert page.locator("#answered").inner_text() == f"2 of {total} questions answered, 1 right."
-        assert page.locator(f"[data-mark='{right.id}']").text_content() == "right"
-        assert page.locator(f"[data-mark='{wrong.id}']").text_content() == "not yet right"
+        assert (
+            page.locator("#answered").inner_text()
+            == f"2 of {total} questions answered: 0 right at the first try, 1 right later."
+        )
+        assert page.locator(f"[data-mark='{right.id}']").text_content() == "right later"
+        assert page.locator(f"[data-mark='{wrong.id}']").text_content() == "not right"
         page.get_by_label("Your name").fill("Ann Bé")
+        page.reload()
         with page.expect_download() as download:
             page.get_by_role("button", name="Save answers as a file").click()
         assert download.value.suggested_filename == "lesson-answers-ann-bé.json"
@@ -179,6 +260,7 @@ def test_answers_of_all_pages_are_kept_and_saved_as_a_file(browser: Any, evidenc
     assert saved["covers"] == "all pages"
     assert saved["lesson"]["data_sha256"] == evidence.data.sha256
     assert {"cnnlab", "torch", "seed", "made"} < set(saved["lesson"])
+    assert saved["score"] == {"asked": total, "answered": 2, "right_first": 0, "right_later": 1}
     questions = {question["id"]: question for question in saved["questions"]}
     assert len(questions) == total
     assert [(one["given"], one["right"]) for one in questions[right.id]["answers"]] == [
@@ -187,32 +269,82 @@ def test_answers_of_all_pages_are_kept_and_saved_as_a_file(browser: Any, evidenc
     ]
     assert questions[right.id]["text"] == right.text
     assert questions[right.id]["page"] == first.file
+    assert questions[right.id]["standing"] == "right later"
     assert [(one["given"], one["right"]) for one in questions[wrong.id]["answers"]] == [(slip.answer, False)]
     assert sum(not question["answers"] for question in questions.values()) == total - 2
 
 
-def test_a_browser_that_keeps_nothing_saves_a_page_by_itself(browser: Any, evidence: Evidence, tmp_path: Path) -> None:
+def test_what_follows_the_working_does_not_count(browser: Any, evidence: Evidence) -> None:
+    chapter = CHAPTERS[2]
+    first, second = [one for one in chapter.section(evidence).questions if len(one.slips) > 1][:2]
+    with opened(browser, evidence.folder / chapter.file) as page:
+        for given in (first.slips[0].answer, first.slips[1].answer, first.answer):
+            said = answer(page, first, given)
+        assert said.startswith("Right.")
+        assert "0 right at the first try, 0 right later" in page.locator("#answered").inner_text()
+        answer(page, second, second.answer)
+        answer(page, second, second.slips[0].answer)
+        assert "2 of" in page.locator("#answered").inner_text()
+        assert "1 right at the first try, 0 right later" in page.locator("#answered").inner_text()
+
+
+def test_what_was_shown_without_an_answer_is_remembered(browser: Any, evidence: Evidence) -> None:
     chapter = CHAPTERS[0]
-    question = chapter.section(evidence).questions[0]
+    question = next(one for one in chapter.section(evidence).questions if one.id == "twice-the-image")
+    with opened(browser, evidence.folder / chapter.file) as page:
+        page.get_by_role("button", name="Show without an answer").click()
+        page.reload()
+        assert page.locator(f"[data-held-back='{question.id}']").first.is_visible()
+        answer(page, question, question.answer)
+        assert page.locator("#answered").inner_text().startswith("0 of")
+        page.goto((evidence.folder / "index.html").as_uri())
+        assert page.locator(f"[data-mark='{question.id}']").text_content() == "shown without an answer"
+
+
+#: A browser that gives every file a memory of its own, and one that gives none.
+APART = """
+for (const name of ["getItem", "setItem", "removeItem"]) {
+  const plain = Storage.prototype[name];
+  Storage.prototype[name] = function (key, ...rest) { return plain.call(this, location.pathname + key, ...rest); };
+}"""
+REFUSED = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('not for files'); } });"
+
+
+@pytest.mark.parametrize("memory", [APART, REFUSED], ids=["apart", "refused"])
+def test_links_take_answers_along_where_pages_share_no_memory(
+    browser: Any, evidence: Evidence, tmp_path: Path, memory: str
+) -> None:
+    chapter, after = CHAPTERS[0], CHAPTERS[1]
+    question, later = chapter.section(evidence).questions[0], after.section(evidence).questions[0]
+    total = sum(len(one.section(evidence).questions) for one in CHAPTERS)
     context = browser.new_context()
-    context.add_init_script(
-        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('not for files'); } });"
-    )
+    context.add_init_script(memory)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto((evidence.folder / chapter.file).as_uri())
     answer(page, question, question.answer)
-    count = len(chapter.section(evidence).questions)
-    assert page.locator("#answered").inner_text() == f"1 of {count} questions answered on this page, 1 right."
-    assert page.locator("#not-kept").is_visible()
+    assert page.locator("#not-kept").is_visible() == (memory == REFUSED)
+    page.get_by_label("Your name").fill("Ann")
+    page.get_by_role("link", name=after.title).click()
+    answer(page, later, later.answer)
+    page.get_by_role("link", name="The lesson, run").click()
+    page.wait_for_url("**/index.html#")
+    assert page.locator("#answered").inner_text() == (
+        f"2 of {total} questions answered: 2 right at the first try, 0 right later."
+    )
+    assert page.get_by_label("Your name").input_value() == "Ann"
+    page.locator("summary").click()
+    page.locator(f"a[href='{chapter.file}#q-{question.id}']").click()
+    page.wait_for_url(f"**/{chapter.file}#q-{question.id}")
+    assert page.locator(f"#a-{question.id}").input_value() == question.answer
     with page.expect_download() as download:
         page.get_by_role("button", name="Save answers as a file").click()
     download.value.save_as(tmp_path / "answers.json")
     context.close()
     saved = json.loads((tmp_path / "answers.json").read_text())
-    assert saved["covers"].startswith("one page")
-    assert len(saved["questions"]) == count
+    assert saved["covers"].startswith("all pages" if memory == APART else "pages since they were opened")
+    assert saved["score"]["right_first"] == 2
     assert errors == []
 
 

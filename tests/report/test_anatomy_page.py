@@ -10,6 +10,7 @@ import torch
 
 from cnnlab.anatomy import describe
 from cnnlab.nets import LeNet5, SimpleCNN
+from cnnlab.report.back import back_to
 from cnnlab.report.net.page import anatomy_page
 
 
@@ -17,7 +18,7 @@ from cnnlab.report.net.page import anatomy_page
 def html() -> str:
     digit = torch.rand(28, 28, generator=torch.Generator().manual_seed(0)).numpy()
     anatomies = {"lenet5": describe(LeNet5()), "simple-cnn": describe(SimpleCNN())}
-    return anatomy_page(anatomies, image=digit, image_name="mnist-5k", back="index.html")
+    return anatomy_page(anatomies, image=digit, image_name="mnist-5k", back=back_to("shapes"))
 
 
 def test_the_arithmetic_of_both_nets(html: str, read: Callable[[str], Any]) -> None:

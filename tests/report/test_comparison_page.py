@@ -28,6 +28,7 @@ from cnnlab.experiments.engines import InProcess
 from cnnlab.experiments.statistics import holm, paired_difference
 from cnnlab.experiments.variants import Variant, find_variant, own_variant
 from cnnlab.experiments.verdicts import verdict
+from cnnlab.report.back import back_to
 from cnnlab.report.comparison.page import comparison_page
 from cnnlab.runs import Run
 from cnnlab.runs.plan import Plan
@@ -232,11 +233,12 @@ def test_links_lead_below_the_page(small: Small, read: Callable[[str], Any]) -> 
     links = {name: list(some) for name, some in small.links.items()}
     links["sgd"][1] = "javascript:alert(1)"
     links["sgd"][2] = "runs/a b#c/report.html"
-    found = read(comparison_page(small.comparison, links=links, back="../in dex.html")).attributes("href")
+    back = back_to("regularisers", depth=1)
+    found = read(comparison_page(small.comparison, links=links, back=back)).attributes("href")
     elsewhere = [link for link in found if not link.startswith("#")]
     sgd = [small.links["sgd"][0], "javascript%3Aalert%281%29", "runs/a%20b%23c/report.html"]
-    assert elsewhere == ["../in%20dex.html", *links["baseline"], *sgd, *links["hidden=40,20"]]
-    assert "Back" not in read(comparison_page(small.comparison, links=small.links)).text
+    assert elsewhere == ["../12-regularisers.html", "../index.html", *links["baseline"], *sgd, *links["hidden=40,20"]]
+    assert "The lesson, run" not in read(comparison_page(small.comparison, links=small.links)).text
     with pytest.raises(ValueError, match="zip"):
         comparison_page(small.comparison, links=links | {"sgd": links["sgd"][:2]})
 

@@ -9,6 +9,7 @@ import pytest
 
 from cnnlab.anatomy import describe
 from cnnlab.nets import ConvNet, LeNet5
+from cnnlab.report.back import back_to
 from cnnlab.report.net.page import anatomy_page
 
 pytestmark = pytest.mark.browser
@@ -24,7 +25,7 @@ def test_opens_quietly_and_fits(
         path = written["digits"].parent / "anatomy.html"
         image = digits.data.validation.images[0, 0].numpy() / 255
         anatomies = {"lenet5": describe(LeNet5()), "conv-net": describe(ConvNet(3, 32), (3, 32, 32))}
-        path.write_text(anatomy_page(anatomies, image=image, image_name="mnist-5k", back="index.html"))
+        path.write_text(anatomy_page(anatomies, image=image, image_name="mnist-5k", back=back_to("shapes")))
     else:
         path = written[name]
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 @options.data_root
 @click.option("--out", type=click.Path(path_type=Path), default=Path("lesson"), show_default=True)
 @click.option("--full", is_flag=True, help="All images, five seeds, every claim, Fashion-MNIST: hours, not minutes.")
+@click.option("--handout", is_flag=True, help="A zip of the pages beside the folder, too: under 6 MB, for students.")
 @options.as_json
-def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_json: bool) -> None:
+def command(data: str | None, data_root: Path | None, out: Path, full: bool, handout: bool, as_json: bool) -> None:
     """Run the lesson end to end: train, look, experiment, test its claims; one folder of linked pages.
 
     The pages ask for predictions, and every number on them was computed in this run. A folder that already
@@ -32,6 +33,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
     from cnnlab.cli.lesson_view import LessonView
     from cnnlab.errors import Stopped
     from cnnlab.training.machine import keep_freed_memory
+    from cnnlab.workflows.handout import handout_path
     from cnnlab.workflows.lesson import run_lesson
 
     keep_freed_memory()
@@ -47,15 +49,20 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, as_
                 view=view,
                 should_stop=should_stop,
                 on_data=Work(),
+                hands_out=handout,
             )
     except Stopped:
         notice(f"stopped; {out} keeps what is done. Go on with: {_again(data, data_root, out, full)}")
         raise click.exceptions.Exit(130) from None
     page = out / "index.html"
     if as_json:
-        click.echo(json.dumps({"page": str(page)} | record.outcome.model_dump(mode="json") | record.to_json()))
+        handed = {"handout": str(handout_path(out))} if handout else {}
+        click.echo(json.dumps({"page": str(page)} | handed | record.outcome.model_dump(mode="json") | record.to_json()))
     else:
         _print(record, page)
+        if handout:
+            path = handout_path(out)
+            click.echo(f"handout     {path}, {path.stat().st_size / 1e6:.1f} MB")
 
 
 def _again(data: str | None, data_root: Path | None, out: Path, full: bool) -> str:

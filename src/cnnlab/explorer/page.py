@@ -51,12 +51,21 @@ class ExplorerPage:
     notes: tuple[str, ...] = ()
 
 
-def explorer_page(shown: Sequence[ExploredRun], data: ImageSet, *, report: str | None = None) -> ExplorerPage:
+def explorer_page(
+    shown: Sequence[ExploredRun],
+    data: ImageSet,
+    *,
+    report: str | None = None,
+    lesson: str | None = None,
+    moments: bool = True,
+) -> ExplorerPage:
     """The explorer of one finished run's net, or of two on one input, as HTML that loads nothing from elsewhere.
 
     The nets are only read. data: what the runs were trained on; its test images are shown, with the first run's
-    mistakes first. report: where the first run's report lies from the page. Raises UserError when a run is not
-    finished, when the runs were not trained on the same data, and for a layer that the page cannot compute.
+    mistakes first. report: where the first run's report lies from the page; lesson: where the lesson's page does that
+    leads here. moments: whether the page holds what the runs kept of their way, for its time slider. Raises UserError
+    when a run is not finished, when the runs were not trained on the same data, and for a layer that the page cannot
+    compute.
     """
     first = shown[0].run
     record = first.config.data
@@ -74,7 +83,7 @@ def explorer_page(shown: Sequence[ExploredRun], data: ImageSet, *, report: str |
         name = each.run.config.net.name.rpartition(":")[2]
         is_only_one = sum(other.run.config.net.name == each.run.config.net.name for other in shown) == 1
         label = name if is_only_one else f"{name} ({each.run.path.resolve().name})"
-        past = history(each.run, each.net, translated, data)
+        past = history(each.run, each.net, translated, data) if moments else None
         histories.append(past)
         nets.append(
             _net(label, each.run, translated)
@@ -84,6 +93,7 @@ def explorer_page(shown: Sequence[ExploredRun], data: ImageSet, *, report: str |
     page_record = {
         "data": record.name,
         "report": report,
+        "lesson": lesson,
         "classes": list(record.classes),
         "shape": list(record.image_shape),
         "mean": list(record.mean),

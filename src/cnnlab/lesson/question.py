@@ -46,6 +46,7 @@ class Question:
             "worked": self.worked,
             "choices": list(self.choices),
             "slips": {slip.answer: slip.hint for slip in self.slips},
+            "unit": self.unit,
             "tolerance": self.tolerance,
             "graded": self.is_graded,
         }

@@ -129,8 +129,8 @@ def _dense_parameters(cnn: Trained, dense: Layer) -> Question:
     units, inputs = dense.call.arguments["weight"]
     return number(
         "dense-of-simple-cnn",
-        f"The first dense layer of SimpleCNN reads {inputs:,} values and has {units} units, each with a bias. How many "
-        "parameters is that?",
+        f"The first dense layer of SimpleCNN reads all values of its last maps and has {units} units, each with a "
+        "bias. How many parameters is that?",
         dense.parameters,
         worked=f"{dense.parameters_arithmetic}. Both convolutions together have {convolutions:,}.",
         slips=[

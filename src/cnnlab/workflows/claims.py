@@ -14,6 +14,7 @@ from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.errors import Stopped
 from cnnlab.experiments.engines.choice import choose_engine
+from cnnlab.report.back import Back, back_from_claim, back_to
 from cnnlab.report.claims.index import claims_index
 from cnnlab.report.claims.page import Neighbour, claim_page
 from cnnlab.report.figures.draw import DrawnFigure, draw_figures
@@ -100,11 +101,15 @@ class _Page:
 
 
 class ClaimPages:
-    """OUT/index.html and OUT/ID.html. A page is written again when a claim after it changes what it says."""
+    """OUT/index.html and OUT/ID.html. A page is written again when a claim after it changes what it says.
+
+    Where OUT lies in a lesson's folder, its pages and reports lead back to the lesson.
+    """
 
     def __init__(self, out: Path, record: RoundRecord, load: Callable[[str], ImageSet]) -> None:
         self.out, self.record, self.load = out, record, load
         self.pages: dict[str, _Page] = {}
+        self.is_of_a_lesson = (out.resolve().parent / "lesson.json").exists()
 
     def add(self, measured: Measured) -> None:
         """Write a claim's page and the index; the record holds its entry already.
@@ -112,11 +117,12 @@ class ClaimPages:
         Others are written again: its neighbours lead to it, and the family's intervals move with every claim.
         """
         name = measured.claim.id
-        links = write_reports(measured.runs, self.out, self.load)
+        links = write_reports(measured.runs, self.out, self.load, back=self._back(name, depth=3))
         self.pages[name] = _Page(measured, draw_figures(measured.finding.figures), links)
         for one in self.pages:
             self._write(one)
-        index = claims_index(list(self.record.entries.values()), self.record.round, of=len(CLAIMS))
+        back = back_to("verdicts", depth=1) if self.is_of_a_lesson else None
+        index = claims_index(list(self.record.entries.values()), self.record.round, of=len(CLAIMS), back=back)
         write_whole(self.out / "index.html", index.encode())
 
     def _write(self, name: str) -> None:
@@ -130,8 +136,12 @@ class ClaimPages:
             links=page.links,
             previous=self._neighbour(order[place - 1]) if place else None,
             following=self._neighbour(order[place + 1]) if place + 1 < len(order) else None,
+            back=self._back(name, depth=1),
         )
         write_whole(self.out / f"{name}.html", html.encode())
+
+    def _back(self, name: str, *, depth: int) -> Back | None:
+        return back_from_claim(name, depth=depth) if self.is_of_a_lesson else None
 
     def _neighbour(self, name: str) -> Neighbour:
         return Neighbour(name, self.record.entries[name].statement)

@@ -26,11 +26,11 @@ from cnnlab.explorer import ExploredRun, explorer_page
 from cnnlab.features.choosing import a_handful
 from cnnlab.features.looking import look
 from cnnlab.lesson import sizes
-from cnnlab.lesson.chapters import CHAPTERS
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.experiments import architectures, best_cnn, jobs_of, regularisers
 from cnnlab.lesson.record import LessonOutcome, LessonRecord
 from cnnlab.lesson.sizes import Sizes
+from cnnlab.report.back import Back, back_to
 from cnnlab.report.comparison.page import comparison_page
 from cnnlab.report.lesson.pages import LessonFacts, lesson_pages
 from cnnlab.report.look.page import look_page
@@ -43,6 +43,7 @@ from cnnlab.runs.make import make_run, reopen_run
 from cnnlab.runs.plan import Plan
 from cnnlab.whole_files import write_whole
 from cnnlab.workflows.claims import ClaimPages
+from cnnlab.workflows.handout import Handout, hand_out
 from cnnlab.workflows.reports import write_reports
 
 if TYPE_CHECKING:
@@ -91,11 +92,13 @@ def run_lesson(
     view: View,
     should_stop: Callable[[], bool],
     on_data: Progress | None = None,
+    hands_out: bool = False,
 ) -> LessonRecord:
     """Run the lesson, or continue the one that `out` holds; what is finished is not done again.
 
     data: a whole set, by default mnist-5k, of a full lesson mnist. Only a full one fetches anything. command: that runs
-    the lesson, for its pages. on_data: called while images are brought or decoded.
+    the lesson, for its pages. on_data: called while images are brought or decoded. hands_out: leave a handout
+    beside the folder, too (`handout.py`).
     Returns the record, with its outcome, as lesson.json holds it. Raises Stopped when `should_stop` says so, and
     UserError for a part of a set, for another lesson in `out`, and where a training fails.
     """
@@ -139,6 +142,8 @@ def run_lesson(
             lesson.tidy()
     record.outcome = LessonOutcome(runs=tuple(lesson.results()), claims=lesson.verdicts())
     record.write()
+    if hands_out:
+        lesson.hand_out()
     return record
 
 
@@ -208,17 +213,16 @@ class Lesson:
             "regularisers": as_two_by_two(regularisers(self.sizes).compare(self.laboratory)),
             "best_cnn": best_cnn(self.sizes, first).compare(self.laboratory),
         }
-        back = {chapter.name: chapter.file for chapter in CHAPTERS}
         for name, comparison in found.items():
             page = self.out / f"{name.replace('_', '-')}.html"
-            links = {one.variant.name: self._reports(one.runs) for one in comparison.variants}
-            write_whole(page, comparison_page(comparison, links=links, back=back[name]).encode())
+            links = {one.variant.name: self._reports(one.runs, name) for one in comparison.variants}
+            write_whole(page, comparison_page(comparison, links=links, back=back_to(name)).encode())
         self.view.progress("reports", 1.0)
         return found
 
-    def _reports(self, runs: Iterable[Any]) -> list[str]:
+    def _reports(self, runs: Iterable[Any], chapter: str) -> list[str]:
         self._go_on_or_stop()
-        return write_reports(runs, self.out, self.laboratory.load)
+        return write_reports(runs, self.out, self.laboratory.load, back=back_to(chapter, depth=3))
 
     def explorers(self) -> None:
         """An explorer for each net, and its report, which leads there. Raises Stopped."""
@@ -227,10 +231,14 @@ class Lesson:
             self._go_on_or_stop()
             run = one.run
             if not run.explorer_path.exists():
-                page = explorer_page([ExploredRun(run, one.net)], self.images, report="report.html")
-                write_whole(run.explorer_path, page.html.encode())
-            run.write_report(run_page(run, self.images, one.net))
+                write_whole(run.explorer_path, self._explorer(one, moments=True))
+            run.write_report(run_page(run, self.images, one.net, back=_back(one.folder)))
             self.view.progress(f"explorer {one.name}", 1.0)
+
+    def _explorer(self, one: Trained, *, moments: bool) -> bytes:
+        lesson = _back(one.folder).page
+        shown = [ExploredRun(one.run, one.net)]
+        return explorer_page(shown, self.images, report="report.html", lesson=lesson, moments=moments).html.encode()
 
     @property
     def _look_page(self) -> Path:
@@ -246,7 +254,8 @@ class Lesson:
         mistakes = cnn.run.evaluations()["test"].mistakes
         chosen = a_handful(self.images.test, mistakes, classes=len(self.images.classes))
         cnn.run.note_test_opening("cnnlab lesson")
-        page = look_page(look(cnn.net, self.images, chosen, mistakes), cnn.run, report="../report.html")
+        back = back_to("early_and_late", depth=2)
+        page = look_page(look(cnn.net, self.images, chosen, mistakes), cnn.run, report="../report.html", back=back)
         write_whole(self._look_page, page.encode())
         self.view.progress("look", 1.0)
 
@@ -294,7 +303,7 @@ class Lesson:
         """The lesson's own pages, the contents last: where they stand, all is there."""
         self.view.begin("pages")
         anatomies = {one.name: one.anatomy for one in (evidence.lenet, evidence.simple_cnn)}
-        html = anatomy_page(anatomies, image=evidence.digit, image_name=self.images.name, back="index.html")
+        html = anatomy_page(anatomies, image=evidence.digit, image_name=self.images.name, back=back_to("shapes"))
         written = {"anatomy.html": html} | lesson_pages(evidence, facts)
         contents = written.pop("index.html")
         for name, page in written.items():
@@ -307,6 +316,12 @@ class Lesson:
         for config in [*self.out.glob("*/config.json"), *self.laboratory.folder.glob("*/config.json")]:
             open_run(config.parent).forget_state()
 
+    def hand_out(self) -> Handout:
+        """Leave the pages as one file beside the folder, with explorers that hold the finished nets alone."""
+        self.view.begin("handout")
+        light = {f"{one.folder}/explorer.html": self._explorer(one, moments=False) for one in self._trained()}
+        return hand_out(self.out, light)
+
     def results(self) -> list[RunResult]:
         """The figures of the runs of both nets."""
         return [one.run.result() for one in self._trained()]
@@ -318,3 +333,8 @@ class Lesson:
     def _go_on_or_stop(self) -> None:
         if self.is_stopped():
             raise Stopped
+
+
+def _back(net: str) -> Back:
+    """From a page of a net's run to its chapter."""
+    return back_to(net.replace("lenet5", "lenet").replace("-", "_"), depth=1)

@@ -14,20 +14,26 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cnnlab.data.imageset import ImageSet
+    from cnnlab.report.back import Back
     from cnnlab.runs import Run
 
 
-def write_report(run: Run, images: ImageSet, module: nn.Module) -> None:
+def write_report(run: Run, images: ImageSet, module: nn.Module, *, back: Back | None = None) -> None:
     """Make the run's page, unless it is there."""
     if not (run.path / "report.html").exists():
-        run.write_report(run_page(run, images, module))
+        run.write_report(run_page(run, images, module, back=back))
 
 
-def write_reports(runs: Iterable[Run], folder: Path, load: Callable[[str], ImageSet]) -> list[str]:
-    """Make the runs' reports, unless they are there; returns where they lie from `folder`, in the runs' order."""
+def write_reports(
+    runs: Iterable[Run], folder: Path, load: Callable[[str], ImageSet], *, back: Back | None = None
+) -> list[str]:
+    """Make the runs' reports, unless they are there; returns where they lie from `folder`, in the runs' order.
+
+    back: from each report to the lesson that leads to it, if one does.
+    """
     links = []
     for run in runs:
         name = run.config.net.name
-        write_report(run, load(run.config.data.name), run.load_net(own_code=name if is_own(name) else None))
+        write_report(run, load(run.config.data.name), run.load_net(own_code=name if is_own(name) else None), back=back)
         links.append((run.path / "report.html").relative_to(folder).as_posix())
     return links

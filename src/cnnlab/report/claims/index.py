@@ -9,6 +9,7 @@ from urllib.parse import quote
 from cnnlab.claims.entry import ClaimEntry
 from cnnlab.claims.family import FAMILY
 from cnnlab.claims.rounds import Round
+from cnnlab.report.back import Back
 from cnnlab.report.claims.page import command
 from cnnlab.report.claims.strip import Strip, strip
 from cnnlab.report.claims.words import effect, sample
@@ -25,8 +26,11 @@ class _Row:
     strip: Strip | None
 
 
-def claims_index(entries: Sequence[ClaimEntry], this_round: Round, *, of: int) -> str:
-    """The page that leads to those of the claims. of: how many claims there are, with those not measured yet."""
+def claims_index(entries: Sequence[ClaimEntry], this_round: Round, *, of: int, back: Back | None = None) -> str:
+    """The page that leads to those of the claims.
+
+    of: how many claims there are, with those not measured yet. back: to the lesson that leads here, if one does.
+    """
     rows = [
         _Row(
             entry=entry,
@@ -40,6 +44,7 @@ def claims_index(entries: Sequence[ClaimEntry], this_round: Round, *, of: int) -
     verdicts = [entry.verdict for entry in entries]
     return render(
         "claims/index.html",
+        back=back,
         kinds=[(kind, [row for row in rows if row.entry.kind == kind]) for kind in ("exact", "statistical")],
         counts=[(word, verdicts.count(word)) for word in ("supported", "not supported", "undecided")],
         total=len(entries),

@@ -12,6 +12,7 @@ from cnnlab.claims.laboratory import FULL, QUICK
 from cnnlab.claims.measuring import Measured
 from cnnlab.claims.rounds import Round
 from cnnlab.numbers import rounded
+from cnnlab.report.back import Back
 from cnnlab.report.claims.runs import claim_trainings
 from cnnlab.report.claims.strip import strip
 from cnnlab.report.claims.words import corrected, day, effect, effect_interval, sample, why_not_supported
@@ -36,14 +37,16 @@ def claim_page(
     links: Sequence[str],
     previous: Neighbour | None = None,
     following: Neighbour | None = None,
+    back: Back | None = None,
 ) -> str:
     """The page, as HTML that loads nothing from elsewhere.
 
     entry: the claim's in claims.json. this_round: what claims.json says besides entries. links: where the report of
-    each of `measured.runs` lies from the page.
+    each of `measured.runs` lies from the page. back: to the lesson that leads here, if one does.
     """
     return render(
         "claims/page.html",
+        back=back,
         entry=entry,
         effect=rounded(entry.effect),
         interval_text=effect_interval(entry),

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from cnnlab.experiments.compare import Comparison, VariantFigures
 from cnnlab.experiments.statistics import sampling_error
 from cnnlab.numbers import in_points, p_text, plain, points, seeds_text, unbroken
+from cnnlab.report.back import Back
 from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.forest import forest_plot
 from cnnlab.report.comparison.overfitting import overfitting
@@ -44,11 +45,11 @@ class _Row:
     runs: list[tuple[str, str]]
 
 
-def comparison_page(comparison: Comparison, *, links: Mapping[str, Sequence[str]], back: str | None = None) -> str:
+def comparison_page(comparison: Comparison, *, links: Mapping[str, Sequence[str]], back: Back | None = None) -> str:
     """The page of finished variants, as HTML that loads nothing from elsewhere.
 
     links: variant name → for every seed, in the comparison's order, where that run's report lies from the page. back:
-    link to the page that leads here, if one does. The same comparison gives the same page, byte for byte.
+    to the lesson that leads here, if one does. The same comparison gives the same page, byte for byte.
 
     Raises KeyError for a variant without links, ValueError where it has more or fewer links than there are seeds.
     """
@@ -59,7 +60,7 @@ def comparison_page(comparison: Comparison, *, links: Mapping[str, Sequence[str]
     compared = rows[1:]
     return render(
         "comparison/page.html",
-        back=None if back is None else quote(back),
+        back=back,
         plan=comparison.baseline.plan,
         config=first,
         seeds=seeds_text(comparison.seeds),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -23,7 +24,7 @@ from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.overfitting import overfitting
 from cnnlab.report.figures.draw import DrawnFigure, draw_figures
 from cnnlab.report.figures.maps import draw_maps
-from cnnlab.report.lesson.sliding_filter import sliding_filter
+from cnnlab.report.lesson.sliding_filter import by_hand, sliding_filter
 from cnnlab.report.lesson.tested import shown
 from cnnlab.report.net.diagram import net_diagram
 from cnnlab.report.pages import render
@@ -92,12 +93,13 @@ def _chapter(
         signed=signed,
         diagram=lambda anatomy: Markup(net_diagram(anatomy)),
         sliding=lambda image, kernel: Markup(sliding_filter(image, kernel)),
+        by_hand=by_hand,
         curves=comparison_curves(comparison, [one.curves for one in comparison.variants]) if comparison else [],
         overfitting=None
         if comparison is None
         else overfitting(comparison, [one.curves for one in comparison.variants]),
         draw=lambda *maps: draw_maps(Maps("", maps)),
-        record=_record(common["facts"], evidence, chapter.file, section.questions, asked),
+        record=_record(common["facts"], evidence, section.questions, asked),
     )
 
 
@@ -113,21 +115,21 @@ def _contents(evidence: Evidence, common: Mapping[str, Any], asked: Sequence[Map
         verdicts=counts(tested),
         claims=len(tested),
         here=sum(one.is_here for one in tested),
-        record=_record(common["facts"], evidence, "index.html", (), asked),
+        record=_record(common["facts"], evidence, (), asked),
     )
 
 
 def _record(
-    facts: LessonFacts, evidence: Evidence, page: str, questions: Sequence[Any], asked: Sequence[Mapping[str, str]]
+    facts: LessonFacts, evidence: Evidence, questions: Sequence[Any], asked: Sequence[Mapping[str, str]]
 ) -> Markup:
-    """The record that the page's script reads."""
+    """The record that the page's script reads; sealed: answers, which nobody is to read in the page's source."""
     versions = {name: getattr(facts.environment, name) for name in ("cnnlab", "torch", "python")}
     lesson = {"made": facts.made, "data": evidence.data.name, "data_sha256": evidence.data.sha256, "seed": facts.seed}
     return _as_json(
         {
             "lesson": lesson | {"full": evidence.sizes.is_full} | versions,
-            "page": page,
-            "questions": [question.to_page() for question in questions],
+            "sealed": base64.b64encode(json.dumps([one.to_page() for one in questions]).encode()).decode(),
+            "pages": [chapter.file for chapter in CHAPTERS],
             "all": list(asked),
         }
     )

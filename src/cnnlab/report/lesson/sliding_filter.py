@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from math import ceil, log10
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from cnnlab.formulas import conv2d
@@ -131,6 +133,15 @@ def sliding_filter(
         style=_STYLE + _movement(sliding),
         body=[*body, *products],
     )
+
+
+def by_hand(image: NDArray[np.floating], kernel: NDArray[np.floating]) -> Markup:
+    """Where the lesson's script lets the reader slide the window and change the kernel; nothing without scripts.
+
+    image: float (H, W), 0–1, of which two decimals are handed on; kernel: float (K, K).
+    """
+    record = {"image": np.round(image, 2).tolist(), "kernel": np.asarray(kernel, dtype=float).tolist()}
+    return Markup('<div class="by-hand" hidden data-sliding="{}"></div>').format(json.dumps(record))
 
 
 # The three pictures.

@@ -13,6 +13,7 @@ from cnnlab.anatomy.signatures import VALUE_BY_VALUE
 from cnnlab.anatomy.walk import Call
 from cnnlab.features.looking import Arrangement, LayerLook, Look, WholeLook, in_full
 from cnnlab.features.statistics import LayerStatistics
+from cnnlab.report.back import Back
 from cnnlab.report.look.attribution import attribution_rows
 from cnnlab.report.look.scatter import scatter
 from cnnlab.report.look.tables import layer_view, stage_view
@@ -28,14 +29,18 @@ class _Row:
     figures: LayerStatistics
 
 
-def look_page(found: WholeLook, run: Run, *, report: str | None) -> str:
-    """The page of a whole net, as HTML that loads nothing from elsewhere. report: link to the run's report."""
+def look_page(found: WholeLook, run: Run, *, report: str | None, back: Back | None = None) -> str:
+    """The page of a whole net, as HTML that loads nothing from elsewhere.
+
+    report: link to the run's report. back: to the lesson that leads here, if one does.
+    """
     look, arranged = found.look, found.arrangement
     views = [stage_view(look, stage, number=i) for i, stage in enumerate(look.stages)]
     full = {stage.name for stage in in_full(look.stages)}
     first = look.stages[0].name if look.stages else None
     return render(
         "look/page.html",
+        back=back,
         **_common(look, run, report),
         early=[view for view in views if view.name == first],
         between=[view for view in views if view.name not in full],

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cnnlab.anatomy import Anatomy, Layer
 from cnnlab.anatomy.describe import field_text
+from cnnlab.report.back import Back
 from cnnlab.report.lesson.sliding_filter import sliding_filter
 from cnnlab.report.net.diagram import net_diagram
 from cnnlab.report.pages import render
@@ -35,8 +36,8 @@ class _Convolution:
     times: int
 
 
-def anatomy_page(anatomies: Mapping[str, Anatomy], *, image: NDArray[np.floating], image_name: str, back: str) -> str:
-    """The page for nets by name. image: float (H, W), 0–1, that the filter slides over; back: link to the lesson."""
+def anatomy_page(anatomies: Mapping[str, Anatomy], *, image: NDArray[np.floating], image_name: str, back: Back) -> str:
+    """The page for nets by name. image: float (H, W), 0–1, that the filter slides over; back: to the lesson."""
     nets = [
         _Net(f"net-{i}", name, anatomy, Markup(net_diagram(anatomy)), _memory(anatomy))
         for i, (name, anatomy) in enumerate(anatomies.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from cnnlab.data.imageset import ImageSet
+from cnnlab.report.back import Back
 from cnnlab.report.pages import render
 from cnnlab.report.run.again import command, settings
 from cnnlab.report.run.calibration import calibration
@@ -18,10 +19,11 @@ from cnnlab.training.course import steps_per_epoch
 from cnnlab.training.recipes import RECIPES
 
 
-def run_page(run: Run, data: ImageSet, net: nn.Module) -> str:
+def run_page(run: Run, data: ImageSet, net: nn.Module, *, back: Back | None = None) -> str:
     """The page of a finished run, as HTML that loads nothing from elsewhere.
 
     data: what the run was trained on (its test images are shown). net: with the run's weights; it is only read.
+    back: to the lesson that leads here, if one does.
     The same run gives the same page, byte for byte; with an explorer in its folder, one that links to it. Raises
     UserError when the run is not finished.
     """
@@ -32,6 +34,7 @@ def run_page(run: Run, data: ImageSet, net: nn.Module) -> str:
     steps = sum(epoch.steps for epoch in epochs)
     return render(
         "run/page.html",
+        back=back,
         config=config,
         record=record,
         result=result,
@@ -46,7 +49,7 @@ def run_page(run: Run, data: ImageSet, net: nn.Module) -> str:
         // steps_per_epoch(record.images["train"], config.training.batch_size),
         remeasured_images=epochs[-1].remeasured_images,
         curves=learning_curves(epochs, result.best_epoch, config.training, net),
-        confusion=confusion(test),
+        confusion=confusion(test, data.test),
         calibration=calibration(test, config.training),
         mistakes=mistakes(test, data.test, record.classes),
         filters=first_layer(net, record.image_shape),

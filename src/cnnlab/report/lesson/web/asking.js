@@ -1,6 +1,9 @@
 // A question on the page: an answer is judged, told, kept, and the page shows what it held back.
 
+import { isTold } from "./answers.js";
 import { judge } from "./judging.js";
+
+const EXPECTED = "Write a number, or arithmetic with numbers: 7850, 7,850, 28×28·10 + 10, 1/9, 98.7 %.";
 
 /**
  * @param {HTMLFormElement} form
@@ -13,43 +16,81 @@ export function ask(form, question, answers, onAnswer) {
   /** @type {NodeListOf<HTMLElement>} */
   const heldBack = document.querySelectorAll(`[data-held-back="${question.id}"]`);
   const skip = /** @type {HTMLElement} */ (form.querySelector("[data-skip]"));
-  skip.hidden = heldBack.length === 0;
-  skip.addEventListener("click", reveal);
+  skip.addEventListener("click", () => {
+    add("", null);
+    heldBack[0].tabIndex = -1; // the button is gone: a keyboard goes on from what it showed
+    heldBack[0].focus({ preventScroll: true });
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const given = givenIn(form);
     const judged = judge(question, given);
     if (judged === null) {
-      tell(feedback, [["p", "", question.choices.length > 0 ? "Choose one of the answers first." : "Write a number first."]]);
-      return;
+      mark(null);
+      tell(feedback, [["p", "", question.choices.length > 0 ? "Choose one of the answers first." : expected(given)]]);
+    } else if (answers.of(question.id).at(-1)?.given === given && !isTold(answers.of(question.id))) {
+      tell(feedback, [["p", "", "That is the answer that you gave before. Try another one."]]);
+    } else {
+      add(given, judged.right);
     }
-    answers.add(question.id, { given, right: judged.right, when: new Date().toISOString() });
-    show(given);
-    onAnswer();
   });
   const before = answers.of(question.id).at(-1);
-  if (before !== undefined) {
-    fill(form, before.given);
-    show(before.given);
+  if (before !== undefined) fill(form, before.given);
+  show();
+
+  function add(given, right) {
+    answers.add(question.id, { given, right, when: new Date().toISOString() });
+    show();
+    onAnswer();
   }
 
-  function show(given) {
-    const judged = judge(question, given);
-    if (judged === null) return;
-    form.classList.toggle("is-right", judged.right === true);
-    form.classList.toggle("is-wrong", judged.right === false);
-    tell(feedback, [
-      ["p", "judged", judged.right === null ? "Not decided." : judged.right ? "Right." : "Not quite."],
-      ...(judged.says ? [["p", "", judged.says]] : []),
-      ["p", "worked", question.worked],
-    ]);
-    reveal();
+  /** What the answers so far have earned. */
+  function show() {
+    const all = answers.of(question.id);
+    const told = isTold(all);
+    const last = all.at(-1);
+    const judged = last === undefined || last.given === "" ? null : judge(question, last.given);
+    mark(judged);
+    /** @type {string[][]} */
+    const lines = [];
+    if (judged) lines.push(["p", "judged", verdict(judged, all.length)]);
+    if (judged && isArithmetic(last.given)) lines.push(["p", "", `You wrote ${last.given} = ${written(judged.value)}.`]);
+    if (judged?.says) lines.push(["p", "", judged.says]);
+    if (judged && !told) lines.push(["p", "muted", "Try once more. After that comes the working."]);
+    if (told && last.given !== "") lines.push(["p", "worked", question.worked]);
+    tell(feedback, lines);
+    for (const held of heldBack) held.hidden = !told;
+    skip.hidden = told || heldBack.length === 0;
   }
 
-  function reveal() {
-    for (const held of heldBack) held.hidden = false;
-    skip.hidden = true;
+  /** @param {import("./judging.js").Judged | null} judged */
+  function mark(judged) {
+    form.classList.toggle("is-right", judged?.right === true);
+    form.classList.toggle("is-wrong", judged?.right === false);
+    form.querySelector("input[type=text]")?.setAttribute("aria-invalid", String(judged?.right === false));
   }
+}
+
+/** @param {import("./judging.js").Judged} judged @param {number} tries */
+function verdict(judged, tries) {
+  if (judged.right === null) return "Not decided.";
+  if (!judged.right) return "Not quite.";
+  return tries === 1 ? "Right, at the first try." : "Right.";
+}
+
+/** @param {string} given */
+function expected(given) {
+  return given.trim() === "" ? `No answer yet. ${EXPECTED}` : `“${given.trim()}” is not understood. ${EXPECTED}`;
+}
+
+/** @param {string} given */
+function isArithmetic(given) {
+  return /[^\s\d.,]/.test(given.replace(/^[-+\u2212\u2013]/, "").replace(/['\u2019]/g, ""));
+}
+
+/** @param {number | undefined} value */
+function written(value) {
+  return value === undefined ? "" : Number(value.toPrecision(6)).toLocaleString("en", { maximumFractionDigits: 6 });
 }
 
 function tell(feedback, lines) {

@@ -1,5 +1,7 @@
 // Whether an answer is right, and what is off in a wrong one.
 
+import { toNumber } from "./arithmetic.js";
+
 /**
  * @typedef {object} Question
  * @property {string} id
@@ -8,14 +10,22 @@
  * @property {string} worked how the answer comes about
  * @property {string[]} choices none where a number is asked for
  * @property {Record<string, string>} slips wrong answer → what is off in it
+ * @property {string} unit
  * @property {number} tolerance
  * @property {boolean} graded false where what was measured decides nothing
  */
 
 /**
+ * @typedef {object} Judged
+ * @property {boolean | null} right null where no answer is
+ * @property {string} says what is off in a wrong answer
+ * @property {number} [value] what a typed answer comes to
+ */
+
+/**
  * @param {Question} question
  * @param {string} given
- * @returns {{right: boolean | null, says: string} | null} null for what is no answer; right: null where none is
+ * @returns {Judged | null} null for what is no answer
  */
 export function judge(question, given) {
   if (question.choices.length > 0) {
@@ -23,26 +33,12 @@ export function judge(question, given) {
     if (!question.graded) return { right: null, says: "" };
     return { right: given === question.answer, says: question.slips[given] ?? "" };
   }
-  const value = toNumber(given);
+  const value = toNumber(given, question.unit);
   if (value === null) return null;
-  if (isNear(value, question.answer, question.tolerance)) return { right: true, says: "" };
+  if (isNear(value, question.answer, question.tolerance)) return { right: true, says: "", value };
   const slip = Object.keys(question.slips).find((wrong) => isNear(value, wrong, question.tolerance));
-  return { right: false, says: slip === undefined ? "" : question.slips[slip] };
-}
-
-/**
- * `2,416`, `2 416`, `0.5`, `0,5` and `−3` as numbers: a comma before three digits groups, any other is a point.
- *
- * @param {string} text
- */
-export function toNumber(text) {
-  const plain = text
-    .trim()
-    .replace(/[\u2212\u2013]/g, "-")
-    .replace(/[\s\u00a0\u202f']/g, "")
-    .replace(/,(?=\d{3}(?:\D|$))/g, "")
-    .replace(",", ".");
-  return /^[-+]?(\d+\.?\d*|\.\d+)$/.test(plain) ? Number(plain) : null;
+  const way = value > Number(question.answer) ? "Too large." : "Too small.";
+  return { right: false, says: slip === undefined ? way : question.slips[slip], value };
 }
 
 function isNear(value, wanted, tolerance) {

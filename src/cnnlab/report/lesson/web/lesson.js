@@ -1,39 +1,53 @@
 // A page of the lesson: its questions, and the reader's answers to all of them.
 
-import { Answers } from "./answers.js";
+import { Answers, standing } from "./answers.js";
 import { ask } from "./asking.js";
-import { answersFile, download } from "./saving.js";
+import { carry } from "./carrying.js";
+import { printWhole } from "./printing.js";
+import { answersFile, download, score } from "./saving.js";
+import { slide } from "./sliding.js";
 
 const record = JSON.parse(document.getElementById("record").textContent);
+const questions = opened(record.sealed);
 const answers = new Answers(record.lesson.made);
+carry(answers, new Set(["index.html", ...record.pages]));
 
 for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll("form[data-question]"))) {
-  const question = record.questions.find((one) => one.id === form.dataset.question);
+  const question = questions.find((one) => one.id === form.dataset.question);
   ask(form, question, answers, count);
 }
+printWhole(questions);
+for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-sliding]"))) slide(place);
 
 const name = /** @type {HTMLInputElement} */ (document.getElementById("reader"));
+name.value = answers.name;
+name.addEventListener("input", () => {
+  answers.name = name.value;
+});
 document.getElementById("save").addEventListener("click", () => {
-  download(answersFile(record.lesson, record.all, record.page, answers, name.value.trim()), name.value);
+  download(answersFile(record.lesson, record.all, answers, name.value.trim()), name.value);
 });
 document.getElementById("forget")?.addEventListener("click", () => {
   answers.forget();
+  name.value = "";
   count();
 });
 addEventListener("pageshow", count); // on coming back to this page, too
 count();
 
 function count() {
-  const all = answers.all();
-  const asked = answers.isKept ? record.all : record.all.filter((one) => one.page === record.page);
-  const last = asked.map((one) => all[one.id]?.at(-1)).filter((one) => one !== undefined);
-  const right = last.filter((one) => one.right).length;
+  const { asked, answered, right_first, right_later } = score(record.all, answers);
   document.getElementById("answered").textContent =
-    `${last.length} of ${asked.length} questions answered${answers.isKept ? "" : " on this page"}, ${right} right.`;
+    `${answered} of ${asked} questions answered: ${right_first} right at the first try, ${right_later} right later.`;
   document.getElementById("not-kept").hidden = answers.isKept;
   for (const mark of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-mark]"))) {
-    const given = all[mark.dataset.mark]?.at(-1);
-    mark.textContent = given === undefined ? "open" : given.right === null ? "not decided" : given.right ? "right" : "not yet right";
-    mark.className = (given?.right ?? null) === null ? "muted" : given.right ? "mark-right" : "mark-wrong";
+    const stands = standing(answers.of(mark.dataset.mark));
+    mark.textContent = stands;
+    mark.className = stands.startsWith("right") ? "mark-right" : stands === "not right" ? "mark-wrong" : "muted";
   }
+}
+
+/** The page's questions: in its source they cannot be read at a glance. @param {string} sealed */
+function opened(sealed) {
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(sealed), (letter) => letter.charCodeAt(0))));
 }

@@ -1,25 +1,43 @@
 // The reader's answers as a file, for a teacher.
 
+import { standing } from "./answers.js";
+
 /**
  * @param {object} lesson versions, data and seed of the lesson
  * @param {{id: string, text: string, page: string}[]} questions all of the lesson's
- * @param {string} page this one
  * @param {import("./answers.js").Answers} answers
  * @param {string} name the reader's
  */
-export function answersFile(lesson, questions, page, answers, name) {
-  const asked = answers.isKept ? questions : questions.filter((question) => question.page === page);
+export function answersFile(lesson, questions, answers, name) {
   return {
     name,
     saved: new Date().toISOString(),
     lesson,
-    covers: answers.isKept ? "all pages" : "one page: this browser keeps nothing from page to page",
-    questions: asked.map((question) => ({
+    covers: answers.isKept ? "all pages" : "pages since they were opened: this browser keeps nothing for them",
+    score: score(questions, answers),
+    questions: questions.map((question) => ({
       id: question.id,
       page: question.page,
       text: question.text,
+      standing: standing(answers.of(question.id)),
       answers: answers.of(question.id),
     })),
+  };
+}
+
+/**
+ * First answers count as such; what was right at the second try, before the working was shown, counts as right later.
+ *
+ * @param {{id: string}[]} questions @param {import("./answers.js").Answers} answers
+ */
+export function score(questions, answers) {
+  const stands = questions.map((question) => standing(answers.of(question.id)));
+  const count = (wanted) => stands.filter((one) => one === wanted).length;
+  return {
+    asked: stands.length,
+    answered: stands.length - count("open") - count("shown without an answer"),
+    right_first: count("right at the first try"),
+    right_later: count("right later"),
   };
 }
 

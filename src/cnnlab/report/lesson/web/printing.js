@@ -1,0 +1,34 @@
+// On paper nothing is folded or held back, and every question has its answer and working beneath.
+
+/** @param {import("./judging.js").Question[]} questions of this page */
+export function printWhole(questions) {
+  /** @type {(() => void)[]} */
+  let undo = [];
+  addEventListener("beforeprint", () => {
+    for (const folded of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details:not([open])"))) {
+      folded.open = true;
+      undo.push(() => (folded.open = false));
+    }
+    for (const held of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-held-back][hidden]"))) {
+      held.hidden = false;
+      undo.push(() => (held.hidden = true));
+    }
+    for (const question of questions) {
+      const lines = [`${question.graded ? "Answer" : "Measured"}: ${question.answer} ${question.unit}`.trim(), question.worked];
+      for (const [wrong, says] of Object.entries(question.slips)) lines.push(`${wrong}: ${says}`);
+      const solved = document.createElement("div");
+      solved.className = "solved";
+      for (const line of lines) {
+        const paragraph = document.createElement("p");
+        paragraph.textContent = line;
+        solved.append(paragraph);
+      }
+      document.getElementById(`q-${question.id}`)?.append(solved);
+      undo.push(() => solved.remove());
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const one of undo) one();
+    undo = [];
+  });
+}
