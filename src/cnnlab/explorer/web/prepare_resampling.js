@@ -41,9 +41,12 @@ export function resize(picture, [width, height], filter, box = wholeOf(picture))
   const { bands } = picture;
   const across = weights(picture.width, box[0], box[2], width, filter);
   const down = weights(picture.height, box[1], box[3], height, filter);
+  // The order decides where a level is lost to rounding; this is Pillow 13's.
+  const isDownFirst = height < picture.height && picture.height - height > 2 * (picture.width - width);
   let { data } = picture;
-  if (across) data = bytesAcross(data, picture.width, picture.height, bands, across);
-  if (down) data = bytesDown(data, width * bands, down);
+  if (down && isDownFirst) data = bytesDown(data, picture.width * bands, down);
+  if (across) data = bytesAcross(data, picture.width, isDownFirst ? height : picture.height, bands, across);
+  if (down && !isDownFirst) data = bytesDown(data, width * bands, down);
   return { width, height, bands, data };
 }
 
