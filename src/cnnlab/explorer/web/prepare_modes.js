@@ -17,9 +17,12 @@ export function flat({ width, height, data: rgba }) {
   const data = new Uint8Array(3 * width * height);
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
     const alpha = rgba[from + 3];
-    for (let band = 0; band < 3; band++) {
-      const value = rgba[from + band];
-      data[to + band] = alpha === 255 ? value : Math.round((value * alpha + 255 * (255 - alpha)) / 255);
+    if (alpha === 255) {
+      data[to] = rgba[from];
+      data[to + 1] = rgba[from + 1];
+      data[to + 2] = rgba[from + 2];
+    } else {
+      for (let band = 0; band < 3; band++) data[to + band] = Math.round((rgba[from + band] * alpha + 255 * (255 - alpha)) / 255);
     }
   }
   return { width, height, bands: 3, data };
