@@ -65,10 +65,12 @@ def scaled(ink: np.ndarray, box: int) -> np.ndarray:
 def centred(ink: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Ink (h, w) moved by whole pixels to the centre of mass of an image of size (H, W); uint8, stretched to 255."""
     canvas = np.zeros(size, dtype=np.float32)
-    mass = float(ink.sum())
+    # Exact in 64 bits: a centre that lies in the middle between two pixels does, whoever sums in whatever order.
+    weights = ink.astype(np.float64)
+    mass = float(weights.sum())
     corner = []
     for axis, (room, length) in enumerate(zip(size, ink.shape, strict=True)):
-        centre = float((ink.sum(axis=1 - axis) * np.arange(length)).sum()) / mass
+        centre = float((weights.sum(axis=1 - axis) * np.arange(length)).sum()) / mass
         # MNIST's centres of mass lie within half a pixel of index 14 of 28.
         corner.append(min(max(0, round(room / 2 - centre)), room - length))
     top, left = corner

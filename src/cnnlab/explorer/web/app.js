@@ -6,6 +6,7 @@ import { onSchemeChange } from "./colours.js";
 import { frameworkValue, layerDeviation, references } from "./deviation.js";
 import { byId, make } from "./dom.js";
 import { Dropping, isDropout } from "./dropping.js";
+import { UserError } from "./errors.js";
 import { fieldsOf, unitToPlace } from "./fields.js";
 import { Gallery } from "./gallery.js";
 import { keyboardPen } from "./keyboard_pen.js";
@@ -382,8 +383,9 @@ async function take(file) {
   try {
     await sheet.take(file, record.preparation);
     own(() => {});
-  } catch {
-    byId("image-name").textContent = `${file.name || "what was pasted"} is not a picture that this browser can read; expected PNG or JPEG`;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    byId("image-name").textContent = error.message;
   }
 }
 

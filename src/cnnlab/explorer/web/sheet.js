@@ -1,12 +1,15 @@
 // The sheet: the image as the reader draws it, and ways to bring one along.
 
-import { paintMap, largest } from "./colours.js";
+import { largest, paintMap } from "./colours.js";
+import { flat, toGray } from "./prepare_modes.js";
+import { borderOf } from "./prepare_paper.js";
+import { prepare } from "./prepare_preparing.js";
+import { readImage } from "./prepare_reading.js";
+import { median } from "./prepare_rounding.js";
 
 /** Half the width of a stroke, in pixels of a 28-pixel image, and over how many pixels its edge fades. */
 const RADIUS = 1.15;
 const EDGE = 1.1;
-/** The share of the image that a digit fills, as MNIST's were made (LeCun et al. 1998, §III.A). */
-const BOX = 20 / 28;
 
 export class Sheet {
   /**
@@ -123,40 +126,17 @@ export class Sheet {
   }
 
   /**
-   * Take over a picture: for digits ink on paper as MNIST's were made, else scaled to fill the image.
+   * Take over a picture, prepared as `cnnlab predict` does. One that has the image's size and is bright on black needs no
+   * preparation. Where there is nothing to take, the pixels stay.
    * @param {Blob} file
    * @param {string} preparation of the data set
+   * @throws {UserError}
    */
   async take(file, preparation) {
-    const picture = await createImageBitmap(file);
-    const isDigit = preparation === "digit" && this.channels === 1;
-    const isOwnSize = picture.width === this.width && picture.height === this.height;
-    const gray = isDigit && !isOwnSize ? inkOf(picture) : null;
-    const canvas = new OffscreenCanvas(this.width, this.height);
-    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    context.imageSmoothingQuality = "high";
-    if (gray) {
-      const longest = Math.max(gray.width, gray.height);
-      const box = BOX * Math.min(this.width, this.height);
-      const [w, h] = [(gray.width / longest) * box, (gray.height / longest) * box];
-      context.fillRect(0, 0, this.width, this.height);
-      context.drawImage(gray, (this.width - w) / 2, (this.height - h) / 2, w, h);
-    } else {
-      const share = Math.max(this.width / picture.width, this.height / picture.height);
-      const [w, h] = [picture.width * share, picture.height * share];
-      context.drawImage(picture, (this.width - w) / 2, (this.height - h) / 2, w, h);
-    }
-    const { data } = context.getImageData(0, 0, this.width, this.height);
-    const plane = this.width * this.height;
-    const brightest = gray ? Math.max(1, ...data.filter((_, i) => i % 4 === 0)) : 255;
-    for (let c = 0; c < this.channels; c++) {
-      for (let i = 0; i < plane; i++) {
-        const [r, g, b] = data.subarray(4 * i, 4 * i + 3);
-        const value = this.channels === 3 ? data[4 * i + c] : 0.299 * r + 0.587 * g + 0.114 * b;
-        this.net.pixels[c * plane + i] = (255 / brightest) * value;
-      }
-    }
-    if (gray) this.centre();
+    const decoded = await readImage(file);
+    const isOwnSize = decoded.width === this.width && decoded.height === this.height;
+    const isPrepared = isOwnSize && median(borderOf(toGray(flat(decoded)))) < 128;
+    this.net.pixels.set(prepare(decoded, isPrepared ? "none" : preparation, [this.channels, this.height, this.width]));
   }
 
   /** Lay ink along a line: full within RADIUS of it, fading over EDGE. */
@@ -177,38 +157,4 @@ export class Sheet {
       for (let y = 0; y < this.height; y++) for (let x = 0; x < this.width; x++, i++) visit(this.net.pixels[i], y, x, i);
     }
   }
-}
-
-/** The ink of a picture, bright on black and cropped to it: paper is what lies at the picture's edge. */
-function inkOf(picture) {
-  const side = Math.min(1, 400 / Math.max(picture.width, picture.height));
-  const [width, height] = [Math.max(1, Math.round(picture.width * side)), Math.max(1, Math.round(picture.height * side))];
-  const canvas = new OffscreenCanvas(width, height);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, width, height);
-  context.drawImage(picture, 0, 0, width, height);
-  const image = context.getImageData(0, 0, width, height);
-  const gray = Float32Array.from({ length: width * height }, (_, i) => image.data[4 * i] * 0.299 + image.data[4 * i + 1] * 0.587 + image.data[4 * i + 2] * 0.114);
-  const border = [];
-  for (let x = 0; x < width; x++) border.push(gray[x], gray[(height - 1) * width + x]);
-  for (let y = 0; y < height; y++) border.push(gray[y * width], gray[y * width + width - 1]);
-  const paper = border.sort((a, b) => a - b)[border.length >> 1];
-  const ink = gray.map((value) => Math.abs(value - paper));
-  const most = Math.max(...[largest(ink), 1]);
-  let [top, left, bottom, right] = [height, width, -1, -1];
-  ink.forEach((value, i) => {
-    const strength = Math.max(0, value / most - 0.2) / 0.8;
-    if (strength > 0) {
-      const [y, x] = [Math.floor(i / width), i % width];
-      [top, left, bottom, right] = [Math.min(top, y), Math.min(left, x), Math.max(bottom, y), Math.max(right, x)];
-    }
-    image.data.fill(255 * strength, 4 * i, 4 * i + 3);
-    image.data[4 * i + 3] = 255;
-  });
-  if (bottom < 0) return canvas;
-  context.putImageData(image, 0, 0);
-  const cropped = new OffscreenCanvas(right - left + 1, bottom - top + 1);
-  /** @type {OffscreenCanvasRenderingContext2D} */ (cropped.getContext("2d")).drawImage(canvas, -left, -top);
-  return cropped;
 }

@@ -1,0 +1,263 @@
+// The ink of one character, found in a photo, a scan or a drawing; as cnnlab/prepare/ink.py.
+
+import { UserError } from "./errors.js";
+import { components, longestSide } from "./prepare_components.js";
+import { gaussianBlur, largestAround } from "./prepare_filters.js";
+import { toGray } from "./prepare_modes.js";
+import { borderOf, contrasts } from "./prepare_paper.js";
+import { BILINEAR, crop, reduce, thumbnail } from "./prepare_resampling.js";
+import { median, placeOfLargest, ranked, rounded, toBytes, toShares } from "./prepare_rounding.js";
+
+/** @typedef {import("./prepare_components.js").Mask} Mask */
+/** @typedef {import("./prepare_components.js").Part} Part */
+/** @typedef {import("./prepare_paper.js").Contrast} Contrast */
+/** @typedef {import("./prepare_resampling.js").Box} Box */
+/** @typedef {import("./prepare_resampling.js").Picture} Picture */
+/** @typedef {import("./prepare_resampling.js").Plane} Plane */
+
+/** The longer side of the picture in which ink is sought, in pixels. */
+const WORKING = 400;
+
+/** A character smaller than this in the working picture is looked at again, closer, if the picture has more to show. */
+const DETAILED = 120;
+
+/** Ink stands out from its paper by at least this share of the full range. */
+const FAINTEST = 0.08;
+
+const { fround } = Math;
+
+/**
+ * The ink of the character in a picture, cropped to it: 0 paper to 1 full ink, soft edges.
+ * @param {Picture} picture
+ * @returns {Plane}
+ * @throws {UserError} when there is none
+ */
+export function findInk(picture) {
+  const found = search(picture, true);
+  if (found) return found;
+  throw new UserError(
+    "no ink found in the image; expected one character that stands out from its background: " +
+      "write it larger or darker, or crop the image to it",
+  );
+}
+
+/** @param {Picture} picture @param {boolean} closer whether to look again, closer @returns {Plane | null} */
+function search(picture, closer) {
+  if (picture.width === 0 || picture.height === 0) return null;
+  const small = scaledDown(picture);
+  const gray = { width: small.width, height: small.height, data: toShares(toGray(small).data) };
+  const scale = picture.width / small.width;
+  if (closer) {
+    const inside = sheet(gray);
+    const onSheet = inside && search(crop(picture, scaledBox(inside, scale, picture)), true);
+    if (onSheet) return onSheet;
+  }
+  const ink = separate(gray);
+  if (!ink) return null;
+  const [left, top, right, bottom] = boundingBox(ink);
+  const longest = Math.max(bottom - top, right - left);
+  if (closer && scale > 1 && longest < DETAILED) {
+    const margin = longest / 2;
+    const around = scaledBox([left - margin, top - margin, right + margin, bottom + margin], scale, picture);
+    const nearer = search(crop(picture, around), false);
+    if (nearer) return nearer;
+  }
+  return cut(ink, [left, top, right, bottom]);
+}
+
+/** @param {Box} box @param {number} scale @param {Picture} within @returns {Box} */
+function scaledBox(box, scale, { width, height }) {
+  const [left, top, right, bottom] = box.map((edge) => rounded(edge * scale));
+  return [Math.max(0, left), Math.max(0, top), Math.min(width, right), Math.min(height, bottom)];
+}
+
+/**
+ * A light sheet that lies whole on a dark ground; null if there is no such thing. Pictures under 120 pixels are no
+ * photos of a desk: a bold digit is not a sheet.
+ * @param {Plane} gray of 0–1
+ * @returns {Box | null}
+ */
+function sheet(gray) {
+  const { width, height, data } = gray;
+  if (Math.max(height, width) < 120) return null;
+  const ground = median(borderOf(gray));
+  const brightest = data.reduce((a, b) => Math.max(a, b));
+  // A sheet that is half in shadow is one sheet.
+  const threshold = fround(ground + fround(fround(0.2) * fround(brightest - ground)));
+  const light = { width, height, data: Uint8Array.from(data, (value) => Number(value > threshold)) };
+  const border = borderOf(light);
+  if (sumOf(border) / border.length > 0.05 || !light.data.includes(1)) return null;
+  const { parts } = components(light);
+  const { area, ...largest } = parts[placeOfLargest(parts.map((part) => part.area))];
+  const [top, bottom, left, right] = [largest.top, largest.bottom + 1, largest.left, largest.right + 1];
+  const [tall, wide] = [bottom - top, right - left];
+  if (tall < 0.3 * height || wide < 0.3 * width || area < 0.7 * tall * wide) return null;
+  const [rows, columns] = [new Array(tall).fill(0), new Array(wide).fill(0)];
+  for (let y = 0; y < tall; y++) {
+    for (let x = 0; x < wide; x++) {
+      const value = light.data[(top + y) * width + left + x];
+      rows[y] += value / wide;
+      columns[x] += value / tall;
+    }
+  }
+  return [left + inset(columns), top + inset(rows), right - inset(columns.toReversed()), bottom - inset(rows.toReversed())];
+}
+
+/**
+ * How far to go in from the first of many lines until all ground beside a tilted sheet is left behind.
+ * @param {number[]} share of light pixels in each line
+ */
+function inset(share) {
+  const clear = share.findIndex((each) => each > 0.95);
+  return Math.min(Math.max(0, clear), 0.2 * share.length) + 0.02 * share.length;
+}
+
+/** @param {Picture} picture @returns {Picture} */
+function scaledDown(picture) {
+  const factor = Math.max(picture.width, picture.height) / WORKING;
+  if (factor <= 1) return picture;
+  const reduced = factor >= 2 ? reduce(picture, [Math.trunc(factor), Math.trunc(factor)]) : picture;
+  return thumbnail(toGray(reduced), WORKING, BILINEAR);
+}
+
+/**
+ * The ink of a gray picture of 0–1: its darkness from 0 (paper) to 1; null if there is none.
+ *
+ * Otsu's threshold finds the strokes; within a pixel or two of a stroke that is kept, gray levels stay, so that edges
+ * remain soft and a picture that is already clean remains as it is.
+ * @param {Plane} gray
+ * @returns {Plane | null}
+ */
+function separate(gray) {
+  const longest = Math.max(gray.width, gray.height);
+  if (Math.min(gray.width, gray.height) < 3) return null;
+  const smooth = longest >= 120 ? smoothed(gray, longest / 400) : gray;
+  for (const seen of contrasts(smooth)) {
+    const ink = standingOut(seen);
+    if (ink) return ink;
+  }
+  return null;
+}
+
+/** @param {Contrast} seen @returns {Plane | null} */
+function standingOut({ values, floor }) {
+  const { width, height, data } = values;
+  const threshold = fround(otsu(data, floor));
+  const mask = { width, height, data: Uint8Array.from(data, (value) => Number(value > threshold)) };
+  if (!mask.data.includes(1)) return null;
+  const { labels, parts } = components(mask);
+  const isKept = character(labels, parts, width, height);
+  const kept = Uint8Array.from(labels, (label) => Number(label > 0 && isKept[label - 1]));
+  if (!kept.includes(1)) return null;
+  const level = median(data.filter((_, i) => kept[i]));
+  if (level < Math.max(FAINTEST, 1.2 * floor)) return null;
+  const edge = largestAround(kept, width, height, Math.max(width, height) < 120 ? 1 : 2);
+  const soft = (value) => Math.min(1, Math.max(0, fround(value - fround(floor)) / fround(level - floor)));
+  return { width, height, data: data.map((value, i) => (edge[i] ? soft(value) : 0)) };
+}
+
+/**
+ * Otsu's threshold (1979) between paper and ink.
+ *
+ * Deviations: paper is counted at most as often as what stands out, since with a small character on a large sheet the
+ * plain criterion would rather split the paper's noise; and what is faint against the strongest ink, as a dent of shadow
+ * is, stays paper.
+ * @param {Float32Array} values
+ * @param {number} floor
+ * @returns {number}
+ */
+function otsu(values, floor) {
+  const BINS = 256;
+  const strongest = ranked(values, Math.max(3, Math.floor(values.length / 2000)));
+  const highest = values.reduce((a, b) => Math.max(a, b));
+  if (highest <= floor) return highest;
+  const edges = Float32Array.from({ length: BINS + 1 }, (_, i) => (i === BINS ? highest : (highest / BINS) * i));
+  const counts = new Float64Array(BINS);
+  for (const value of values) {
+    if (value < 0) continue;
+    let bin = Math.min(BINS - 1, Math.trunc(fround(fround(value / highest) * BINS)));
+    if (value < edges[bin]) bin -= 1;
+    else if (bin < BINS - 1 && value >= edges[bin + 1]) bin += 1;
+    counts[bin] += 1;
+  }
+  const centres = Float32Array.from(counts, (_, i) => fround(edges[i] + edges[i + 1]) / 2);
+  const isPaper = (_, i) => centres[i] <= fround(Math.max(floor, centres[0]));
+  const paper = sumOf(counts.filter(isPaper));
+  const weight = Math.min(1, (sumOf(counts) - paper) / Math.max(paper, 1));
+  const weighed = counts.map((count, i) => (isPaper(count, i) ? count * weight : count));
+  const [total, totalMass] = [sumOf(weighed), sumOf(weighed.map((count, i) => count * centres[i]))];
+  let [below, mass] = [0, 0];
+  const between = weighed.map((count, i) => {
+    below += count;
+    mass += count * centres[i];
+    const apart = (totalMass * below - mass * total) ** 2 / (below * (total - below));
+    return Number.isFinite(apart) ? apart : 0;
+  });
+  return Math.max(edges[placeOfLargest(between) + 1], floor, 0.3 * strongest);
+}
+
+/**
+ * Which connected parts belong to the character, rather than to specks, lines or shadows.
+ *
+ * Thin lines across the picture (ruled paper) never do. The largest part is the character's body; parts at the border
+ * are only considered where nothing else could be it. Near the body (within a quarter of its length) stay the parts with
+ * at least 3 % of its area, unless they come in from the border and run along or down it (a frame, a shadow, a finger),
+ * or are small beside the body.
+ * @param {Int32Array} labels
+ * @param {Part[]} parts
+ * @param {number} width @param {number} height
+ * @returns {boolean[]}
+ */
+function character(labels, parts, width, height) {
+  const size = Math.max(height, width);
+  const tall = (part) => part.bottom - part.top + 1;
+  const wide = (part) => part.right - part.left + 1;
+  const large = parts.map((part) => longestSide(part) >= Math.max(3, 0.01 * size) && !(wide(part) >= 0.9 * width && tall(part) < 0.1 * height));
+  if (!large.includes(true)) return large;
+  const atBorder = parts.map((part) => part.top === 0 || part.left === 0 || part.bottom === height - 1 || part.right === width - 1);
+  const candidate = parts.map((part, i) => large[i] && !atBorder[i] && longestSide(part) >= size / 8);
+  const inside = candidate.includes(true);
+  const body = parts[placeOfLargest(parts.map((part, i) => ((inside ? candidate : large)[i] ? part.area : 0)))];
+  const contact = new Array(parts.length + 1).fill(0);
+  for (const label of borderOf({ width, height, data: labels })) contact[label] += 1;
+  return parts.map((part, i) => {
+    const gapY = Math.max(part.top - body.bottom, body.top - part.bottom);
+    const gapX = Math.max(part.left - body.right, body.left - part.right);
+    const isNear = Math.max(gapY, gapX) <= 0.25 * longestSide(body);
+    if (!large[i] || !isNear || part.area < 0.03 * body.area) return false;
+    const isUprightLine = tall(part) >= 0.9 * height && wide(part) < 0.1 * width;
+    const isSmall = part.area < 0.25 * body.area;
+    return !(inside && atBorder[i] && (contact[i + 1] > 0.5 * longestSide(part) || isUprightLine || isSmall));
+  });
+}
+
+/** @param {Plane} gray @param {number} radius @returns {Plane} */
+function smoothed({ width, height, data }, radius) {
+  const blurred = gaussianBlur({ width, height, bands: 1, data: toBytes(data) }, radius);
+  return { width, height, data: toShares(blurred.data) };
+}
+
+/** @param {Plane} ink @returns {Box} */
+function boundingBox({ width, height, data }) {
+  let [left, top, right, bottom] = [width, height, 0, 0];
+  data.forEach((value, i) => {
+    if (value === 0) return;
+    const [y, x] = [Math.floor(i / width), i % width];
+    [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x + 1), Math.max(bottom, y + 1)];
+  });
+  return [left, top, right, bottom];
+}
+
+/** @param {Plane} plane @param {Box} box @returns {Plane} */
+function cut(plane, [left, top, right, bottom]) {
+  const [width, height] = [right - left, bottom - top];
+  const at = (i) => (top + Math.floor(i / width)) * plane.width + left + (i % width);
+  return { width, height, data: Float32Array.from({ length: width * height }, (_, i) => plane.data[at(i)]) };
+}
+
+/** @param {ArrayLike<number>} values */
+function sumOf(values) {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum;
+}
