@@ -1,14 +1,14 @@
 // The page: what is chosen decides what is computed and shown.
 
 import { onSchemeChange } from "./colours.js";
-import { frameworkValue, layerDeviation, references } from "./deviation.js";
+import { compareWithPyTorch, frameworkValue, notFiniteSays, references } from "./deviation.js";
 import { byId, make } from "./dom.js";
 import { Dropping, isDropout } from "./dropping.js";
 import { fieldsOf, unitToPlace } from "./fields.js";
 import { Moving } from "./moving.js";
-import { Net } from "./net.js";
+import { IMAGE, Net } from "./net.js";
 import { Norming } from "./norming.js";
-import { counted, fromPlanes, percent, sizeOf, unpack } from "./numbers.js";
+import { counted, fromPlanes, parsed, percent, sizeOf, unpack } from "./numbers.js";
 import { Overview } from "./overview.js";
 import { Sheet } from "./sheet.js";
 import { fromFragment, State, toFragment } from "./state.js";
@@ -19,7 +19,7 @@ import { UnitPanel } from "./unit_panel.js";
 /** Milliseconds between two writings-out of the open unit while a stroke is drawn. */
 const UNIT_EVERY_MS = 120;
 
-const record = JSON.parse(byId("record").textContent);
+const record = parsed(byId("record").textContent);
 const [numberBytes, images] = await Promise.all(["numbers", "images"].map((id) => unpack(byId(id).textContent)));
 const numbers = new Float32Array(numberBytes.buffer);
 const pixels = new Uint8ClampedArray(sizeOf(record.shape));
@@ -111,7 +111,7 @@ function open(net, layer, unit) {
 }
 
 function ofPyTorch(layer, unit) {
-  if (!state.choice.isNormalised || state.choice.time !== null) return null;
+  if (!state.choice.isNormalised || state.choice.time !== null || droppings.some((dropping) => dropping.isLaid)) return null;
   return frameworkValue(pytorch[state.choice.net].get(layer.name), state.choice.image, unitToPlace(unit, layer.shape), layer.values.length);
 }
 
@@ -148,7 +148,7 @@ function showUnit() {
   const layer = name ? (net.byName.get(name) ?? null) : null;
   const boxes = layer && unit ? fieldsOf(net, layer, unit) : new Map();
   overviews.forEach((overview, i) => overview.mark(i === which ? boxes : new Map(), i === which ? name : null));
-  markSheet(boxes.get("input"));
+  markSheet(boxes.get(IMAGE));
   panel.show(net, layer, unit ?? [0, 0, 0], boxes);
 }
 
@@ -195,7 +195,7 @@ function showAnswers() {
 
 /** What the nets say, in a few words. */
 function spoken() {
-  const says = nets.map((net) => record.classes[net.prediction]);
+  const says = nets.map((net) => (net.prediction === null ? "NaN, which is no number" : record.classes[net.prediction]));
   return nets.length === 1 ? `the net says ${says[0]}` : nets.map((net, i) => `${net.name} says ${says[i]}`).join(", ");
 }
 
@@ -312,33 +312,15 @@ onSchemeChange(() => {
   showUnit();
 });
 
-/** Compare every layer with PyTorch's values, an image at a time, without disturbing what is shown. */
+/** Compare every layer with PyTorch's values, and say how far off the worst is. */
 async function check() {
   const says = byId("check");
-  let worst = { deviation: 0, layer: "" };
-  for (let i = 0; i < record.gallery.length; i++) {
-    const shown = pixels.slice();
-    pixels.set(images.subarray(i * pixels.length, (i + 1) * pixels.length));
-    nets.forEach((net, which) => {
-      net.isNormalised = true;
-      histories[which].finishedFor(() => {
-        net.run();
-        for (const [name, reference] of pytorch[which]) {
-          const deviation = layerDeviation(/** @type {any} */ (net.byName.get(name)), reference, i);
-          if (!(deviation <= worst.deviation)) worst = { deviation, layer: name };
-        }
-      });
-    });
-    pixels.set(shown);
-    for (const net of nets) {
-      net.isNormalised = state.choice.isNormalised;
-      net.run();
-    }
-    says.textContent = `compared with PyTorch: ${i + 1} of ${record.gallery.length} images`;
-    await new Promise((resolve) => setTimeout(resolve));
-  }
+  const worst = await compareWithPyTorch(record, numbers, images, histories, (done) => {
+    says.textContent = `compared with PyTorch: ${done} of ${record.gallery.length} images`;
+  });
   says.replaceChildren(
     "Largest deviation from PyTorch: ", make("b", { "data-value": worst.deviation }, worst.deviation.toExponential(1).replace("-", "−")),
+    ...nets.map((net) => ` ${notFiniteSays(net)}`),
   );
   const layers = pytorch.reduce((sum, each) => sum + each.size, 0);
   const whole = Math.min(...record.nets.map((planned) => planned.reference.whole_images));
@@ -373,7 +355,7 @@ const checked = remembered.then(check);
 const explorer = {
   net: nets[0], nets, histories, record, state, images, remembered, checked, check, stroke, readyMs,
   field: (/** @type {string} */ name, /** @type {[number, number, number]} */ unit) =>
-    fieldsOf(nets[0], /** @type {any} */ (nets[0].byName.get(name)), unit).get("input"),
+    fieldsOf(nets[0], /** @type {any} */ (nets[0].byName.get(name)), unit).get(IMAGE),
   get updateMs() {
     return updateMs;
   },

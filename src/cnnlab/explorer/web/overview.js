@@ -2,6 +2,7 @@
 
 import { largest, paintMap } from "./colours.js";
 import { make } from "./dom.js";
+import { IMAGE, shownName } from "./net.js";
 import { asMaps, counted, number } from "./numbers.js";
 
 /** CSS pixels: a column's height, the sides of a tile of a map and of a single value. */
@@ -41,7 +42,7 @@ export class Overview {
    */
   constructor(place, net, onOpen) {
     this.columns = net.layers.map((layer, i) => {
-      const before = i ? net.layers[i - 1].name : "input";
+      const before = i ? net.layers[i - 1].name : IMAGE;
       return passesOn(layer.operation) ? passing(layer, before) : new Column(layer, before, onOpen);
     });
     place.replaceChildren(...this.columns.map((column) => column.element));
@@ -75,13 +76,13 @@ export class Overview {
 }
 
 function heading(layer) {
-  return make("h3", {}, make("span.name", {}, layer.name), make("span.type", {}, layer.type));
+  return make("h3", {}, make("span.name", {}, shownName(layer.name)), make("span.type", {}, layer.type));
 }
 
 /** What a layer reads, where that is not just the layer before it. */
 function reading(layer, before) {
   const isPlain = layer.inputs.length === 1 && layer.inputs[0] === before;
-  return isPlain ? null : make("p.reads", {}, `reads ${layer.inputs.join(" and ")}`);
+  return isPlain ? null : make("p.reads", {}, `reads ${layer.inputs.map(shownName).join(" and ")}`);
 }
 
 function shapeText(shape) {
@@ -100,6 +101,9 @@ function passing(layer, before) {
   return { element, name: layer.name };
 }
 
+/** An id may hold no spaces, and two nets may have layers of one name: the options are counted. */
+let options = 0;
+
 class Column {
   constructor(layer, before, onOpen) {
     this.layer = layer;
@@ -116,12 +120,12 @@ class Column {
     this.words = new Uint32Array(this.image.data.buffer);
     this.marks = /** @type {HTMLCanvasElement} */ (make("canvas.marks", { "aria-hidden": "true" }));
     this.cursor = 0;
-    this.option = make("span.unseen", { role: "option", id: `option-${layer.name}`, "aria-selected": "false" });
+    this.option = make("span.unseen", { role: "option", id: `option-${++options}`, "aria-selected": "false" });
     const what = rows * columns > 1 ? `${counted(maps)} maps of ${rows}×${columns}` : `${counted(maps)} values`;
     this.maps = make(
       "div.maps",
       {
-        tabindex: 0, role: "listbox", "aria-label": `${layer.name}, ${layer.type}: ${what}; arrow keys choose, Enter opens`,
+        tabindex: 0, role: "listbox", "aria-label": `${shownName(layer.name)}, ${layer.type}: ${what}; arrow keys choose, Enter opens`,
         "--width": `${this.width * zoom}px`, "--height": `${this.height * zoom}px`,
         onclick: (event) => this.#open(event, onOpen),
         onkeydown: (event) => this.#key(event, onOpen),
@@ -132,7 +136,7 @@ class Column {
     this.scale = make("p.scale", {});
     this.element = make(
       "section.column",
-      { "data-layer": layer.name, "aria-label": `${layer.name}, ${layer.type}, ${shapeText(layer.shape)}` },
+      { "data-layer": layer.name, "aria-label": `${shownName(layer.name)}, ${layer.type}, ${shapeText(layer.shape)}` },
       heading(layer),
       make("p.shape", { title: "C × H × W: maps, rows, columns" }, shapeText(layer.shape)),
       reading(layer, before), this.maps, this.scale,

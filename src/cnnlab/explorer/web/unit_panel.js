@@ -2,7 +2,9 @@
 
 import { largest, paintMap } from "./colours.js";
 import { make } from "./dom.js";
-import { asMaps, counted, number } from "./numbers.js";
+import { fieldSays } from "./fields.js";
+import { shownName } from "./net.js";
+import { asMaps, number } from "./numbers.js";
 import { PICTURES, writeOut } from "./unit_arithmetic.js";
 
 /** CSS pixels of the enlarged map's longer side, about. */
@@ -142,7 +144,7 @@ export class UnitPanel {
       side = make("div.side", {}, this.map, this.mapScale);
     }
     this.place.replaceChildren(
-      make("div.heading", {}, make("h2", { id: "unit-title" }, layer.name, " ", make("span.type", {}, layer.type), " ", this.where), tools),
+      make("div.heading", {}, make("h2", { id: "unit-title" }, shownName(layer.name), " ", make("span.type", {}, layer.type), " ", this.where), tools),
       make(
         isMap ? "div.unit-body" : "div.unit-body.no-map", {}, side,
         make("div", {}, this.facts, layer.size_arithmetic.length ? make("p.muted.small", {}, `rows and columns: ${layer.size_arithmetic.join("; ")}`) : null, this.arithmetic),
@@ -152,15 +154,8 @@ export class UnitPanel {
   }
 
   #fieldFact() {
-    const box = this.boxes?.get("input");
-    const layer = /** @type {import("./net.js").Layer} */ (this.layer);
-    if (!box) return make("div", {}, make("dt", {}, "sees"), make("dd", {}, "nothing of the image"));
-    const size = (range) => range[1] - range[0] + 1;
-    const [rows, columns] = [size(box.rows), size(box.columns)];
-    return make(
-      "div", {}, make("dt", {}, "sees of the image"),
-      make("dd", {}, `${layer.is_field_exact ? "" : "at most "}${rows}×${columns}`, make("small.muted", {}, ` ${counted(rows * columns)} pixels: rows ${box.rows.join("–")}, columns ${box.columns.join("–")}`)),
-    );
+    const { size, where } = fieldSays(/** @type {any} */ (this.boxes), /** @type {any} */ (this.net), /** @type {any} */ (this.layer), this.unit);
+    return make("div", {}, make("dt", {}, "sees of the image"), make("dd", { id: "field" }, size, make("small.muted", {}, ` ${where}`)));
   }
 
   #paintMap() {
