@@ -115,7 +115,8 @@ export async function compareWithPyTorch(record, numbers, images, histories, onI
 export function notFiniteSays(net) {
   const found = net.layers.flatMap(({ name, operation }) => {
     const tensors = [...Object.values(operation), ...(operation.operands ?? []).map((/** @type {any} */ operand) => operand.value)];
-    const count = tensors.reduce((sum, tensor) => sum + (tensor?.values?.filter((/** @type {number} */ value) => !Number.isFinite(value)).length ?? 0), 0);
+    const values = tensors.flatMap((tensor) => (tensor?.values instanceof Float32Array ? [tensor.values] : []));
+    const count = values.reduce((sum, each) => sum + each.filter((value) => !Number.isFinite(value)).length, 0);
     return count ? `${name} (${counted(count)})` : [];
   });
   return found.length ? `${net.name} holds weights that are infinite or no numbers (NaN): ${found.join(", ")}.` : "";
