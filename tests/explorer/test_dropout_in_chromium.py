@@ -72,7 +72,10 @@ def test_a_mask_gives_pytorch_s_values(browser: Any, tmp_path: Path, made: Any, 
             page.evaluate("document.querySelector('#dropping .tools button').click()")
             before, after = (
                 np.array(page.evaluate(f"[...{values}]"))
-                for values in ("explorer.net.byName.get('drop').reads[0].values", "explorer.net.byName.get('drop').values")
+                for values in (
+                    "explorer.net.byName.get('drop').reads[0].values",
+                    "explorer.net.byName.get('drop').values",
+                )
             )
             is_kept = np.array(page.evaluate("[...explorer.net.byName.get('drop').operation.mask.kept]")) == 1
             assert (is_kept.reshape(-1, together) == is_kept.reshape(-1, together)[:, :1]).all()
@@ -80,7 +83,10 @@ def test_a_mask_gives_pytorch_s_values(browser: Any, tmp_path: Path, made: Any, 
             dropped += [after[~is_kept]]
             page.evaluate("document.querySelector('#dropping .tools button').click()")
         torch.manual_seed(2)
-        ones, zeros = (drop.train()(torch.full((400, 16, 12, 12) if made is OnMaps else (400, 28, 28), value)) for value in (1.0, 0.0))
+        ones, zeros = (
+            drop.train()(torch.full((400, 16, 12, 12) if made is OnMaps else (400, 28, 28), value))
+            for value in (1.0, 0.0)
+        )
         drop.eval()
         # Of a kept value x PyTorch makes scale · x + shift, a dropped one becomes the same whatever it was.
         puts = set(ones.unique().tolist()) & set(zeros.unique().tolist())
@@ -111,10 +117,11 @@ def test_a_masked_unit_s_arithmetic_gives_its_value(browser: Any, tmp_path: Path
 def test_nothing_done_while_it_is_compared_makes_a_deviation(browser: Any, tmp_path: Path) -> None:
     path = bare_page(OnMaps(nn.Dropout(P)).eval(), tmp_path / "page.html", images=images_of(20))
     with opened(browser, path, "image=0") as page:
+        page.locator("#dropping > summary").click()
+        page.locator("#dropping .dot").first.wait_for()
         found = page.evaluate(
             """async () => {
               const running = explorer.check();
-              document.getElementById('dropping').open = true;
               document.querySelector('#dropping .tools button').click();
               explorer.state.set({ isNormalised: false });
               explorer.net.pixels.fill(200);

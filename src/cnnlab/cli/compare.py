@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -111,7 +111,7 @@ def command(
         finally:
             view.close()
     if as_json:
-        click.echo(json.dumps(result.to_json() | {"page": str(out / "index.html")}))
+        click.echo(strict_json(result.to_json() | {"page": str(out / "index.html")}))
     else:
         _print(result)
         click.echo(f"page  {out / 'index.html'}")

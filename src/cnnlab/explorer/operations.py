@@ -19,7 +19,7 @@ from cnnlab.errors import UserError
 
 Operation = dict[str, Any]
 
-#: The page's name of the image. PyTorch's names begin with no dot, so that no layer can have it; `web/net.js` has it, too.
+#: The page's name of the image. No path of PyTorch's begins with a dot, so that no layer has it. As in `web/net.js`.
 IMAGE = ".image"
 
 #: Functions of one value, with their settings and what those are by default.

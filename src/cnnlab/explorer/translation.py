@@ -71,14 +71,17 @@ def translate(net: nn.Module, image_shape: tuple[int, int, int], classes: int) -
             needed.update(set(sources(layer).values()) - {IMAGE})
     for name in needed:
         if name.startswith("."):
-            raise unknown(by_name[name], "the page keeps names that begin with a dot for itself, as PyTorch's add_module refuses them")
+            raise unknown(
+                by_name[name],
+                "the page keeps names that begin with a dot for itself, as PyTorch's add_module refuses them",
+            )
     layers = tuple(TranslatedLayer(layer, operation(layer)) for layer in anatomy.layers if layer.name in needed)
     return Translation(layers, output, anatomy)
 
 
 def _window(layer: Layer) -> dict[str, list[int]] | None:
-    """The field of the unit in row i, column j of a map, whether or not it lies in the image: where the first one starts,
-    how far the next one is, and its size, rows and columns. None where units differ.
+    """Where units' fields lie, the image's border left out of account: the first one's start, how far it is to the next
+    one's, and their size, each for rows and columns. None where units differ.
     """
     axes = (layer.field.rows, layer.field.columns)
     if len(layer.output_shape) != 3 or [axis.dim for axis in axes] != [2, 3]:

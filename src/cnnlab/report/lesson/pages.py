@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.resources import files
@@ -25,6 +24,7 @@ from cnnlab.report.lesson.sliding_filter import sliding_filter
 from cnnlab.report.net.diagram import net_diagram
 from cnnlab.report.pages import render
 from cnnlab.runs.environment import Environment
+from cnnlab.strict_json import strict_json
 
 #: The pages' script, as modules.
 WEB = files("cnnlab.report").joinpath("lesson/web")
@@ -140,4 +140,4 @@ def _figures(section: Any) -> dict[str, DrawnFigure]:
 
 def _as_json(record: Any) -> Markup:
     """A record for a `<script type="application/json">`: nothing in it can end the script."""
-    return Markup(json.dumps(record, ensure_ascii=False).replace("<", "\\u003c"))
+    return Markup(strict_json(record, ensure_ascii=False).replace("<", "\\u003c"))
