@@ -102,10 +102,9 @@ def test_what_lies_in_the_padding_is_told_apart(browser: Any, tmp_path: Path) ->
     images = torch.zeros(2, 1, SIDE, SIDE, dtype=torch.uint8)
     with opened(browser, bare_page(net, tmp_path / "page.html", images=images)) as page:
         for unit, says in {
-            (0, 0, 5): "4×7 28 pixels: rows 0–3, columns 2–8; around the image it sees padding, 3 rows above",
+            (0, 0, 5): "4×7 28 pixels: rows 0–3, columns 2–8; and padding, 3 rows above",
             (0, 5, 5): "7×7 49 pixels: rows 2–8, columns 2–8",
-            (0, 11, 10): "4×5 20 pixels: rows 8–11, columns 7–11; around the image it sees padding, "
-            "3 rows below and 2 columns to the right",
+            (0, 11, 10): "4×5 20 pixels: rows 8–11, columns 7–11; and padding, 3 rows below and 2 columns to the right",
         }.items():
             page.evaluate("unit => explorer.state.set({ layer: 'b', unit })", list(unit))
             assert re.sub(r"\s+", " ", page.inner_text("#field")) == says

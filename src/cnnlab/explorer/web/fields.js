@@ -192,7 +192,7 @@ export function fieldSays(boxes, net, layer, unit) {
     size: `${isWhole ? "" : "at most "}${rows}×${columns}`,
     where:
       `${isWhole ? plural(box.places, "pixel") : `${counted(box.places)} of these ${counted(rows * columns)} pixels`}: ` +
-      `${range("row", box.rows)}, ${range("column", box.columns)}${outside ? `; around the image it sees padding, ${outside}` : ""}`,
+      `${range("row", box.rows)}, ${range("column", box.columns)}${outside ? `; and padding, ${outside}` : ""}`,
   };
 }
 

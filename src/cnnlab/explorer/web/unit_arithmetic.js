@@ -207,6 +207,8 @@ function productGrids({ patches, size }) {
   const [KH, KW] = size;
   const scale = (key) => Math.max(...patches.map((patch) => largest(patch[key])));
   const scales = { pixels: scale("pixels"), kernel: scale("kernel"), products: scale("products") };
+  const digits = (key) => Math.max(...patches.map((patch) => longest(patch[key], scales[key])));
+  const widths = { pixels: digits("pixels"), kernel: digits("kernel"), products: digits("products") };
   const most = Math.max(...patches.map((patch) => Math.abs(patch.sum)));
   const cards = patches.map((patch) =>
     make(
@@ -214,11 +216,11 @@ function productGrids({ patches, size }) {
       make("figcaption", {}, patches.length > 1 ? `channel ${patch.channel}` : "the only channel"),
       make(
         "div.equation", { "aria-label": `channel ${patch.channel}: the sum of ${KH * KW} products is ${number(patch.sum)}` },
-        grid(patch.pixels, KW, scales.pixels, { padding: patch.isPadding, label: "values" }),
+        grid(patch.pixels, KW, scales.pixels, { padding: patch.isPadding, label: "values", digits: widths.pixels }),
         sign("×"),
-        grid(patch.kernel, KW, scales.kernel, { label: "weights" }),
+        grid(patch.kernel, KW, scales.kernel, { label: "weights", digits: widths.kernel }),
         sign("="),
-        grid(patch.products, KW, scales.products, { label: "products", isProduct: true }),
+        grid(patch.products, KW, scales.products, { label: "products", isProduct: true, digits: widths.products }),
       ),
       make("p.patch-sum", { "data-sum": patch.sum }, make("span.muted", {}, "sum "), make("b", { background: groundFor(patch.sum, most, 0.35) }, signed(patch.sum))),
     ),
@@ -234,12 +236,18 @@ function productGrids({ patches, size }) {
   );
 }
 
+/** Characters of the longest number in a grid. */
+function longest(values, scale) {
+  const write = alike(scale);
+  return Math.max(...Array.from(values, (value) => write(value).length));
+}
+
 /** Numbers in a grid, each on its colour. */
-function grid(values, across, scale, { padding = null, winner = -1, isProduct = false, label = "" } = {}) {
+function grid(values, across, scale, { padding = null, winner = -1, isProduct = false, label = "", digits = longest(values, scale) } = {}) {
   const write = alike(scale);
   return make(
     isProduct ? "div.grid.products" : "div.grid",
-    { "--across": across, role: "img", "aria-label": `${label}: ${Array.from(values, write).join(", ")}` },
+    { "--across": across, "--digits": digits, role: "img", "aria-label": `${label}: ${Array.from(values, write).join(", ")}` },
     Array.from(values, (value, i) =>
       make(
         padding?.[i] ? "span.padding" : winner === i ? "span.winner" : "span",
