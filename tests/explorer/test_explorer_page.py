@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import zlib
 from hashlib import sha256
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.explorer.bare_pages import bare_page
 from tests.explorer.explored_nets import Grouped
 from torch import nn
 
@@ -21,11 +23,39 @@ from cnnlab.explorer.page import ExploredRun, explorer_page, web
 from cnnlab.explorer.translation import translate
 
 
+def refused(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
 def carried(page: str) -> tuple[dict, np.ndarray, bytes]:
     """The record, the numbers and the images of a page."""
     texts = dict(re.findall(r'<script type="[^"]+" id="(\w+)">(.*?)</script>', page, re.DOTALL))
     numbers = np.frombuffer(zlib.decompress(base64.b64decode(texts["numbers"])), dtype="<f4")
-    return json.loads(texts["record"]), numbers, zlib.decompress(base64.b64decode(texts["images"]))
+    return (
+        json.loads(texts["record"], parse_constant=refused),
+        numbers,
+        zlib.decompress(base64.b64decode(texts["images"])),
+    )
+
+
+class Limited(nn.Module):
+    """Limits that are infinite, and a weight that is no number."""
+
+    def __init__(self, weight: float = math.nan) -> None:
+        super().__init__()
+        self.conv, self.lower, self.head = nn.Conv2d(1, 4, 3), nn.Hardtanh(-math.inf, 1), nn.Linear(4, 10)
+        nn.init.constant_(self.head.weight[0, :1], weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.clamp(self.lower(self.conv(x)), min=0, max=math.inf).mean((2, 3)))
+
+
+def test_infinite_numbers_are_carried_in_strict_json(tmp_path):
+    record, numbers, _ = carried(bare_page(Limited(), tmp_path / "page.html").read_text())
+    layers = {layer["name"]: layer["operation"] for layer in record["nets"][0]["layers"]}
+    assert layers["lower"]["min_val"] == {"number": "-Infinity"}
+    assert layers["clamp"]["max"] == {"number": "Infinity"}
+    assert np.isnan(stored(layers["head"]["weight"], numbers)[0, 0])
 
 
 def stored(tensor: dict, numbers: np.ndarray) -> np.ndarray:

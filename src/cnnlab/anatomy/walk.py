@@ -407,15 +407,20 @@ def _is_layer(module: nn.Module) -> bool:
 def name_calls(calls: list[Call]) -> list[tuple[str, str]]:
     """A name and a type for every call: path and class for a layer of PyTorch's, else the function after the path.
 
-    Where a layer makes several calls, the last stands for the layer; a name that occurs again gets _1, _2, …
+    Where a layer makes several calls, the last stands for the layer; a name that occurs again gets _1, _2, …, other
+    than the path of any layer.
     """
     last_of_layer = {call.visit: i for i, call in enumerate(calls) if call.is_module}
-    named, seen = [], Counter()
+    paths = {calls[i].module for i in last_of_layer.values()}
+    named, seen, taken = [], Counter(), set()
     for i, call in enumerate(calls):
         is_the_layer = call.is_module and call.module != "" and last_of_layer[call.visit] == i
         name = call.module if is_the_layer else ".".join(part for part in (call.module, call.function) if part)
-        seen[name] += 1
-        unique = name if seen[name] == 1 else f"{name}_{seen[name] - 1}"
+        unique = name
+        while unique in taken or (unique in paths and not (is_the_layer and unique == call.module)):
+            seen[name] += 1
+            unique = f"{name}_{seen[name]}"
+        taken.add(unique)
         named.append((unique, call.module_type if is_the_layer else call.function))
     return named
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import Work
+from cnnlab.strict_json import strict_json
 
 
 @click.command("bench")
@@ -64,7 +64,7 @@ def command(
     except ContenderFailed as failure:
         raise click.ClickException(str(failure)) from failure
     if as_json:
-        click.echo(json.dumps(result))
+        click.echo(strict_json(result))
     elif markdown:
         click.echo(as_markdown(result))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import ExperimentView, notice, stop_requests
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from cnnlab.claims.claim import Claim
@@ -92,7 +92,7 @@ def command(
             view.close()
     if as_json:
         entries = {entry.id: entry for entry in read_round(out / "claims.json").claims} if done else {}
-        click.echo(json.dumps([entries[measured.claim.id].to_json() for measured in done]))
+        click.echo(strict_json([entries[measured.claim.id].to_json() for measured in done]))
     elif done:
         click.echo(f"page  {out / 'index.html'}")
     if stopped is not None:
@@ -103,7 +103,7 @@ def command(
 def _list(claims: list[Claim], as_json: bool) -> None:
     if as_json:
         keys = ("id", "statement", "kind", "section", "decides")
-        click.echo(json.dumps([{key: getattr(claim, key) for key in keys} for claim in claims]))
+        click.echo(strict_json([{key: getattr(claim, key) for key in keys} for claim in claims]))
         return
     for claim in claims:
         click.echo(f"{claim.id:22s} {claim.statement}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -110,7 +110,7 @@ def command(
         notice(f"stopped; {stopped}. Go on with the same command")
         raise click.exceptions.Exit(130) from None
     if as_json:
-        click.echo(json.dumps(result.to_json() | {"page": str(out / "index.html")}))
+        click.echo(strict_json(result.to_json() | {"page": str(out / "index.html")}))
     else:
         _print(result)
         click.echo(f"page  {out / 'index.html'}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from cnnlab.cli import options
+from cnnlab.strict_json import strict_json
 
 
 @click.command("data")
@@ -25,7 +25,7 @@ def command(data_root: Path | None, as_json: bool) -> None:
     found = available(root=data_root)
     if as_json:
         rows = [asdict(each) | {"found": str(each.found) if each.found is not None else None} for each in found]
-        click.echo(json.dumps(rows))
+        click.echo(strict_json(rows))
         return
 
     from rich.console import Console

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from cnnlab.cli import options
 from cnnlab.cli.describe_window import WINDOWS, by, describe_window
 from cnnlab.cli.terminal import notice
 from cnnlab.errors import UserError
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,7 +113,7 @@ def _describe(
     checks = verify_fields(module, shape) if verify else None
     if as_json:
         found = {} if checks is None else {"verified": [asdict(check) for check in checks]}
-        click.echo(json.dumps(anatomy.to_json() | found))
+        click.echo(strict_json(anatomy.to_json() | found))
     else:
         _print(net, anatomy, checks)
 

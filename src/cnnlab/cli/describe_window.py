@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cnnlab.errors import UserError
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from cnnlab.anatomy.window import WindowAxis
@@ -49,7 +49,7 @@ def describe_window(kind: str, shape: tuple[int, ...], window: dict[str, Any], a
             "rows": asdict(rows),
             "columns": asdict(columns),
         }
-        click.echo(json.dumps(document))
+        click.echo(strict_json(document))
         return
     sliding = f"stride {by(stride, alone=True)}, padding {by(padding, alone=True)}"
     if dilation != (1, 1):

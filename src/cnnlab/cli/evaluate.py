@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.terminal import Work, notice
 from cnnlab.errors import UserError
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -66,7 +66,7 @@ def command(
     if as_json:
         figures = asdict(evaluation)
         kept = ("accuracy", "accuracy_interval", "loss", "ece", "confusion", "per_class", "images")
-        click.echo(json.dumps({"data": images.name, "split": split} | {name: figures[name] for name in kept}))
+        click.echo(strict_json({"data": images.name, "split": split} | {name: figures[name] for name in kept}))
     else:
         _print(evaluation, f"{run.config.net.name} on {images.name}, {split} split")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import webbrowser
@@ -13,6 +12,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.terminal import notice
 from cnnlab.errors import UserError
+from cnnlab.strict_json import strict_json
 
 
 @click.command("explore")
@@ -75,7 +75,7 @@ def command(
             "images": page.images,
             "notes": list(page.notes),
         }
-        click.echo(json.dumps(record))
+        click.echo(strict_json(record))
     else:
         for note in page.notes:
             notice(f"note: {note}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of, run_data
 from cnnlab.exchange.formats import FORMATS
+from cnnlab.strict_json import strict_json
 
 
 @click.command("export")
@@ -67,7 +67,7 @@ def command(
             "largest_logit": exported.largest_logit,
             "tolerance": exported.tolerance,
         }
-        click.echo(json.dumps(record))
+        click.echo(strict_json(record))
     else:
         *few, last = BATCHES
         click.echo(f"file        {exported.path}  {exported.size_bytes / 1e6:.1f} MB")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import Work
+from cnnlab.strict_json import strict_json
 
 
 @click.command("find-lr")
@@ -51,7 +51,7 @@ def command(
     changes = {} if batch_size is None else {"batch_size": batch_size}
     found = find_learning_rate(module, images, recipe(recipe_name, module, images, **changes), seed=seed)
     if as_json:
-        click.echo(json.dumps(asdict(found)))
+        click.echo(strict_json(asdict(found)))
         return
     most = max(found.losses)
     for rate, loss in list(zip(found.rates, found.losses, strict=True))[::5]:

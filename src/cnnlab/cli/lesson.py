@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import Work, notice, stop_requests
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from cnnlab.lesson.record import LessonRecord
@@ -57,7 +57,9 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, han
     page = out / "index.html"
     if as_json:
         handed = {"handout": str(handout_path(out))} if handout else {}
-        click.echo(json.dumps({"page": str(page)} | handed | record.outcome.model_dump(mode="json") | record.to_json()))
+        click.echo(
+            strict_json({"page": str(page)} | handed | record.outcome.model_dump(mode="json") | record.to_json())
+        )
     else:
         _print(record, page)
         if handout:

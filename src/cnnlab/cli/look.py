@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of, run_data
 from cnnlab.cli.several import TakesSeveral
 from cnnlab.errors import UserError, nearest
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,7 @@ def command(
     write_whole(page, text.encode())
     document = {"page": str(page), "files": [str(page)]} | document
     if as_json:
-        click.echo(json.dumps(document))
+        click.echo(strict_json(document))
     else:
         _print(document)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of
 from cnnlab.errors import UserError
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +57,7 @@ def command(
         if not as_json:
             _print(answers[-1])
     if as_json:
-        click.echo(json.dumps(answers))
+        click.echo(strict_json(answers))
     if any("error" in answer for answer in answers):
         raise click.exceptions.Exit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from cnnlab.cli import options
 from cnnlab.cli.several import TakesSeveral
 from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
 from cnnlab.errors import UserError
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from cnnlab.experiments.sweep import Point, Sweep
@@ -115,7 +115,7 @@ def command(
         notice(f"stopped; {done} finished runs are kept in {out}. Go on with the same command")
         raise click.exceptions.Exit(130) from None
     if as_json:
-        click.echo(json.dumps(result.to_json() | {"sampler": sampler, "page": str(out / "index.html")}))
+        click.echo(strict_json(result.to_json() | {"sampler": sampler, "page": str(out / "index.html")}))
     else:
         _print(result)
         click.echo(f"page  {out / 'index.html'}")

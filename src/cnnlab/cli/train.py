@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from cnnlab.cli import options
 from cnnlab.cli.evaluate import of_run
 from cnnlab.cli.terminal import TrainingView, Work, notice, stop_requests
 from cnnlab.errors import Stopped, UserError
+from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,7 +97,7 @@ def command(
 
     write_report(run, images, module)
     if as_json:
-        click.echo(json.dumps(result.model_dump(mode="json")))
+        click.echo(strict_json(result.model_dump(mode="json")))
     else:
         click.echo(summary(result))
 

@@ -19,6 +19,9 @@ from cnnlab.errors import UserError
 
 Operation = dict[str, Any]
 
+#: The page's name of the image. No path of PyTorch's begins with a dot, so that no layer has it. As in `web/net.js`.
+IMAGE = ".image"
+
 #: Functions of one value, with their settings and what those are by default.
 ACTIVATIONS: dict[str, dict[str, float | None]] = {
     "relu": {},
@@ -66,8 +69,9 @@ def unknown(layer: Layer, reason: str) -> UserError:
 
 
 def sources(layer: Layer) -> dict[int, str]:
-    """The calls that a layer reads, and the names of their layers."""
-    return dict(zip(layer.call.inputs, layer.inputs, strict=True))
+    """The calls that a layer reads, and the page's names of their layers: `IMAGE` for the image."""
+    names = zip(layer.call.inputs, layer.inputs, strict=True)
+    return {call: IMAGE if call < 0 else name for call, name in names}
 
 
 def _conv(layer: Layer) -> Operation:
@@ -189,9 +193,22 @@ def _same(_layer: Layer) -> Operation:
 
 
 def _dropout(layer: Layer) -> Operation:
+    """together: values, one after the other, that are dropped or kept as one. is_alpha: with a value and a scale for
+    SELU instead of 0 and 1 / (1 - p)."""
+    function, shape = layer.call.function, layer.call.output_shape
     if layer.call.operands.get("training"):
         raise unknown(layer, "it drops units in eval mode, too, so that no two passes agree")
-    return {"kind": "same", "dropout": layer.call.operands.get("p", 0.5)}
+    together = 1
+    if function in _DROPS_CHANNELS:
+        # PyTorch takes a batch for the channels of one image where it expects one axis more.
+        expected = {"dropout1d": 2, "dropout3d": 4}.get(function, len(shape))
+        together = prod(shape[1:]) if len(shape) == expected else prod(shape)
+    return {
+        "kind": "same",
+        "dropout": layer.call.operands.get("p", 0.5),
+        "together": together,
+        "is_alpha": "alpha" in function,
+    }
 
 
 def _reshape(layer: Layer) -> Operation:
@@ -256,6 +273,8 @@ def _pad(layer: Layer) -> Operation:
     return {"kind": "pad", "padding": [top, left, bottom, right]}
 
 
+_DROPS_CHANNELS = {"dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"}
+
 _OPERATIONS: dict[str, Callable[[Layer], Operation]] = {
     "conv2d": _conv,
     "linear": _linear,
@@ -267,7 +286,8 @@ _OPERATIONS: dict[str, Callable[[Layer], Operation]] = {
     "adaptive_max_pool2d": _adaptive_pool,
     "identity": _same,
     "dropout": _dropout,
-    "dropout2d": _dropout,
+    "alpha_dropout": _dropout,
+    **dict.fromkeys(_DROPS_CHANNELS, _dropout),
     "flatten": _reshape,
     "view": _reshape,
     "reshape": _reshape,

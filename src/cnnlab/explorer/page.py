@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import zlib
 from collections.abc import Sequence
@@ -126,7 +127,8 @@ def explorer_page(
 
 
 def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) -> str:
-    """Fill the page's frame: tensors of the record become places in one block of float32 numbers.
+    """Fill the page's frame: tensors of the record become places in one block of float32 numbers, and what is infinite
+    or no number becomes its name.
 
     images: the gallery's pixels. moments: float16, the nets' weights at earlier moments, all nets' one after the
     other. The policy in the page allows its own script and style, by their hashes, and nothing
@@ -141,7 +143,7 @@ def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) 
         "script_hash": policy_hash(script),
         "style_hash": policy_hash(style),
         "style": style,
-        "record": json.dumps(plain, separators=(",", ":")).replace("<", "\\u003c"),
+        "record": json.dumps(plain, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
         "numbers": _packed(block),
         "images": _packed(images),
         "moments": _packed(_planes(moments)),
@@ -194,6 +196,8 @@ def _stored(value: Any, numbers: list[np.ndarray]) -> Any:
         at = sum(part.size for part in numbers)
         numbers.append(value.detach().cpu().float().contiguous().numpy())
         return {"at": at, "shape": list(value.shape)}
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has no such numbers
+        return {"number": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
     if isinstance(value, dict):
         return {key: _stored(inner, numbers) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -33,8 +33,9 @@ def activations(net: nn.Module, translation: Translation, images: Tensor, mean: 
                 f"{translated.layer.name}); expected a net whose layers do not depend on the image"
             )
     for translated in reversed(translation.layers):  # dropout in eval mode gives back the very tensor that it is given
-        if translated.operation["kind"] == "same" and made.get(translated.layer.inputs[0]) is None:
-            made[translated.layer.inputs[0]] = made[translated.layer.name]
+        (source, *_) = translated.inputs
+        if translated.operation["kind"] == "same" and made.get(source) is None:
+            made[source] = made[translated.layer.name]
     results = [made[translated.layer.name] for translated in translation.layers]
     return [None if result is None else result.detach().float().cpu() for result in results]
 
@@ -59,7 +60,7 @@ def reference(values: list[Tensor | None], images: int) -> dict[str, Any]:
             {
                 "positions": positions,
                 "samples": flat[:, positions],
-                "largest": flat.abs().amax(dim=1),
+                "largest": flat.abs().where(flat.isfinite(), 0).amax(dim=1),
                 "whole": flat[:whole],
             }
         )

@@ -41,6 +41,7 @@ from cnnlab.nets import build_net
 from cnnlab.nets.resolve import net_code
 from cnnlab.runs.environment import Environment
 from cnnlab.runs.identity import Identity
+from cnnlab.strict_json import strict_json
 from cnnlab.training.loop import Epoch
 from cnnlab.training.state import TrainingState
 from cnnlab.whole_files import append_line, disk_error, write_whole
@@ -357,7 +358,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
     """Write a record as indented JSON, whole or not at all."""
-    write_whole(path, (json.dumps(record, indent=2) + "\n").encode())
+    write_whole(path, (strict_json(record, indent=2) + "\n").encode())
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -26,7 +26,7 @@ const softplus = (x) => (x > 20 ? x : Math.log1p(Math.exp(x)));
 
 /** @type {Record<string, {of: (x: number, s: any) => number, written: string}>} */
 export const ACTIVATIONS = {
-  relu: { of: (x) => (x > 0 ? x : 0), written: "max(0, x)" },
+  relu: { of: (x) => (x <= 0 ? 0 : x), written: "max(0, x)" },
   relu6: { of: (x) => clamp(x, 0, 6), written: "min(6, max(0, x))" },
   leaky_relu: { of: (x, s) => (x > 0 ? x : s.negative_slope * x), written: "x, below 0 times the slope" },
   elu: { of: (x, s) => (x > 0 ? x : s.alpha * Math.expm1(x)), written: "x, below 0 α (eˣ − 1)" },

@@ -41,7 +41,7 @@ export class Answers {
 
   /** The answers in a few words. */
   get spoken() {
-    const says = this.lists.map(({ net }) => this.classes[net.prediction]);
+    const says = this.lists.map(({ net }) => (net.prediction === null ? "NaN, which is no number" : this.classes[net.prediction]));
     return says.length === 1 ? `the net says ${says[0]}` : this.lists.map(({ net }, i) => `${net.name} says ${says[i]}`).join(", ");
   }
 }

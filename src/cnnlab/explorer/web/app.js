@@ -3,17 +3,17 @@
 import { Answers } from "./answers.js";
 import { blockOf, blocksOf } from "./blocks.js";
 import { onSchemeChange } from "./colours.js";
-import { frameworkValue, layerDeviation, references } from "./deviation.js";
+import { compareWithPyTorch, frameworkValue, notFiniteSays, references } from "./deviation.js";
 import { byId, make } from "./dom.js";
 import { Dropping, isDropout } from "./dropping.js";
 import { UserError } from "./errors.js";
-import { fieldsOf, unitToPlace } from "./fields.js";
+import { fieldSays, fieldsOf, unitToPlace } from "./fields.js";
 import { Gallery } from "./gallery.js";
 import { keyboardPen } from "./keyboard_pen.js";
 import { Moving } from "./moving.js";
 import { Net } from "./net.js";
 import { Norming } from "./norming.js";
-import { asMaps, counted, fromPlanes, number, percent, sizeOf, unpack } from "./numbers.js";
+import { asMaps, counted, fromPlanes, number, parsed, percent, sizeOf, unpack } from "./numbers.js";
 import { Sheet } from "./sheet.js";
 import { Stage } from "./stage.js";
 import { fromFragment, State, toFragment } from "./state.js";
@@ -27,7 +27,7 @@ const UNIT_EVERY_MS = 120;
 /** CSS pixels: a page narrower than this scrolls down from part to part; wider, the whole net fits its window. */
 const NARROW = 900;
 
-const record = JSON.parse(byId("record").textContent);
+const record = parsed(byId("record").textContent);
 const [numberBytes, images] = await Promise.all(["numbers", "images"].map((id) => unpack(byId(id).textContent)));
 const numbers = new Float32Array(numberBytes.buffer);
 const pixels = new Uint8ClampedArray(sizeOf(record.shape));
@@ -186,7 +186,7 @@ function back() {
 
 function ofPyTorch(which) {
   return (layer, unit) => {
-    if (!state.choice.isNormalised || state.choice.time !== null) return null;
+    if (!state.choice.isNormalised || state.choice.time !== null || droppings.some((dropping) => dropping.isLaid)) return null;
     return frameworkValue(pytorch[which].get(layer.name), state.choice.image, unitToPlace(unit, layer.shape), layer.values.length);
   };
 }
@@ -269,12 +269,12 @@ function point(which, layer, unit) {
     return;
   }
   steps.did(2);
-  const box = fieldsOf(net, layer, unit).get(net.input.name);
-  markSheet(box);
+  const boxes = fieldsOf(net, layer, unit);
+  markSheet(boxes.get(net.input.name));
   const [, rows, columns] = asMaps(layer.shape);
   const where = rows * columns > 1 ? `map ${unit[0]}, row ${unit[1]}, column ${unit[2]}` : `unit ${unit[0]}`;
-  const sees = box ? `; sees ${layer.is_field_exact ? "" : "at most "}${box.rows[1] - box.rows[0] + 1}×${box.columns[1] - box.columns[0] + 1} pixels` : "";
-  says.textContent = `${areTwo ? `${net.name}, ` : ""}${blockOf(net, layer).name}, ${where}: ${number(layer.values[unitToPlace(unit, layer.shape)])}${sees}`;
+  const { size } = fieldSays(boxes, net, layer, unit);
+  says.textContent = `${areTwo ? `${net.name}, ` : ""}${blockOf(net, layer).name}, ${where}: ${number(layer.values[unitToPlace(unit, layer.shape)])}; sees ${size} ${size === "nothing" ? "of the image" : "pixels"}`;
 }
 
 /** Frame on the sheet the pixels that a unit sees. */
@@ -444,33 +444,15 @@ onSchemeChange(() => {
   showOpen();
 });
 
-/** Compare every layer with PyTorch's values, an image at a time, without disturbing what is shown. */
+/** Compare every layer with PyTorch's values, and say how far off the worst is. */
 async function check() {
   const says = byId("check");
-  let worst = { deviation: 0, layer: "" };
-  for (let i = 0; i < record.gallery.length; i++) {
-    const shown = pixels.slice();
-    pixels.set(images.subarray(i * pixels.length, (i + 1) * pixels.length));
-    nets.forEach((net, which) => {
-      net.isNormalised = true;
-      histories[which].finishedFor(() => {
-        net.run();
-        for (const [name, reference] of pytorch[which]) {
-          const deviation = layerDeviation(/** @type {any} */ (net.byName.get(name)), reference, i);
-          if (!(deviation <= worst.deviation)) worst = { deviation, layer: name };
-        }
-      });
-    });
-    pixels.set(shown);
-    for (const net of nets) {
-      net.isNormalised = state.choice.isNormalised;
-      net.run();
-    }
-    says.textContent = `compared with PyTorch: ${i + 1} of ${record.gallery.length} images`;
-    await new Promise((resolve) => setTimeout(resolve));
-  }
+  const worst = await compareWithPyTorch(record, numbers, images, histories, (done) => {
+    says.textContent = `compared with PyTorch: ${done} of ${record.gallery.length} images`;
+  });
   says.replaceChildren(
     "Largest deviation from PyTorch: ", make("b", { "data-value": worst.deviation }, worst.deviation.toExponential(1).replace("-", "−")),
+    ...nets.map((net) => ` ${notFiniteSays(net)}`),
   );
   const layers = pytorch.reduce((sum, each) => sum + each.size, 0);
   const whole = Math.min(...record.nets.map((planned) => planned.reference.whole_images));
@@ -508,7 +490,7 @@ const checked = remembered.then(check);
 const explorer = {
   net: nets[0], nets, histories, record, state, images, remembered, checked, check, stroke, readyMs,
   field: (/** @type {string} */ name, /** @type {[number, number, number]} */ unit) =>
-    fieldsOf(nets[0], /** @type {any} */ (nets[0].byName.get(name)), unit).get("input"),
+    fieldsOf(nets[0], /** @type {any} */ (nets[0].byName.get(name)), unit).get(nets[0].input.name),
   get updateMs() {
     return updateMs;
   },

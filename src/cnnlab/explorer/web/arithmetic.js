@@ -3,7 +3,7 @@
 import { ACTIVATIONS } from "./activations.js";
 import { placeToUnit, unitToPlace } from "./fields.js";
 import { broadcast, COMBINE, poolDivisor, reducedPlaces } from "./layers.js";
-import { asMaps } from "./numbers.js";
+import { asMaps, number } from "./numbers.js";
 
 /**
  * @typedef {[number, number, number]} Unit channel, row, column
@@ -90,7 +90,7 @@ const KINDS = {
   prelu({ layer, unit, inputs: [input], operation }) {
     const x = input.values[unitToPlace(unit, layer.shape)];
     const slope = operation.slope.values[operation.slope.values.length > 1 ? unit[0] : 0];
-    return { x, written: `x, below 0 times ${slope.toFixed(4)}`, total: x > 0 ? x : slope * x };
+    return { x, written: `x, below 0 times ${number(slope)}`, total: x > 0 ? x : slope * x };
   },
 
   pool({ unit: [c, o, p], inputs: [input], operation }) {
@@ -101,7 +101,8 @@ const KINDS = {
     const isMax = operation.by === "max";
     const divisor = isMax ? null : poolDivisor(operation, o, p);
     const total = isMax ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0) / divisor;
-    return { input, rows, columns, values, isMax, divisor, winner: isMax ? values.indexOf(total) : null, total };
+    const winners = isMax ? values.flatMap((value, i) => (Object.is(value, total) || value === total ? i : [])) : [];
+    return { input, rows, columns, values, isMax, divisor, winners, total };
   },
 
   combine({ layer, unit, inputs, operation }) {
@@ -161,7 +162,13 @@ const KINDS = {
     return { isPadding, from: input.name, unit: [c, row, column], total: input.values[(c * H + row) * W + column] };
   },
 
-  same: (given) => passedOn(given, given.unit),
+  same(given) {
+    const passed = passedOn(given, given.unit);
+    const { mask } = given.operation;
+    if (!mask) return { ...passed, x: passed.total };
+    const isKept = mask.kept[unitToPlace(given.unit, given.layer.shape)] === 1;
+    return { ...passed, x: passed.total, mask, isKept, total: isKept ? mask.scale * passed.total + mask.shift : mask.dropped };
+  },
   reshape: (given) => passedOn(given, placeToUnit(unitToPlace(given.unit, given.layer.shape), given.inputs[0].shape)),
 };
 

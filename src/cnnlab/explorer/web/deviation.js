@@ -1,6 +1,7 @@
 // How far the page's values are from PyTorch's, on the gallery.
 
-import { sizeOf } from "./numbers.js";
+import { Net } from "./net.js";
+import { counted, sizeOf } from "./numbers.js";
 
 /**
  * @typedef {object} Reference PyTorch's values of one layer
@@ -54,11 +55,69 @@ export function frameworkValue(reference, image, place, size) {
 export function layerDeviation(layer, reference, image) {
   let worst = 0;
   reference.positions.forEach((place, i) => {
-    worst = Math.max(worst, Math.abs(layer.values[place] - reference.samples[image * reference.positions.length + i]));
+    worst = Math.max(worst, difference(layer.values[place], reference.samples[image * reference.positions.length + i]));
   });
   const size = layer.values.length;
   for (let i = 0; (image + 1) * size <= reference.whole.length && i < size; i++) {
-    worst = Math.max(worst, Math.abs(layer.values[i] - reference.whole[image * size + i]));
+    worst = Math.max(worst, difference(layer.values[i], reference.whole[image * size + i]));
   }
   return worst / (reference.largest[image] || 1);
+}
+
+/** Two infinite values, or two that are no numbers, agree; one of them alone is infinitely far off. */
+function difference(a, b) {
+  if (Object.is(a, b)) return 0;
+  return Number.isFinite(a) && Number.isFinite(b) ? Math.abs(a - b) : Infinity;
+}
+
+/**
+ * Compare every layer of the finished nets with PyTorch's values, an image at a time. That is done on nets of its own:
+ * whatever becomes of those shown meanwhile, their masks, moments or pixels, makes no difference.
+ * @param {any} record of the page
+ * @param {Float32Array} numbers all tensors of the nets shown
+ * @param {Uint8Array} images the gallery's pixels
+ * @param {import("./timeline.js").History[]} histories of the nets shown
+ * @param {(done: number) => void} onImage called after each image
+ * @returns {Promise<{deviation: number, layer: string}>} the worst of all layers
+ */
+export async function compareWithPyTorch(record, numbers, images, histories, onImage) {
+  const own = numbers.slice();
+  const pixels = new Uint8ClampedArray(sizeOf(record.shape));
+  const nets = record.nets.map((/** @type {any} */ planned) => new Net(record, planned, own, pixels));
+  const pytorch = record.nets.map((/** @type {any} */ planned) => references(planned, own));
+  histories.forEach((history, which) => {
+    if (history.at === history.last) return;
+    let from = 0;
+    for (const tensor of nets[which].tensors) tensor.set(history.finished.subarray(from, (from += tensor.length)));
+    nets[which].rebuild();
+  });
+  let worst = { deviation: 0, layer: "" };
+  for (let i = 0; i < record.gallery.length; i++) {
+    pixels.set(images.subarray(i * pixels.length, (i + 1) * pixels.length));
+    nets.forEach((/** @type {Net} */ net, /** @type {number} */ which) => {
+      net.run();
+      for (const [name, reference] of pytorch[which]) {
+        const deviation = layerDeviation(/** @type {any} */ (net.byName.get(name)), reference, i);
+        if (deviation > worst.deviation) worst = { deviation, layer: name };
+      }
+    });
+    onImage(i + 1);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return worst;
+}
+
+/**
+ * Layers whose weights are not all finite, as a net has them whose training went astray.
+ * @param {import("./net.js").Net} net
+ * @returns {string} a sentence; "" where all are
+ */
+export function notFiniteSays(net) {
+  const found = net.layers.flatMap(({ name, operation }) => {
+    const tensors = [...Object.values(operation), ...(operation.operands ?? []).map((/** @type {any} */ operand) => operand.value)];
+    const values = tensors.flatMap((tensor) => (tensor?.values instanceof Float32Array ? [tensor.values] : []));
+    const count = values.reduce((sum, each) => sum + each.filter((value) => !Number.isFinite(value)).length, 0);
+    return count ? `${name} (${counted(count)})` : [];
+  });
+  return found.length ? `${net.name} holds weights that are infinite or no numbers (NaN): ${found.join(", ")}.` : "";
 }

@@ -147,7 +147,7 @@ export const LAYERS = {
     const to = out.values;
     if (operation.function === "relu") {
       return () => {
-        for (let i = 0; i < to.length; i++) to[i] = from[i] > 0 ? from[i] : 0;
+        for (let i = 0; i < to.length; i++) to[i] = from[i] <= 0 ? 0 : from[i]; // NaN stays NaN
       };
     }
     const { of } = ACTIVATIONS[operation.function];
@@ -190,7 +190,7 @@ export const LAYERS = {
               for (let x = 0; x < across.length; x++) {
                 const value = from[row + across[x]];
                 if (!isMax) result += value;
-                else if (value > result) result = value;
+                else if (value > result || value !== value) result = value; // NaN is the largest, and stays it
               }
             }
             to[at++] = isMax ? result : result / poolDivisor(operation, o, p);
@@ -275,10 +275,13 @@ export const LAYERS = {
     };
   },
 
+  /** A dropout's mask: which values are kept, what becomes of those, and what stands for the others. */
   same(operation, [input], out) {
     return () => {
       out.values.set(input.values);
-      if (operation.mask) for (let i = 0; i < out.values.length; i++) out.values[i] *= operation.mask[i]; // dropout
+      if (!operation.mask) return;
+      const { kept, scale, shift, dropped } = operation.mask;
+      for (let i = 0; i < out.values.length; i++) out.values[i] = kept[i] ? scale * input.values[i] + shift : dropped;
     };
   },
 

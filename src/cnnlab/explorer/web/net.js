@@ -1,19 +1,29 @@
 // The net of the page: its layers in order, each with the values of the last forward pass.
 
 import { LAYERS } from "./layers.js";
-import { sizeOf } from "./numbers.js";
+import { best, sizeOf } from "./numbers.js";
+
+/** The names of what this page adds to a net. A path of PyTorch's begins with no dot, so that no layer has them. */
+export const IMAGE = ".image";
+const SOFTMAX = ".softmax";
+
+/** @param {string} name of a layer @returns {string} as the reader is told */
+export function shownName(name) {
+  return name === IMAGE ? "the image" : name === SOFTMAX ? "softmax" : name;
+}
 
 /**
  * @typedef {object} Layer
  * @property {string} name
  * @property {string} type
- * @property {string[]} inputs names of the layers it reads; "input" is the image
+ * @property {string[]} inputs names of the layers it reads
  * @property {number[]} shape
  * @property {Float32Array} values of the last forward pass
  * @property {any} operation
- * @property {boolean} is_field_exact whether each unit depends on all pixels between its field's first and last
+ * @property {{start: number[], jump: number[], size: number[]} | null} window where the units' fields lie, the image's border left out of account
  * @property {number} parameters
  * @property {string[]} size_arithmetic
+ * @property {Layer[]} reads the layers that its operation reads, in the operation's order
  * @property {() => void} run
  * @property {() => void} rebuild makes `run` anew from the operation
  */
@@ -39,10 +49,10 @@ export class Net {
     const size = sizeOf(record.shape);
     this.pixels = pixels;
     this.input = /** @type {any} */ ({
-      name: "input", type: "image", inputs: [], shape: record.shape, values: new Float32Array(size),
-      operation: { kind: "image" }, parameters: 0, size_arithmetic: [], is_field_exact: true, run() {}, rebuild() {},
+      name: IMAGE, type: "image", inputs: [], shape: record.shape, values: new Float32Array(size),
+      operation: { kind: "image" }, parameters: 0, size_arithmetic: [], window: null, reads: [], run() {}, rebuild() {},
     });
-    this.byName.set("input", this.input);
+    this.byName.set(IMAGE, this.input);
     for (const layer of planned.layers) this.#add(layer, numbers);
     this.output = /** @type {Layer} */ (this.byName.get(planned.output));
     this.answer = this.#probabilities();
@@ -66,9 +76,9 @@ export class Net {
     for (const layer of this.layers) layer.rebuild();
   }
 
-  /** @returns {number} the class with the highest probability */
+  /** @returns {number | null} the class with the highest probability; null where the answer is no number */
   get prediction() {
-    return this.probabilities.indexOf(Math.max(...this.probabilities));
+    return best(this.probabilities);
   }
 
   #add(planned, numbers) {
@@ -79,6 +89,7 @@ export class Net {
         ? layer.operation.operands.flatMap((/** @type {any} */ operand) => operand.layer ?? [])
         : (layer.operation.parts ?? layer.inputs);
     const inputs = names.map((/** @type {string} */ name) => this.byName.get(name));
+    layer.reads = inputs;
     layer.rebuild = () => {
       layer.run = LAYERS[layer.operation.kind](layer.operation, inputs, layer);
     };
@@ -93,8 +104,8 @@ export class Net {
     if (operation.kind === "softmax" && !operation.log) return this.output;
     this.#add(
       {
-        name: "softmax", type: "by this page", inputs: [name], shape, parameters: 0, size_arithmetic: [],
-        is_field_exact: this.output.is_field_exact, operation: { kind: "softmax", axis: 0, log: false },
+        name: SOFTMAX, type: "by this page", inputs: [name], shape, parameters: 0, size_arithmetic: [],
+        window: null, operation: { kind: "softmax", axis: 0, log: false },
       },
       new Float32Array(0),
     );

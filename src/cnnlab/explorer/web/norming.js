@@ -63,7 +63,7 @@ export class Norming {
     ];
     this.table.replaceChildren(
       make("table.contributions", {},
-        make("thead", {}, make("tr", {}, make("th", { scope: "col" }, ""), ["mean", "variance"].map((head) => make("th.number", { scope: "col" }, head)))),
+        make("thead", {}, make("tr", {}, make("td", {}), ["mean", "variance"].map((head) => make("th.number", { scope: "col" }, head)))),
         make("tbody", {}, [["running averages", running.mean, running.variance], [`this batch (${counted(all.length)} values)`, mean, variance]].map(([name, m, v]) =>
           make("tr", {}, make("th", { scope: "row" }, name), make("td.number", {}, number(m)), make("td.number", {}, number(v))))),
       ),
@@ -86,6 +86,8 @@ export class Norming {
 
   #collect() {
     const { net, images, count } = this;
+    const masks = net.layers.map((layer) => layer.operation.mask);
+    for (const layer of net.layers) layer.operation.mask = null;
     const shown = net.pixels.slice();
     const size = shown.length;
     const source = /** @type {import("./net.js").Layer} */ (net.byName.get(this.layer.inputs[0]));
@@ -96,6 +98,7 @@ export class Norming {
       this.values.push(source.values.slice());
     }
     net.pixels.set(shown);
+    net.layers.forEach((layer, i) => (layer.operation.mask = masks[i]));
     net.run();
     const [channels, rows, columns] = asMaps(source.shape);
     this.plane = rows * columns;
@@ -104,8 +107,10 @@ export class Norming {
   }
 }
 
-function histogram(values, kind) {
+function histogram(all, kind) {
   const { width, height, left, right, top, bottom } = CHART;
+  const values = all.filter(Number.isFinite);
+  if (!values.length) return make("p", {}, "no finite value");
   const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
   const span = high - low || 1;
   const counts = new Array(BINS).fill(0);

@@ -1,6 +1,11 @@
-// The numbers that the page brings along, deflated (RFC 1950), and how numbers are written.
+// The page's record and the numbers that it brings along, deflated (RFC 1950), and how numbers are written.
 
 /** @typedef {{at: number, shape: number[]}} Stored a tensor: its place in the page's numbers, and its shape */
+
+/** The page's record. JSON has no infinite numbers and no NaN: they come by their names. @param {string} text */
+export function parsed(text) {
+  return JSON.parse(text, (_, value) => (typeof value?.number === "string" ? Number(value.number) : value));
+}
 
 /**
  * The bytes of one of the page's blocks.
@@ -53,10 +58,28 @@ export function fixed(value, decimals) {
   return Number(text) === 0 ? (0).toFixed(decimals) : text.replace("-", "−");
 }
 
+/** @param {number} value @param {number} decimals @returns {string} 0.00012 → 1.2e−4 */
+function exponential(value, decimals) {
+  return value.toExponential(decimals).replace("+", "").replaceAll("-", "−");
+}
+
+/**
+ * How numbers that stand side by side are written: all alike, and none in more than 8 characters.
+ * @param {number} scale the largest size among them
+ * @returns {(value: number) => string}
+ */
+export function alike(scale) {
+  if (scale !== 0 && (scale < 0.01 || scale >= 1e5)) return (value) => (value && Number.isFinite(value) ? exponential(value, 1) : number(value).replace(/^0\.0*$/, "0"));
+  const decimals = scale >= 1000 ? 0 : scale >= 100 ? 1 : scale >= 0.1 || scale === 0 ? 2 : 3;
+  return (value) => (Number.isFinite(value) ? fixed(value, decimals) : number(value));
+}
+
 /** @param {number} value @returns {string} four significant digits, or four decimals below 1 */
 export function number(value) {
   const size = Math.abs(value);
-  if (size !== 0 && size < 1e-3) return value.toExponential(1).replaceAll("-", "−");
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value < 0 ? "−∞" : "∞";
+  if (size !== 0 && size < 1e-3) return exponential(value, 1);
+  if (size >= 1e7) return exponential(value, 3);
   return fixed(value, size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4);
 }
 
@@ -81,4 +104,23 @@ export function percent(share) {
 /** @param {number} count @returns {string} 60000 → 60,000 */
 export function counted(count) {
   return count.toLocaleString("en-US");
+}
+
+/** @param {number} count @param {string} noun @returns {string} 1 value, 2 values */
+export function plural(count, noun) {
+  return `${counted(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/**
+ * The place of the largest value, the first of several, as PyTorch takes it.
+ * @param {ArrayLike<number>} values
+ * @returns {number | null} null where one is no number
+ */
+export function best(values) {
+  let at = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isNaN(values[i])) return null;
+    if (values[i] > values[at]) at = i;
+  }
+  return at;
 }

@@ -5,6 +5,7 @@ import { word } from "./blocks.js";
 import { largest, paintMap } from "./colours.js";
 import { make } from "./dom.js";
 import { placeToUnit } from "./fields.js";
+import { shownName } from "./net.js";
 import { asMaps, counted, factor, number, signed } from "./numbers.js";
 import { grid, sign } from "./unit_arithmetic.js";
 
@@ -108,15 +109,15 @@ const PARTS = {
   activation: ({ x, written }) => make("p.strip-formula", {}, `${written}, x = ${number(x)}`),
   prelu: (worked) => PARTS.activation(worked),
 
-  pool({ input, rows, columns, values, isMax, winner, divisor }, { unit }) {
+  pool({ input, rows, columns, values, isMax, winners, divisor }, { unit }) {
     const box = { rows: [rows[0] ?? 0, rows.at(-1) ?? 0], columns: [columns[0] ?? 0, columns.at(-1) ?? 0] };
     return make("div.strip-row", {},
       readMap(input, unit[0], box),
-      make("figure.strip-figure", {}, values.length <= WRITTEN ? grid(values, columns.length, largest(values), { winner, label: "values in the window" }) : picture(values, rows.length, columns.length, "window"), caption(isMax ? `largest of ${values.length}` : `sum of ${values.length} / ${divisor}`)));
+      make("figure.strip-figure", {}, values.length <= WRITTEN ? grid(values, columns.length, largest(values), { winner: winners[0], label: "values in the window" }) : picture(values, rows.length, columns.length, "window"), caption(isMax ? (winners.length > 1 ? `${winners.length} of ${values.length} are largest` : `largest of ${values.length}`) : `sum of ${values.length} / ${divisor}`)));
   },
 
   combine({ operands, sign: between }, { reader }) {
-    const operand = ({ name, value, unit }) => name ? [number(value), " ", make("button.link.small", { type: "button", onclick: () => reader.open(name, unit) }, name)] : [factor(value)];
+    const operand = ({ name, value, unit }) => name ? [number(value), " ", make("button.link.small", { type: "button", onclick: () => reader.open(name, unit) }, shownName(name))] : [factor(value)];
     return make("p.strip-formula", {}, operand(operands[0]), ` ${between} `, operand(operands[1]));
   },
 
@@ -127,9 +128,10 @@ const PARTS = {
 };
 
 function other(worked, { reader }) {
+  if (worked.mask) return make("p.strip-formula", {}, worked.isKept ? `kept: ${number(worked.x)} × ${number(worked.mask.scale)}${worked.mask.shift ? ` + ${number(worked.mask.shift)}` : ""}` : "dropped by the mask");
   if (worked.isPadding) return make("p.strip-formula", {}, "padding");
   if (!worked.from) return make("p.strip-formula", {}, "the pixel");
-  return make("p.strip-formula", {}, "from ", make("button.link", { type: "button", onclick: () => reader.open(worked.from, worked.unit) }, worked.from));
+  return make("p.strip-formula", {}, "from ", make("button.link", { type: "button", onclick: () => reader.open(worked.from, worked.unit) }, shownName(worked.from)));
 }
 
 function caption(text) {
@@ -168,7 +170,7 @@ function readMap(input, channel, box) {
     "--wide": `${(box.columns[1] - box.columns[0] + 1) * zoom}px`, "--high": `${(box.rows[1] - box.rows[0] + 1) * zoom}px`,
   });
   const element = make("div.read-map", { "--width": `${columns * zoom}px`, "--height": `${rows * zoom}px`, title: "drag the window" }, canvas, frame);
-  return make("figure.strip-figure", {}, element, caption(input.inputs.length ? `map ${channel}` : "the image"));
+  return make("figure.strip-figure", {}, element, caption(input.operation.kind === "image" ? "the image" : `map ${channel}`));
 }
 
 /** Values as a picture. */

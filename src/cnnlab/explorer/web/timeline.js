@@ -56,14 +56,6 @@ export class History {
     this.net.rebuild();
   }
 
-  /** Call back with the finished net, then put it back where it was. @param {() => void} call */
-  finishedFor(call) {
-    const at = this.at;
-    this.show(this.last);
-    call();
-    this.show(at);
-  }
-
   /** Where the net stands, in a few words. */
   get short() {
     if (!this.record) return "the finished net alone";

@@ -4,7 +4,9 @@ import { arithmetic, onwards } from "./arithmetic.js";
 import { groundFor, largest } from "./colours.js";
 import { make } from "./dom.js";
 import { placeToUnit } from "./fields.js";
-import { asMaps, counted, factor, fixed, number, percent, signed } from "./numbers.js";
+import { droppedAs } from "./dropping.js";
+import { shownName } from "./net.js";
+import { alike, asMaps, counted, factor, number, percent, plural, signed } from "./numbers.js";
 
 /** Contributions of a dense layer that are listed one by one. */
 const LISTED = 24;
@@ -46,7 +48,7 @@ const WRITE = {
     const sums = patches.length > 1
       ? make(
         "div.sums", {},
-        make("p.muted.small", {}, `The ${patches.length} sums, one bar for each channel; the longest is ${signed(patches.reduce((a, b) => (Math.abs(b.sum) > Math.abs(a.sum) ? b : a)).sum)}.`),
+        make("p.muted.small", {}, most === 0 ? `The ${patches.length} sums, one for each channel, are all 0.` : `The ${patches.length} sums, one bar for each channel; the longest is ${signed(patches.reduce((a, b) => (Math.abs(b.sum) > Math.abs(a.sum) ? b : a)).sum)}.`),
         make(
           "div.bars", { role: "img", "aria-label": patches.map((patch) => `channel ${patch.channel}: ${signed(patch.sum)}`).join(", ") },
           patches.map((patch) => make(patch.sum < 0 ? "i.negative" : "i", { title: `channel ${patch.channel}: ${signed(patch.sum)}`, "--share": `${most ? (50 * Math.abs(patch.sum)) / most : 0}%` })),
@@ -56,7 +58,7 @@ const WRITE = {
     return make(
       "div", {},
       line([
-        `${counted(count)} products${patches.length > 1 ? ` (${patches.length} channels of ${KH}×${KW})` : ""} sum to `, strong(sum),
+        `${plural(count, "product")}${patches.length > 1 ? ` (${patches.length} channels of ${KH}×${KW})` : ""} sum to `, strong(sum),
         bias === null ? "" : [bias < 0 ? " − " : " + ", number(Math.abs(bias)), make("small", {}, " bias"), " = ", strong(total)],
         layer.operation.groups > 1 ? make("span.muted", {}, ` · in ${layer.operation.groups} groups: this filter reads ${patches.length} of the ${layer.operation.groups * patches.length} channels`) : null,
       ]),
@@ -65,8 +67,9 @@ const WRITE = {
   },
 
   linear({ origin, terms, bySize, sum, bias, total }, { open }) {
-    const shown = bySize.slice(0, LISTED);
-    const rest = bySize.slice(LISTED);
+    const others = bySize.filter((term) => term.product !== 0);
+    const shown = (others.length ? others : bySize).slice(0, LISTED);
+    const rest = bySize.slice(shown.length);
     const restSum = rest.reduce((all, term) => all + term.product, 0);
     const most = Math.abs(shown[0]?.product ?? 0) || 1;
     const [, height, width] = asMaps(origin.shape);
@@ -79,14 +82,14 @@ const WRITE = {
     return make(
       "div", {},
       line([
-        `${counted(terms.length)} products sum to `, strong(sum),
+        `${plural(terms.length, "product")} sum to `, strong(sum),
         bias === null ? "" : [bias < 0 ? " − " : " + ", number(Math.abs(bias)), make("small", {}, " bias"), " = ", strong(total)],
       ]),
       pictures,
-      make("p.muted.small", {}, `The ${shown.length} largest products${rest.length ? `, and the other ${counted(rest.length)} summed` : ""}.`),
+      make("p.muted.small", {}, largestSays(others.length, shown.length, rest.length)),
       make(
         "table.contributions", {},
-        make("thead", {}, make("tr", {}, ["from", "value", "weight", "product", ""].map((head, i) => make(i && i < 4 ? "th.number" : "th", { scope: "col" }, head)))),
+        make("thead", {}, make("tr", {}, ["from", "value", "weight", "product"].map((head, i) => make(i ? "th.number" : "th", { scope: "col" }, head)), make("td", {}))),
         make(
           "tbody", {},
           shown.map((term) =>
@@ -97,7 +100,7 @@ const WRITE = {
               make("td.number.product", { "data-value": term.product }, signed(term.product)), make("td.bar", {}, bar(term.product)),
             ),
           ),
-          rest.length ? make("tr.rest", {}, make("td", { colspan: 3 }, `${counted(rest.length)} others`), make("td.number.product", { "data-value": restSum }, signed(restSum)), make("td", {})) : null,
+          rest.length ? make("tr.rest", {}, make("td", { colspan: 3 }, plural(rest.length, "other")), make("td.number.product", { "data-value": restSum }, signed(restSum)), make("td", {})) : null,
         ),
       ),
     );
@@ -115,40 +118,54 @@ const WRITE = {
   activation: (worked) => make("div.formula", {}, make("span.muted", {}, `${worked.written}, x = `), number(worked.x), " → ", strong(worked.total)),
   prelu: (worked) => WRITE.activation(worked),
 
-  pool({ rows, columns, values, isMax, winner, divisor, total }, { unit }) {
-    const most = largest(values);
-    const where = winner === null ? null : `row ${rows[Math.floor(winner / columns.length)]}, column ${columns[winner % columns.length]}`;
+  pool({ rows, columns, values, isMax, winners, divisor, total }, { unit }) {
+    const says = isMax ? winnerSays(values, winners, rows, columns, unit[0]) : `The sum of ${plural(values.length, "value")} divided by ${divisor}.`;
     return make(
       "div.formula", {},
-      make("div.equation", {}, grid(values, columns.length, most, { winner, label: "values in the window" }), sign("→"), strong(total)),
-      make("p.muted.small", {}, isMax ? `The largest of ${values.length} wins: it lies in ${where} of map ${unit[0]}. The others leave no trace.` : `The sum of ${values.length} values divided by ${divisor}.`),
+      make("div.equation", {}, grid(values, columns.length, largest(values), { winner: winners[0], label: "values in the window" }), sign("→"), strong(total)),
+      make("p.muted.small", {}, says),
     );
   },
 
   combine({ operands, sign: between, total }, { open }) {
     const operand = ({ name, value, unit }) => name
-      ? [number(value), " ", make("button.link", { type: "button", onclick: () => open(name, unit) }, name)]
+      ? [number(value), " ", make("button.link", { type: "button", onclick: () => open(name, unit) }, shownName(name))]
       : [factor(value), make("small", {}, " constant")];
     return make("div.formula", {}, operand(operands[0]), ` ${between} `, operand(operands[1]), " = ", strong(total));
   },
 
   concat: (worked, { open }) => from(worked, open, "taken over from "),
-  same: (worked, { open, layer }) => make("div", {}, from(worked, open, "passed on from "), "dropout" in layer.operation ? make("p.muted.small", {}, `In training each unit is dropped with a probability of ${layer.operation.dropout}; now, in use, all are kept.`) : null),
+  same(worked, { open, layer }) {
+    const { mask, isKept, x, total } = worked;
+    if (!("dropout" in layer.operation)) return from(worked, open, "passed on from ");
+    if (!mask) {
+      return make(
+        "div", {}, from(worked, open, "passed on from "),
+        make("p.muted.small", {}, `In training each ${droppedAs(layer)} is dropped with a probability of ${layer.operation.dropout}; now, in use, all are kept.`),
+      );
+    }
+    const shift = mask.shift ? ` + ${number(mask.shift)}` : "";
+    return make(
+      "div", {}, from({ ...worked, total: x }, open, "reads "),
+      line(isKept ? [`kept by the mask: ${number(x)} × ${number(mask.scale)}${shift} = `, strong(total)] : ["dropped by the mask: ", strong(total)]),
+    );
+  },
   reshape: (worked, { open }) => from(worked, open, "the same value as "),
   pad: (worked, { open }) => (worked.isPadding ? line(["padding: ", strong(0)]) : from(worked, open, "taken over from ")),
 
   softmax({ values, largest: most, powers, sum, at, isLog, total }, { classes, layer }) {
     const name = (k) => (classes.length === layer.values.length ? classes[k] : `unit ${k}`);
+    const level = values.filter((value) => value === most).length;
     return make(
       "div", {},
       line([
         "e", make("sup", {}, `${number(values[at])} − ${factor(most)}`), " / ", number(sum), " = ", strong(powers[at] / sum),
         isLog ? [", whose logarithm is ", strong(total)] : null,
       ]),
-      make("p.muted.small", {}, `The largest value, ${number(most)}, is taken from all before the powers: the shares stay the same and nothing overflows.`),
+      make("p.muted.small", {}, `The largest value, ${number(most)}${level > 1 ? `, which ${level} share` : ""}, is taken from all before the powers: the shares stay the same and nothing overflows.`),
       make(
         "table.contributions", {},
-        make("thead", {}, make("tr", {}, ["class", "value z", "e^(z − largest)", "share", ""].map((head, i) => make(i && i < 4 ? "th.number" : "th", { scope: "col" }, head)))),
+        make("thead", {}, make("tr", {}, ["class", "value z", "e^(z − largest)", "share"].map((head, i) => make(i ? "th.number" : "th", { scope: "col" }, head)), make("td", {}))),
         make("tbody", {}, values.map((value, k) =>
           make(
             k === at ? "tr.chosen" : "tr", {},
@@ -161,29 +178,49 @@ const WRITE = {
 
   reduce({ values, isMean, sum, total }) {
     return line([
-      `${counted(values.length)} values sum to `, isMean ? number(sum) : strong(sum),
+      `${plural(values.length, "value")} sum to `, isMean ? number(sum) : strong(sum),
       isMean ? [` / ${counted(values.length)} = `, strong(total)] : null,
     ]);
   },
 };
+
+/** Which products of a dense unit are listed: those that are not 0, at most so many. */
+function largestSays(others, shown, rest) {
+  if (others === 0) return `All products are 0${rest ? `; these are the first ${shown}` : ""}.`;
+  if (rest === 0) return others === 1 ? "The only product." : `All ${others} products, the largest first.`;
+  if (shown === others) return `${others === 1 ? "The only product that is" : `The ${others} products that are`} not 0; the other ${counted(rest)} add nothing.`;
+  return `The ${shown} largest products, and the other ${counted(rest)} summed.`;
+}
+
+/** Which value a max pool takes, and whether others are as large. */
+function winnerSays(values, winners, rows, columns, map) {
+  const where = `row ${rows[Math.floor(winners[0] / columns.length)]}, column ${columns[winners[0] % columns.length]} of map ${map}`;
+  if (values.length === 1) return `The only value of the window, from ${where}.`;
+  if (Number.isNaN(values[winners[0]])) return "What is no number (NaN) is taken before all numbers.";
+  if (winners.length === 1) return `The largest of ${values.length} wins: it lies in ${where}. The others leave no trace.`;
+  const who = winners.length === values.length ? `All ${values.length} are equal` : `${winners.length} of ${values.length} share the largest value`;
+  return `${who}. The first counts, as PyTorch takes it: it lies in ${where}.`;
+}
 
 /** Value × weight = product for every input channel of a convolution's unit. */
 function productGrids({ patches, size }) {
   const [KH, KW] = size;
   const scale = (key) => Math.max(...patches.map((patch) => largest(patch[key])));
   const scales = { pixels: scale("pixels"), kernel: scale("kernel"), products: scale("products") };
+  const digits = (key) => Math.max(...patches.map((patch) => longest(patch[key], scales[key])));
+  const widths = { pixels: digits("pixels"), kernel: digits("kernel"), products: digits("products") };
   const most = Math.max(...patches.map((patch) => Math.abs(patch.sum)));
   const cards = patches.map((patch) =>
     make(
       "figure.patch", { "data-channel": patch.channel },
       make("figcaption", {}, patches.length > 1 ? `channel ${patch.channel}` : "the only channel"),
       make(
-        "div.equation", { "aria-label": `channel ${patch.channel}: the sum of ${KH * KW} products is ${number(patch.sum)}` },
-        grid(patch.pixels, KW, scales.pixels, { padding: patch.isPadding, label: "values" }),
+        "div.equation", { role: "group", "aria-label": `channel ${patch.channel}: the sum of ${KH * KW} products is ${number(patch.sum)}` },
+        grid(patch.pixels, KW, scales.pixels, { padding: patch.isPadding, label: "values", digits: widths.pixels }),
         sign("×"),
-        grid(patch.kernel, KW, scales.kernel, { label: "weights" }),
+        grid(patch.kernel, KW, scales.kernel, { label: "weights", digits: widths.kernel }),
         sign("="),
-        grid(patch.products, KW, scales.products, { label: "products", isProduct: true }),
+        grid(patch.products, KW, scales.products, { label: "products", isProduct: true, digits: widths.products }),
       ),
       make("p.patch-sum", { "data-sum": patch.sum }, make("span.muted", {}, "sum "), make("b", { background: groundFor(patch.sum, most, 0.35) }, signed(patch.sum))),
     ),
@@ -199,16 +236,23 @@ function productGrids({ patches, size }) {
   );
 }
 
+/** Characters of the longest number in a grid. */
+function longest(values, scale) {
+  const write = alike(scale);
+  return Math.max(...Array.from(values, (value) => write(value).length));
+}
+
 /** Numbers in a grid, each on its colour. */
-export function grid(values, across, scale, { padding = null, winner = null, isProduct = false, label = "" } = {}) {
+export function grid(values, across, scale, { padding = null, winner = -1, isProduct = false, label = "", digits = longest(values, scale) } = {}) {
+  const write = alike(scale);
   return make(
     isProduct ? "div.grid.products" : "div.grid",
-    { "--across": across, role: "img", "aria-label": `${label}: ${Array.from(values, (value) => fixed(value, 2)).join(", ")}` },
+    { "--across": across, "--digits": digits, role: "img", "aria-label": `${label}: ${Array.from(values, write).join(", ")}` },
     Array.from(values, (value, i) =>
       make(
         padding?.[i] ? "span.padding" : winner === i ? "span.winner" : "span",
         { background: padding?.[i] ? false : groundFor(value, scale), title: number(value), "data-value": isProduct ? value : false },
-        fixed(value, 2),
+        write(value),
       ),
     ),
   );
@@ -251,5 +295,5 @@ function fraction(above, below) {
 }
 
 function from({ from: name, unit, total }, open, words) {
-  return line([words, make("button.link", { type: "button", onclick: () => open(name, unit) }, `${name}, ${unit.join(" · ")}`), ": ", strong(total)]);
+  return line([words, make("button.link", { type: "button", onclick: () => open(name, unit) }, `${shownName(name)}, ${unit.join(" · ")}`), ": ", strong(total)]);
 }

@@ -3,7 +3,8 @@
 import { arithmetic } from "./arithmetic.js";
 import { largest, paintMap } from "./colours.js";
 import { make } from "./dom.js";
-import { asMaps, counted, number } from "./numbers.js";
+import { fieldSays } from "./fields.js";
+import { asMaps, number } from "./numbers.js";
 import { sameUnit, stripOf } from "./strip.js";
 import { PICTURES, writeOut } from "./unit_arithmetic.js";
 
@@ -38,7 +39,7 @@ export class UnitPanel {
     this.framework = framework;
     /** @type {Unit} */
     this.unit = [0, 0, 0];
-    /** @type {Map<string, import("./fields.js").Box>} */
+    /** @type {Map<string, import("./fields.js").Field>} */
     this.boxes = new Map();
     /** The input channel whose patch the reader chose. @type {number | null} */
     this.channel = null;
@@ -50,7 +51,7 @@ export class UnitPanel {
     this.#build();
   }
 
-  /** @param {Unit} unit @param {Map<string, import("./fields.js").Box>} boxes what it depends on */
+  /** @param {Unit} unit @param {Map<string, import("./fields.js").Field>} boxes what it depends on */
   show(unit, boxes) {
     if (unit[0] !== this.unit[0]) this.stop();
     this.unit = unit;
@@ -161,14 +162,8 @@ export class UnitPanel {
   }
 
   #fieldFact() {
-    const box = this.boxes.get(this.net.input.name);
-    if (!box) return make("div", {}, make("dt", {}, "sees"), make("dd", {}, "nothing of the image"));
-    const size = (range) => range[1] - range[0] + 1;
-    const [rows, columns] = [size(box.rows), size(box.columns)];
-    return make(
-      "div", {}, make("dt", {}, "sees of the image"),
-      make("dd", {}, `${this.layer.is_field_exact ? "" : "at most "}${rows}×${columns}`, make("small.muted", {}, ` ${counted(rows * columns)} pixels: rows ${box.rows.join("–")}, columns ${box.columns.join("–")}`)),
-    );
+    const { size, where } = fieldSays(this.boxes, this.net, this.layer, this.unit);
+    return make("div", {}, make("dt", {}, "sees of the image"), make("dd", { id: "field" }, size, make("small.muted", {}, ` ${where}`)));
   }
 
   #paintMap() {

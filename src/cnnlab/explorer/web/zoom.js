@@ -3,6 +3,7 @@
 import { blockLevel, mapLevel } from "./block_panel.js";
 import { blockOf } from "./blocks.js";
 import { make } from "./dom.js";
+import { shownName } from "./net.js";
 import { asMaps } from "./numbers.js";
 import { UnitPanel } from "./unit_panel.js";
 
@@ -15,7 +16,7 @@ import { UnitPanel } from "./unit_panel.js";
  * @property {Layer} layer
  * @property {number | null} map
  * @property {Unit | null} unit
- * @property {Map<string, import("./fields.js").Box>} boxes what the unit depends on
+ * @property {Map<string, import("./fields.js").Field>} boxes what the unit depends on
  * @property {(layer: Layer, unit: Unit) => number | null} framework PyTorch's value
  */
 
@@ -95,7 +96,7 @@ export class Zoom {
     const close = make("button", { type: "button", title: "back to the net (Esc goes one step back)", onclick: () => this.open(null, null, null) }, "Close");
     this.where = make("span.where", { "aria-live": "polite" });
     this.place.replaceChildren(
-      make("div.heading", {}, make("div", {}, this.crumbs, make("h2", { id: "unit-title" }, blockOf(net, layer).name, " ", make("span.type", {}, `${layer.name} ${layer.type}`), " ", this.where)), make("div.tools", {}, this.panels[0]?.tools ?? null, close)),
+      make("div.heading", {}, make("div", {}, this.crumbs, make("h2", { id: "unit-title" }, blockOf(net, layer).name, " ", make("span.type", {}, `${shownName(layer.name)} ${layer.type}`), " ", this.where)), make("div.tools", {}, this.panels[0]?.tools ?? null, close)),
       make(opened.length > 1 ? "div.bodies.two" : "div.bodies", {}, bodies),
     );
   }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.resources import files
@@ -29,6 +28,7 @@ from cnnlab.report.lesson.tested import shown
 from cnnlab.report.net.diagram import net_diagram
 from cnnlab.report.pages import render
 from cnnlab.runs.environment import Environment
+from cnnlab.strict_json import strict_json
 
 #: The pages' script, as modules.
 WEB = files("cnnlab.report").joinpath("lesson/web")
@@ -128,7 +128,7 @@ def _record(
     return _as_json(
         {
             "lesson": lesson | {"full": evidence.sizes.is_full} | versions,
-            "sealed": base64.b64encode(json.dumps([one.to_page() for one in questions]).encode()).decode(),
+            "sealed": base64.b64encode(strict_json([one.to_page() for one in questions]).encode()).decode(),
             "pages": [chapter.file for chapter in CHAPTERS],
             "all": list(asked),
         }
@@ -147,4 +147,4 @@ def _figures(section: Any) -> dict[str, DrawnFigure]:
 
 def _as_json(record: Any) -> Markup:
     """A record for a `<script type="application/json">`: nothing in it can end the script."""
-    return Markup(json.dumps(record, ensure_ascii=False).replace("<", "\\u003c"))
+    return Markup(strict_json(record, ensure_ascii=False).replace("<", "\\u003c"))
