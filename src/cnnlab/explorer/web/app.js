@@ -74,6 +74,7 @@ const droppings = nets
 const normings = nets
   .filter((net) => net.layers.some((layer) => layer.operation.kind === "batch_norm"))
   .map((net) => new Norming(byId("norming"), net, images, record.gallery.length, areTwo));
+for (const norming of normings) norming.together = normings;
 byId("dropping").hidden = !droppings.length;
 byId("norming").hidden = !normings.length;
 byId("moving").addEventListener("toggle", () => moving.rebase());

@@ -58,7 +58,7 @@ export function paintMap(pixels, width, at, values, first, rows, columns, scale)
 export function groundFor(value, scale, strength = 0.55) {
   if (!(scale > 0)) return "transparent";
   const share = Math.min(1, Math.abs(value) / scale) * strength * 100;
-  return `color-mix(in srgb, var(${value > 0 ? "--positive" : "--negative"}) ${share.toFixed(1)}%, transparent)`;
+  return `color-mix(in srgb, var(${value > 0 ? "--positive" : "--negative"}) calc(${share.toFixed(1)}% * var(--ground)), transparent)`;
 }
 
 /** @param {ArrayLike<number>} values @param {number} from @param {number} to @returns {number} the largest size */

@@ -22,6 +22,10 @@ export class Norming {
     this.layers = net.layers.filter((layer) => layer.operation.kind === "batch_norm");
     this.layer = this.layers[0];
     this.channel = 0;
+    /** What the histograms show: name, values, kind. @type {[string, Float64Array, string][]} */
+    this.parts = [];
+    /** Those of all nets of the page, this one included. @type {Norming[]} */
+    this.together = [this];
     const select = /** @type {HTMLSelectElement} */ (
       make("select", { "aria-label": "layer", onchange: () => this.#choose(select.selectedIndex) }, this.layers.map((layer) => make("option", {}, layer.name)))
     );
@@ -56,7 +60,7 @@ export class Norming {
     const [gamma, beta] = [operation.gamma.values[c], operation.beta.values[c]];
     const running = { mean: operation.mean.values[c], variance: operation.variance.values[c] };
     const by = (s) => all.map((x) => ((x - s.mean) / Math.sqrt(s.variance + operation.epsilon)) * gamma + beta);
-    const parts = [
+    this.parts = [
       ["before", all, ""],
       ["after, by running averages", by(running), "running"],
       ["after, by this batch", by({ mean, variance }), "batch"],
@@ -69,7 +73,14 @@ export class Norming {
       ),
       make("p.muted.small", {}, `then × γ ${number(gamma)} + β ${number(beta)}. By this batch the mean becomes β exactly; by running averages about that, as far as these images are like the training images.`),
     );
-    this.charts.replaceChildren(...parts.map(([name, values, kind]) => make("figure", {}, histogram(values, kind), make("figcaption.muted.small", {}, name))));
+    for (const one of this.together) one.chart();
+  }
+
+  /** Draw the histograms: those that are compared, before and after, of one net or of two, on one axis. */
+  chart() {
+    const all = this.together.flatMap((one) => one.parts);
+    const axis = (/** @type {boolean} */ isBefore) => rangeOf(all.filter(([, , kind]) => (kind === "") === isBefore).map(([, values]) => values));
+    this.charts.replaceChildren(...this.parts.map(([name, values, kind]) => make("figure", {}, histogram(values, kind, axis(kind === "")), make("figcaption.muted.small", {}, name))));
   }
 
   #choose(index) {
@@ -107,11 +118,17 @@ export class Norming {
   }
 }
 
-function histogram(all, kind) {
+/** The smallest and the largest of all finite values; 0 and 0 where there is none. @returns {[number, number]} */
+function rangeOf(all) {
+  const values = all.flatMap((/** @type {Float64Array} */ each) => [...each.filter(Number.isFinite)]);
+  return values.length ? [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))] : [0, 0];
+}
+
+/** @param {Float64Array} all @param {string} kind @param {[number, number]} axis its first and last value */
+function histogram(all, kind, [low, high]) {
   const { width, height, left, right, top, bottom } = CHART;
   const values = all.filter(Number.isFinite);
   if (!values.length) return make("p", {}, "no finite value");
-  const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
   const span = high - low || 1;
   const counts = new Array(BINS).fill(0);
   for (const value of values) counts[Math.min(BINS - 1, Math.floor(((value - low) / span) * BINS))]++;
