@@ -51,17 +51,18 @@ def test_drawing_changes_the_answer_to_pytorch_s(firefox: Any, explored: Callabl
 def test_a_unit_opens_by_mouse_and_by_keyboard(firefox: Any, explored: Callable[..., Any]) -> None:
     with firefox.opened(explored("lenet5").page, "image=0") as page:
         page.wait_for(READY)
-        page.mouse(page.point('[data-layer="features.0"] .maps', 0.1, 0.2))
-        page.wait_for("explorer.state.choice.layer === 'features.0'")
-        assert "features.0" in page.text("#unit-title")
-        page.press("Escape")
+        page.mouse(page.point('[data-block="Conv 1"] .maps', 0.1, 0.2))
+        page.wait_for("explorer.state.choice.layer === 'features.1'")
+        assert "features.1 ReLU" in page.text("#unit-title")
+        for _ in range(3):
+            page.press("Escape")
         page.wait_for("explorer.state.choice.layer === null")
-        page.evaluate("""document.querySelector('[data-layer="features.3"] .maps').focus()""")
+        page.evaluate("""document.querySelector('[data-block="Conv 2"] .maps').focus()""")
         page.press("ArrowRight")
         page.press("Enter")
-        page.wait_for("explorer.state.choice.layer === 'features.3'")
-        assert page.evaluate("explorer.state.choice.unit") == [1, 5, 5]
-        assert "features.3" in page.text("#unit-title")
+        page.wait_for("explorer.state.choice.layer === 'features.4'")
+        assert page.evaluate("explorer.state.choice.unit")[1:] == [5, 5]
+        assert "features.4 ReLU" in page.text("#unit-title")
 
 
 def test_an_error_of_a_page_is_heard(firefox: Any, tmp_path: Path) -> None:

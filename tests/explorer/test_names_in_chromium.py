@@ -87,7 +87,7 @@ def test_names_change_nothing(browser: Any, tmp_path: Path, first: str, gate: st
     assert fields[0] == fields[1]
     with opened(browser, tmp_path / "page.html") as page:
         page.evaluate("name => explorer.state.set({ layer: name, unit: [1, 3, 4] })", gate)
-        assert page.locator("#unit-title").inner_text().startswith(f"{gate} Softmax")
+        assert page.locator("#unit-title .type").inner_text() == f"{gate} Softmax"
         page.wait_for_timeout(400)  # the link follows a moment later
         fragment = page.evaluate("location.hash.slice(1)")
     with opened(browser, tmp_path / "page.html", fragment) as page:
@@ -99,7 +99,7 @@ def test_classes_of_any_name_are_text_and_break_no_layout(browser: Any, tmp_path
     classes = ("<img src=x onerror=alert(1)>", "x" * 120, "__proto__", "a & b", *"456789")
     path = bare_page(Named("first", "gate"), tmp_path / "page.html", classes=classes)
     with opened(browser, path, "layer=.softmax&unit=1.0.0", viewport={"width": 900, "height": 900}) as page:
-        assert page.locator("#unit-title").inner_text().startswith("softmax by this page class xxx")
+        assert page.locator("#unit-title").inner_text().startswith("Answer softmax by this page class xxx")
         assert page.locator("#answers .class").all_inner_texts()[0] == classes[0]
         assert page.locator("#unit tbody th").all_inner_texts() == list(classes)
         assert page.evaluate("document.querySelectorAll('img').length") == 0

@@ -202,7 +202,7 @@ def test_a_net_of_colours_is_pytorch_s_and_shows_them(browser: Any, coloured: An
         assert page.evaluate("[...explorer.net.pixels]") == image.flatten().tolist()
         shown = page.evaluate("[...document.getElementById('sheet').getContext('2d').getImageData(0, 0, 16, 12).data]")
         assert np.array_equal(np.array(shown).reshape(12, 16, 4)[..., :3], image.permute(1, 2, 0).numpy())
-        page.click('[data-layer="features.0"] .maps', position={"x": 8, "y": 8})
+        page.click('[data-block="Conv 1"] .maps', position={"x": 8, "y": 8})
         assert page.locator("#unit .products").count() >= 3, "a grid of products for each colour"
         page.locator("#forming > summary").click()
         page.locator("#forming .film-row").first.wait_for()
