@@ -1,7 +1,7 @@
 // The page: what is chosen decides what is computed and shown.
 
 import { Answers } from "./answers.js";
-import { blockOf, blocksOf } from "./blocks.js";
+import { blockOf } from "./blocks.js";
 import { onSchemeChange } from "./colours.js";
 import { compareWithPyTorch, frameworkValue, notFiniteSays, references } from "./deviation.js";
 import { byId, make } from "./dom.js";
@@ -9,16 +9,17 @@ import { Dropping, isDropout } from "./dropping.js";
 import { UserError } from "./errors.js";
 import { fieldSays, fieldsOf, unitToPlace } from "./fields.js";
 import { Gallery } from "./gallery.js";
-import { keyboardPen } from "./keyboard_pen.js";
+import { nameThePage } from "./header.js";
 import { Moving } from "./moving.js";
 import { Net } from "./net.js";
 import { Norming } from "./norming.js";
-import { asMaps, counted, fromPlanes, number, parsed, percent, sizeOf, unpack } from "./numbers.js";
+import { asMaps, fromPlanes, number, parsed, sizeOf, unpack } from "./numbers.js";
 import { Sheet } from "./sheet.js";
 import { Stage } from "./stage.js";
 import { fromFragment, State, toFragment } from "./state.js";
-import { Steps } from "./steps.js";
+import { firstSteps, Steps } from "./steps.js";
 import { History, Timeline } from "./timeline.js";
+import { imageTools } from "./tools.js";
 import { Trail } from "./trail.js";
 import { Zoom } from "./zoom.js";
 
@@ -43,12 +44,12 @@ const timeline = new Timeline(byId("time"), byId("forming"), histories, (at) => 
 });
 const gallery = new Gallery(byId("gallery"), byId("gallery-says"), record, images, (image) => state.set({ image }));
 const PANELS = ["forming", "moving", "dropping", "norming"];
-const FIRST_STEPS = firstSteps();
+const FIRST_STEPS = firstSteps(record, nets[0], timeline.last > 0);
 const linkable = { nets, images: record.gallery.length, image: record.first, last: timeline.last, panels: PANELS, steps: FIRST_STEPS.length };
 const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), linkable);
 const state = new State({ ...linked, time: null });
 const steps = new Steps(byId("steps"), FIRST_STEPS.map((step, i) => ({ ...step, link: `#${toFragment({ ...state.choice, image: record.first, ...step.choice, step: i + 1 }, pixels)}` })), takeStep);
-const sheet = new Sheet(byId("sheet"), nets[0], stroke, dragged);
+const sheet = new Sheet(byId("sheet"), byId("sheet-marks"), nets[0], stroke, dragged);
 const trail = new Trail(byId("trail"), nets, record.classes);
 const answers = new Answers(byId("answers"), nets, record.classes, (net, k) => open(net, nets[net].answer.name, k, [k, 0, 0]));
 const stages = nets.map((net, which) => {
@@ -91,33 +92,6 @@ for (const panel of PANELS) {
     if (byId(panel).open) state.set({ panel });
     else if (state.choice.panel === panel) state.set({ panel: null });
   });
-}
-
-/** The six first steps on this page. */
-function firstSteps() {
-  const digit = isOfDigits() ? "a digit" : "something";
-  const [conv] = blocksOf(nets[0]).filter((block) => block.layers[0].operation.kind === "conv");
-  const { shown } = conv ?? blocksOf(nets[0])[0];
-  const [maps, rows, columns] = asMaps(shown.shape);
-  const unit = /** @type {[number, number, number]} */ ([maps >> 1, rows >> 1, columns >> 1]);
-  const closed = { layer: null, map: null, unit: null, panel: null, time: null };
-  const hasPast = timeline.last > 0;
-  return [
-    { name: "Draw", says: `Draw ${digit} on the sheet and watch the answer follow. By keyboard: Space sets the pen down, arrow keys move it.`, choice: closed },
-    { name: "Point at a map", says: "Point at any map: the frames show which pixels it sees, the lines which maps feed it. By keyboard: Tab to a block, then arrow keys.", choice: closed },
-    { name: "Open a unit", says: "Click a pixel of a map, or press Enter on it: its sum opens, product by product.", choice: closed },
-    { name: "Slide the filter", says: "Drag the window over the image, or press Slide the filter: the map fills, a unit for each place.", choice: { ...closed, layer: shown.name, map: unit[0], unit } },
-    { name: "Shift by a pixel", says: "Shift the image by one pixel with the arrow keys, or with Move: how much does the answer change?", choice: closed },
-    {
-      name: "Train",
-      says: hasPast ? "Drag the slider Training from the first step to the last: the same image, the net as it was." : `This net’s run kept no earlier moments. One trained by cnnlab train ${record.nets[0].net} --data ${record.data} does: its page has a slider over the training.`,
-      choice: hasPast ? { ...closed, time: 0 } : closed,
-    },
-  ];
-}
-
-function isOfDigits() {
-  return record.classes.every((/** @type {string} */ name) => /^\d$/.test(name));
 }
 
 /** Go to a step, counted from 1, and put the keyboard where it is done; null puts the steps away. */
@@ -237,7 +211,7 @@ function showOpen() {
     const its = opened.find((each) => each.which === i);
     stage.mark(its?.boxes ?? new Map(), its?.layer ?? null, its?.unit ?? null);
   });
-  markSheet(opened[0]?.boxes.get(nets[which].input.name));
+  sheet.mark(opened[0]?.boxes.get(nets[which].input.name));
 }
 
 let laidOut = "";
@@ -265,32 +239,17 @@ function point(which, layer, unit) {
   const says = byId("pointed");
   if (!layer || !unit) {
     const open = state.choice.layer === null ? undefined : nets[state.choice.net].byName.get(state.choice.layer);
-    markSheet(open && state.choice.unit ? fieldsOf(nets[state.choice.net], open, state.choice.unit).get(net.input.name) : undefined);
+    sheet.mark(open && state.choice.unit ? fieldsOf(nets[state.choice.net], open, state.choice.unit).get(net.input.name) : undefined);
     says.textContent = "";
     return;
   }
   steps.did(2);
   const boxes = fieldsOf(net, layer, unit);
-  markSheet(boxes.get(net.input.name));
+  sheet.mark(boxes.get(net.input.name));
   const [, rows, columns] = asMaps(layer.shape);
   const where = rows * columns > 1 ? `map ${unit[0]}, row ${unit[1]}, column ${unit[2]}` : `unit ${unit[0]}`;
   const { size } = fieldSays(boxes, net, layer, unit);
   says.textContent = `${areTwo ? `${net.name}, ` : ""}${blockOf(net, layer).name}, ${where}: ${number(layer.values[unitToPlace(unit, layer.shape)])}; sees ${size} ${size === "nothing" ? "of the image" : "pixels"}`;
-}
-
-/** Frame on the sheet the pixels that a unit sees. */
-function markSheet(box) {
-  const canvas = byId("sheet-marks");
-  const frame = canvas.getBoundingClientRect();
-  canvas.width = Math.round(frame.width * devicePixelRatio);
-  canvas.height = Math.round(frame.height * devicePixelRatio);
-  if (!box) return;
-  const context = canvas.getContext("2d");
-  const [, rows, columns] = record.shape;
-  context.scale(canvas.width / columns, canvas.height / rows);
-  context.lineWidth = (2 * devicePixelRatio * columns) / canvas.width;
-  context.strokeStyle = getComputedStyle(canvas).getPropertyValue("--mark");
-  context.strokeRect(box.columns[0], box.rows[0], box.columns[1] - box.columns[0] + 1, box.rows[1] - box.rows[0] + 1);
 }
 
 function nameImage() {
@@ -390,40 +349,7 @@ async function take(file) {
   }
 }
 
-byId("clear").addEventListener("click", () => own(() => pixels.fill(0)));
-byId("centre").addEventListener("click", () => own(() => sheet.centre()));
-const tools = /** @type {const} */ (["erase", "move", "turn"]);
-for (const tool of tools) {
-  byId(tool).addEventListener("click", () => {
-    sheet.tool = sheet.tool === tool ? "draw" : tool;
-    for (const each of tools) byId(each).setAttribute("aria-pressed", String(sheet.tool === each));
-    byId("sheet").dataset.tool = sheet.tool;
-  });
-}
-byId("file").addEventListener("change", (event) => event.target.files[0] && take(event.target.files[0]));
-const pen = keyboardPen(byId("sheet"), sheet, stroke);
-byId("sheet").addEventListener("keydown", (event) => {
-  if (event.key === " ") {
-    event.preventDefault();
-    begin();
-    pen.toggle();
-  }
-  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  if (pen.isDown) return pen.move(step[0], step[1]);
-  own(() => sheet.shift(step[0], step[1]));
-  steps.did(5);
-});
-addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
-  if (file) take(file);
-});
-addEventListener("dragover", (event) => event.preventDefault());
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  if (event.dataTransfer?.files[0]) take(event.dataTransfer.files[0]);
-});
+const pen = imageTools(sheet, { begin, change: own, take, onStroke: stroke, onShift: () => steps.did(5) });
 byId("normalise").addEventListener("change", (event) => state.set({ isNormalised: event.target.checked }));
 for (const key of /** @type {const} */ (["scale", "view"])) {
   for (const radio of radios(key)) {
@@ -463,20 +389,7 @@ async function check() {
   return worst;
 }
 
-byId("title").textContent = nets.map((net) => net.name).join(" and ");
-byId("net-title").textContent = areTwo ? "The nets" : "The net";
-byId("subtitle").append(
-  `on ${record.data} · `,
-  record.nets.map((net) =>
-    `${areTwo ? `${net.net}: ` : ""}${percent(net.accuracy)} of ${counted(net.test_images)} test images, ${counted(net.parameters)} parameters, seed ${net.seed}`).join(" · "),
-  record.report ? make("span", {}, " · ", make("a", { href: record.report }, "report")) : "",
-);
-if (record.lesson) {
-  byId("back").hidden = false;
-  byId("back").append(make("a", { href: record.lesson }, "‹ back to the lesson"));
-}
-byId("invitation").textContent = isOfDigits() ? "Draw a digit here" : "Draw here";
-byId("normalise-says").textContent = `(pixel / 255 − ${record.mean.map((m) => m.toFixed(3)).join(", ")}) / ${record.std.map((s) => s.toFixed(3)).join(", ")}`;
+nameThePage(record);
 byId("normalise").checked = state.choice.isNormalised;
 
 if (drawing) pixels.set(drawing);

@@ -14,12 +14,14 @@ const EDGE = 1.1;
 export class Sheet {
   /**
    * @param {HTMLCanvasElement} canvas
+   * @param {HTMLCanvasElement} marks a canvas over it
    * @param {import("./net.js").Net} net whose `pixels` are drawn on
    * @param {() => void} onStroke called when pixels have changed by the reader's hand
    * @param {(drag: {right: number, down: number, turn: number} | null) => void} onDrag null when a drag begins; then how
    *   far it has come: pixels of the image, or degrees about its centre
    */
-  constructor(canvas, net, onStroke, onDrag) {
+  constructor(canvas, marks, net, onStroke, onDrag) {
+    this.marks = marks;
     const [channels, height, width] = net.input.shape;
     this.channels = channels;
     this.height = height;
@@ -81,6 +83,20 @@ export class Sheet {
   /** Degrees, clockwise, of a place about the image's centre. @param {[number, number]} place */
   #angle([x, y]) {
     return (Math.atan2(y - (this.height - 1) / 2, x - (this.width - 1) / 2) * 180) / Math.PI;
+  }
+
+  /** Frame the pixels that a unit sees. @param {import("./fields.js").Box | undefined} box none takes the frame away */
+  mark(box) {
+    const { marks } = this;
+    const frame = marks.getBoundingClientRect();
+    marks.width = Math.round(frame.width * devicePixelRatio);
+    marks.height = Math.round(frame.height * devicePixelRatio);
+    if (!box) return;
+    const context = /** @type {CanvasRenderingContext2D} */ (marks.getContext("2d"));
+    context.scale(marks.width / this.width, marks.height / this.height);
+    context.lineWidth = (2 * devicePixelRatio * this.width) / marks.width;
+    context.strokeStyle = getComputedStyle(marks).getPropertyValue("--mark");
+    context.strokeRect(box.columns[0], box.rows[0], box.columns[1] - box.columns[0] + 1, box.rows[1] - box.rows[0] + 1);
   }
 
   /** Show the pixels, or what the net sees of them. @param {"raw" | "seen"} view */

@@ -1,6 +1,8 @@
 // First contact: six steps, each a link to where it is done, each done by doing it.
 
+import { blocksOf } from "./blocks.js";
 import { make } from "./dom.js";
+import { asMaps } from "./numbers.js";
 
 /**
  * @typedef {object} Step
@@ -9,6 +11,39 @@ import { make } from "./dom.js";
  * @property {Partial<import("./state.js").Choice>} choice where it is done
  * @property {string} [link] the same as a link
  */
+
+/**
+ * The six first steps on a page.
+ * @param {any} record the page's
+ * @param {import("./net.js").Net} net the first one
+ * @param {boolean} hasPast whether the page has earlier moments of the training
+ * @returns {Step[]}
+ */
+export function firstSteps(record, net, hasPast) {
+  const digit = isOfDigits(record) ? "a digit" : "something";
+  const [conv] = blocksOf(net).filter((block) => block.layers[0].operation.kind === "conv");
+  const { shown } = conv ?? blocksOf(net)[0];
+  const [maps, rows, columns] = asMaps(shown.shape);
+  const unit = /** @type {[number, number, number]} */ ([maps >> 1, rows >> 1, columns >> 1]);
+  const closed = { layer: null, map: null, unit: null, panel: null, time: null };
+  return [
+    { name: "Draw", says: `Draw ${digit} on the sheet and watch the answer follow. By keyboard: Space sets the pen down, arrow keys move it.`, choice: closed },
+    { name: "Point at a map", says: "Point at any map: the frames show which pixels it sees, the lines which maps feed it. By keyboard: Tab to a block, then arrow keys.", choice: closed },
+    { name: "Open a unit", says: "Click a pixel of a map, or press Enter on it: its sum opens, product by product.", choice: closed },
+    { name: "Slide the filter", says: "Drag the window over the image, or press Slide the filter: the map fills, a unit for each place.", choice: { ...closed, layer: shown.name, map: unit[0], unit } },
+    { name: "Shift by a pixel", says: "Shift the image by one pixel with the arrow keys, or with Move: how much does the answer change?", choice: closed },
+    {
+      name: "Train",
+      says: hasPast ? "Drag the slider Training from the first step to the last: the same image, the net as it was." : `This net’s run kept no earlier moments. One trained by cnnlab train ${record.nets[0].net} --data ${record.data} does: its page has a slider over the training.`,
+      choice: hasPast ? { ...closed, time: 0 } : closed,
+    },
+  ];
+}
+
+/** @param {any} record the page's @returns {boolean} whether its images are handwritten digits, or of classes named so */
+export function isOfDigits(record) {
+  return record.classes.every((/** @type {string} */ name) => /^\d$/.test(name));
+}
 
 export class Steps {
   /**
