@@ -27,6 +27,14 @@ PAGE, WIDTH = {"width": 1366, "height": 768}, 1000
 #: A four, in pixels of the 28×28 sheet: two strokes.
 STROKES = (((9, 5), (7, 14), (20, 14)), ((17, 6), (17, 23)))
 
+#: Row and column of the largest value of a map of 14×14, by the map's name on the page.
+LARGEST = """name => {
+  const first = 196 * Number(name.split(' ')[1]);
+  const map = explorer.net.byName.get('features.6').values.slice(first, first + 196);
+  const at = map.indexOf(Math.max(...map));
+  return [Math.floor(at / 14), at % 14];
+}"""
+
 #: Frames while the filter slides.
 SLIDE = 16
 
@@ -77,9 +85,12 @@ def _film(path: Path) -> Iterator[tuple[Image.Image, int]]:
         page.wait_for_timeout(300)
         yield _frame(page), 900
         tile = page.locator('[data-block="Conv 2"] canvas').nth(3)
-        tile.hover()
+        lies = tile.bounding_box()
+        row, column = page.evaluate(LARGEST, tile.get_attribute("aria-label"))
+        at = {"x": (column + 0.5) / 14 * lies["width"], "y": (row + 0.5) / 14 * lies["height"]}
+        tile.hover(position=at)
         yield _frame(page), 1600
-        tile.click()
+        tile.click(position=at)
         page.wait_for_timeout(500)
         yield _frame(page), 1600
         page.get_by_role("button", name="Slide the filter").click()

@@ -9,6 +9,7 @@ export function nameThePage(record) {
   const { nets } = record;
   const areTwo = nets.length > 1;
   byId("title").textContent = nets.map((/** @type {any} */ net) => net.net).join(" and ");
+  /** @type {HTMLElement} */ (document.querySelector("main")).classList.toggle("two", areTwo);
   byId("net-title").textContent = areTwo ? "The nets" : "The net";
   byId("subtitle").append(
     `on ${record.data} · `,

@@ -147,7 +147,7 @@ function channelSums(patches, chosen, reader) {
       type: "button", "--share": `${(50 * Math.abs(patch.sum)) / most}%`, "aria-pressed": String(patch.channel === chosen),
       "aria-label": `channel ${patch.channel}: ${signed(patch.sum)}`, title: `channel ${patch.channel}: ${signed(patch.sum)}`, onclick: () => reader.choose(patch.channel),
     }));
-  return make("figure.strip-figure", {}, make("div.channel-sums", { role: "group", "aria-label": "sums of the channels", "--count": shown.length }, bars), caption(`${patches.length} channels: ${signed(patches.reduce((sum, patch) => sum + patch.sum, 0))}`));
+  return make("figure.strip-figure.of-channels", { "--count": shown.length }, make("div.channel-sums", { role: "group", "aria-label": "sums of the channels" }, bars), caption(`${patches.length} channels: ${signed(patches.reduce((sum, patch) => sum + patch.sum, 0))}`));
 }
 
 /** The rows and columns that a convolution's unit reads: first and last, some of them in the padding. */
