@@ -93,11 +93,11 @@ def test_every_command_line_has_only_options_that_there_are(path):
     text = path.read_text()
     blocks = re.findall(r"^(?:\$ )?(cnnlab .*)$", "".join(re.findall(r"```.*?```", text, re.DOTALL)), re.MULTILINE)
     inline = [" ".join(code.split()) for code in re.findall(r"`(cnnlab [^`]*)`", text)]
-    group = click.Context(command_line, info_name="cnnlab")
+    group = click.Context(command_line, info_name="cnnlab", **command_line.context_settings)
     for line in [*blocks, *inline]:
         name, *arguments = shlex.split(line, comments=True)[1:]
         try:
-            command_line.get_command(group, name).make_context(name, arguments)
+            command_line.get_command(group, name).make_context(name, arguments, parent=group)
         except click.MissingParameter:
             pass  # a command that is only named
         except click.UsageError as error:

@@ -253,10 +253,10 @@ def test_commands_on_the_pages_are_commands(evidence: Evidence) -> None:
     for text in found:
         program, name, *rest = shlex.split(text)
         assert program == "cnnlab"
-        with click.Context(command_line) as context:
+        with click.Context(command_line, **command_line.context_settings) as context:
             command = command_line.get_command(context, name)
             assert command is not None
-            command.make_context(name, rest)
+            command.make_context(name, rest, parent=context)
 
 
 @pytest.mark.parametrize("chapter", HOMEWORK, ids=lambda one: one.name)

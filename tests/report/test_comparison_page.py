@@ -237,7 +237,7 @@ def test_links_lead_below_the_page(small: Small, read: Callable[[str], Any]) -> 
     found = read(comparison_page(small.comparison, links=links, back=back)).attributes("href")
     elsewhere = [link for link in found if not link.startswith("#")]
     sgd = [small.links["sgd"][0], "javascript%3Aalert%281%29", "runs/a%20b%23c/report.html"]
-    assert elsewhere == ["../12-regularisers.html", "../index.html", *links["baseline"], *sgd, *links["hidden=40,20"]]
+    assert elsewhere == ["../14-regularisers.html", "../index.html", *links["baseline"], *sgd, *links["hidden=40,20"]]
     assert "The lesson, run" not in read(comparison_page(small.comparison, links=small.links)).text
     with pytest.raises(ValueError, match="zip"):
         comparison_page(small.comparison, links=links | {"sgd": links["sgd"][:2]})
