@@ -40,7 +40,7 @@ test-all: test test-slow test-long  ## all three
 check: setup  ## style and types; those of the pages' scripts where there is Node
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/ty check src notebooks
+	$(BIN)/ty check src notebooks benchmarks
 	@if [ "$$CNNLAB_NODE" = unreachable ]; then echo "check-web skipped: npm's registry does not answer"; \
 	elif command -v npx >/dev/null || [ "$$CNNLAB_NODE" = required ]; then $(MAKE) --no-print-directory check-web; \
 	else echo "check-web skipped: there is no npx (Node)"; fi

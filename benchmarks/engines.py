@@ -18,7 +18,7 @@ import torch
 
 from cnnlab.config import NetSpec
 from cnnlab.data import load
-from cnnlab.experiments.compare import contestants, prepare, train
+from cnnlab.experiments.compare import contestants, make_jobs, train_jobs
 from cnnlab.experiments.engines import Engine, InProcess, Processes
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.variants import VARIANTS
@@ -40,7 +40,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 jobs = _jobs(Path(folder), engine)
                 started = time.perf_counter()
-                assert train(jobs, engine) == []
+                assert train_jobs(jobs, engine) == []
                 if round_number:  # the first round starts the pool and loads the images
                     times[name].append(time.perf_counter() - started)
     ratio = median(here / process for here, process in zip(times["here"], times["process"], strict=True))
@@ -60,7 +60,7 @@ def main() -> None:
 
 def _jobs(folder: Path, engine: Engine) -> list[Job]:
     (found,) = contestants(PLAN, [VARIANTS["baseline"]], range(SEEDS), load)
-    return prepare([found], folder, engine, data_root=None)["baseline"]
+    return make_jobs([found], folder, engine, data_root=None)["baseline"]
 
 
 if __name__ == "__main__":

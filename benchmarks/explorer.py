@@ -2,9 +2,10 @@
 
     .venv/bin/python -m benchmarks.explorer RUN [RUN …]
 
-A stroke: the forward pass of the whole net, all its maps painted, the answer, as the page does it between a pointer's
-move and the next frame; 200 strokes after 30 to warm up. Ready: from the start of loading the file until the net has
-been computed and shown; the median of 5 fresh pages.
+A stroke: the forward pass of the whole net, its maps painted, the answer, as the page does it between a pointer's move and
+the next frame; 200 strokes after 30 to warm up. Opening: a unit in the middle of each layer, its strip and all that it
+depends on marked and laid out, from the call to the end of the layout; layers in turn, 5 times. Ready: from the start of
+loading the file until the net has been computed and shown; the median of 5 fresh pages.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import torch
 from playwright.sync_api import Browser, sync_playwright
 
 from cnnlab.cli.evaluate import run_data
-from cnnlab.explorer import Shown, explorer_page
+from cnnlab.explorer import ExploredRun, explorer_page
 from cnnlab.nets.resolve import is_own
 from cnnlab.runs import open_run
 from cnnlab.runs.environment import environment
 
 RESULTS = Path(__file__).parent.parent / "results" / "explorer.json"
-STROKES, WARM_UP, PAGES = 200, 30, 5
+STROKES, WARM_UP, PAGES, ROUNDS = 200, 30, 5, 5
 
 _STROKES = """count => {
   const { net } = explorer;
@@ -35,6 +36,23 @@ _STROKES = """count => {
     const started = performance.now();
     explorer.stroke();
     times.push(performance.now() - started);
+  }
+  return times;
+}"""
+
+
+#: Opens units, layer by layer; every product of the last is written out a moment later.
+_OPENINGS = """async rounds => {
+  const times = [];
+  for (let i = 0; i < rounds; i++) {
+    for (const { name, shape: [channels, h = 1, w = 1] } of explorer.net.layers) {
+      const unit = [(7 * i) % channels, h >> 1, w >> 1];
+      const started = performance.now();
+      explorer.state.set({ layer: name, map: unit[0], unit });
+      document.body.getBoundingClientRect();
+      times.push(performance.now() - started);
+      await new Promise(resolve => setTimeout(resolve, 80));
+    }
   }
   return times;
 }"""
@@ -62,19 +80,20 @@ def _measure(path: Path, browser: Browser) -> dict[str, Any]:
     run = open_run(path)
     name = run.config.net.name
     net = run.load_net(own_code=name if is_own(name) else None)
-    made = explorer_page([Shown(run, net)], run_data(run, None, data_root=None, image_size=None))
+    made = explorer_page([ExploredRun(run, net)], run_data(run, None, data_root=None, image_size=None))
     run.explorer_path.write_text(made.html)
-    ready, strokes, deviation = [], [], 0.0
+    ready, strokes, openings, deviation = [], [], [], 0.0
     for _ in range(PAGES):
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.goto(run.explorer_path.resolve().as_uri())
         page.wait_for_selector("#check:not(:empty)")
         ready.append(page.evaluate("explorer.readyMs"))
         deviation = page.evaluate("explorer.checked.then(found => found.deviation)")
         page.evaluate(_STROKES, WARM_UP)
         strokes = page.evaluate(_STROKES, STROKES)
+        openings = page.evaluate(_OPENINGS, ROUNDS)
         page.close()
-    ordered = sorted(strokes)
+    ordered, opened = sorted(strokes), sorted(openings)
     return {
         "net": name,
         "data": run.config.data.name,
@@ -82,6 +101,9 @@ def _measure(path: Path, browser: Browser) -> dict[str, Any]:
         "page_bytes": run.explorer_path.stat().st_size,
         "stroke_ms": median(ordered),
         "stroke_ms_95": ordered[int(0.95 * len(ordered))],
+        "opening_ms": median(opened),
+        "opening_ms_95": opened[int(0.95 * len(opened))],
+        "parameters": run.result().parameters,
         "ready_ms": median(ready),
         "largest_deviation": deviation,
     }

@@ -45,7 +45,7 @@ def main() -> None:
         "environment": environment(device, resolve_precision("auto", device)).to_json(of_a_run=False),
         "rows": [_row(size, chosen.seeds) for size in SIZES],
     }
-    record = json.loads(chosen.out.read_text()) if chosen.out.exists() else {"labels": {}}
+    record: dict[str, Any] = json.loads(chosen.out.read_text()) if chosen.out.exists() else {"labels": {}}
     record["command"] = "benchmarks/few_images.py --label LABEL"
     record["labels"][chosen.label] = measured
     chosen.out.write_text(json.dumps(record, indent=2) + "\n")

@@ -22,7 +22,7 @@ from ray.cluster_utils import Cluster
 
 from cnnlab.config import NetSpec
 from cnnlab.data import load
-from cnnlab.experiments.compare import contestants, prepare, train
+from cnnlab.experiments.compare import contestants, make_jobs, train_jobs
 from cnnlab.experiments.engines import Processes
 from cnnlab.experiments.engines.ray_cluster import RayCluster
 from cnnlab.experiments.job import Job
@@ -64,7 +64,7 @@ def main() -> None:
         here, there = (_jobs(Path(folder) / name) for name in ("process", "ray"))
         with closing(Processes(workers=2)) as engine:
             started = time.perf_counter()
-            assert train(here, engine) == []
+            assert train_jobs(here, engine) == []
             process_s = time.perf_counter() - started
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         cluster.add_node(num_cpus=1)
@@ -72,7 +72,7 @@ def main() -> None:
         try:
             with closing(RayCluster(cluster.address)) as engine:
                 started = time.perf_counter()
-                assert train(there, engine, on_progress=killer) == []
+                assert train_jobs(there, engine, on_progress=killer) == []
                 ray_s = time.perf_counter() - started
         finally:
             cluster.shutdown()
@@ -124,7 +124,7 @@ def _weights(run: Run) -> dict[str, Any]:
 
 def _jobs(folder: Path) -> Sequence[Job]:
     found = contestants(PLAN, [VARIANTS[name] for name in VARIED], range(SEEDS), load)
-    jobs = prepare(found, folder, Processes(), data_root=None)  # a task has the identity of a process of its own
+    jobs = make_jobs(found, folder, Processes(), data_root=None)  # a task has the identity of a process of its own
     return [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed]
 
 

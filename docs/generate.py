@@ -308,18 +308,21 @@ def batched_sentence(record: dict[str, Any]) -> str:
 def explorer_table(record: dict[str, Any]) -> str:
     """How quick the explorer's page is, how large, and how far from PyTorch."""
     lines = [
-        "| net | page, with moments | a stroke, median (95 % below) | ready after | largest deviation from PyTorch |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| net | parameters | page, with moments | a stroke, median (95 % below) | opening a unit | ready after "
+        "| largest deviation from PyTorch |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| `{row['net']}` | {row['page_bytes'] / 1e6:.1f} MB, {row['moments']} | {row['stroke_ms']:.1f} ms "
-        f"({row['stroke_ms_95']:.1f} ms) | {row['ready_ms']:.0f} ms | {row['largest_deviation']:.1e} |"
+        f"| `{row['net']}` | {row['parameters']:,} | {row['page_bytes'] / 1e6:.1f} MB, {row['moments']} | "
+        f"{row['stroke_ms']:.1f} ms ({row['stroke_ms_95']:.1f} ms) | {row['opening_ms']:.1f} ms "
+        f"({row['opening_ms_95']:.1f} ms) | {row['ready_ms']:.0f} ms | {row['largest_deviation']:.1e} |"
         for row in record["runs"]
     ]
     where = record["environment"]
     lines += [
         "",
-        f"A stroke: the whole net computed and all its maps painted; {record['strokes']} strokes. "
+        f"A stroke: the whole net computed and its maps painted; {record['strokes']} strokes. Opening: a unit of every "
+        "layer, its strip and all that it depends on. In brackets: 95 % are below. "
         f"{where['device_name']}, {where['cores']} cores, no graphics card, "
         f"Chromium {where['chromium'].split('.')[0]}. "
         f"Made by `{record['command']}`.",
