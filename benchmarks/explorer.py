@@ -2,10 +2,10 @@
 
     .venv/bin/python -m benchmarks.explorer RUN [RUN …]
 
-A stroke: the forward pass of the whole net, its maps painted, the answer, as the page does it between a pointer's move and
-the next frame; 200 strokes after 30 to warm up. Opening: a unit in the middle of each layer, its strip and all that it
-depends on marked and laid out, from the call to the end of the layout; layers in turn, 5 times. Ready: from the start of
-loading the file until the net has been computed and shown; the median of 5 fresh pages.
+A stroke: the forward pass of the whole net, its maps painted, the answer, as the page does it between a pointer's
+move and the next frame; 200 strokes after 30 to warm up. Opening: a unit in the middle of each layer, its strip and
+all that it depends on marked and laid out, from the call to the end of the layout; layers in turn, 5 times. Ready:
+from the start of loading the file until the net has been computed and shown; the median of 5 fresh pages.
 """
 
 from __future__ import annotations
