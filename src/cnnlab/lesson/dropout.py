@@ -94,7 +94,7 @@ def section(evidence: Evidence) -> Dropout:
         labelled=_gaps(neither, with_dropout, ("with dropout", "without")),
         questions=(_scaled(float(units[0])), _inference(layer.output_shape[0]), _which(neither, with_dropout)),
         see=(
-            cnn.explorer(layer.name, "“Dropout: thin the net out” in the explorer: 200 masks on one image"),
+            cnn.whole_net("“Dropout: thin the net out”: 200 masks on one image", panel="dropping"),
             Link("comparison", "The four ways of homework 2", "regularisers.html"),
             cnn.report("The run of SimpleCNN, trained with dropout"),
         ),

@@ -104,7 +104,7 @@ def section(evidence: Evidence) -> EarlyAndLate:
         questions=(_sparser(early, late),),
         see=(
             Link("page", "Everything about the inside of this net", f"{cnn.folder}/look/index.html"),
-            cnn.explorer(late.layer.name, "A late unit, and what it sums"),
+            cnn.explorer(late.layer.name, "A unit of a late map, and what it sums"),
             cnn.report("The run of SimpleCNN"),
         ),
     )

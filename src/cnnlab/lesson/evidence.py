@@ -57,12 +57,22 @@ class Trained:
 
     def explorer(self, layer: str, label: str) -> Link:
         """The explorer, opened at the unit of a layer that answers most to the first image which the net gets right."""
+        image, pixels = self._first_right
+        answer = self.maps(pixels)[layer][0]
+        unit = np.unravel_index(int(answer.abs().argmax()), tuple(answer.shape))
+        return links.explorer(self.folder, label, image=image, layer=layer, unit=tuple(map(int, unit)))
+
+    def whole_net(self, label: str, *, panel: links.Panel | None = None) -> Link:
+        """The explorer at the same image, with nothing opened but the experiment that is named."""
+        return links.whole_net(self.folder, label, image=self._first_right[0], panel=panel)
+
+    @cached_property
+    def _first_right(self) -> tuple[int, Tensor]:
+        """The first image of the explorer's gallery that the net gets right: its place there, and (1, C, H, W)."""
         shown = gallery(self.run.evaluations()["test"], self.data.test, len(self.data.classes))
         wrong = {mistake.index for mistake in self.run.evaluations()["test"].mistakes}
         image = next((i for i, index in enumerate(shown.indices) if index not in wrong), 0)
-        answer = self.maps(shown.images[image : image + 1])[layer][0]
-        unit = np.unravel_index(int(answer.abs().argmax()), tuple(answer.shape))
-        return links.explorer(self.folder, label, image=image, layer=layer, unit=tuple(map(int, unit)))
+        return image, shown.images[image : image + 1]
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,9 @@ def section(evidence: Evidence) -> LeNet:
         train_time_s=result.train_time_s,
         questions=(filters_question("c3-parameters", "C3 of LeNet-5", named["C3"]), _where(with_parameters, lenet)),
         see=(
-            lenet.explorer(named["C3"].name, "LeNet-5, computed in the page: draw a digit and watch C3"),
+            lenet.explorer(
+                named["C3"].name, "LeNet-5, computed in the page: draw a digit and watch C3 (there: Conv 2)"
+            ),
             lenet.report("Its run: curves, confusion, mistakes"),
             Link("page", "All its arithmetic", "anatomy.html#net-0"),
         ),

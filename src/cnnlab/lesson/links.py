@@ -8,6 +8,9 @@ from urllib.parse import urlencode
 
 Kind = Literal["run", "explorer", "comparison", "page"]
 
+#: The explorer's experiments.
+Panel = Literal["forming", "moving", "dropping", "norming"]
+
 
 @dataclass(frozen=True)
 class Link:
@@ -24,6 +27,12 @@ def explorer(folder: str, label: str, *, image: int, layer: str, unit: tuple[int
     """
     padded = (*unit, 0, 0)[:3]
     state = urlencode({"image": image, "layer": layer, "unit": ".".join(map(str, padded))})
+    return Link("explorer", label, f"{folder}/explorer.html#{state}")
+
+
+def whole_net(folder: str, label: str, *, image: int, panel: Panel | None = None) -> Link:
+    """The net with nothing opened, and one of the explorer's experiments where one is named."""
+    state = urlencode({"image": image} | ({"panel": panel} if panel else {}))
     return Link("explorer", label, f"{folder}/explorer.html#{state}")
 
 

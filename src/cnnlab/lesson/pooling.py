@@ -81,7 +81,7 @@ def section(evidence: Evidence) -> Pooling:
         unpooled=describe(unpooled, data.image_shape),
         questions=(_values(pool), _window_max(piece)),
         see=(
-            lenet.explorer(pool.name, "A unit of the pool S2, and which of its four inputs won"),
+            lenet.explorer(pool.name, "A unit of the pool S2 (there: Pool 1), and which of its four inputs won"),
             lenet.report("The run of LeNet-5"),
         ),
     )

@@ -40,7 +40,7 @@ def section(evidence: Evidence) -> Shapes:
         questions=(_size(shape[1]), _block(lenet.anatomy.layers[:3], shape), _same(5)),
         see=(
             Link("page", "Every shape of both nets, drawn", "anatomy.html"),
-            cnn.explorer(cnn.layers("conv2d")[0].name, "SimpleCNN’s maps, at their sizes"),
+            cnn.whole_net("SimpleCNN’s maps for one image, with their sizes"),
             cnn.report("The run of SimpleCNN"),
         ),
     )

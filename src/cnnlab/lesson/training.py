@@ -42,9 +42,8 @@ class Frame:
 @dataclass(frozen=True)
 class TrainingChapter:
     """loss_untrained: of the net with its first weights on validation images, in nats; loss_of_guessing: ln of the
-    classes. film: the filters that changed
-    most, at the moments that the run kept, and in the net of the best epoch. moved: how far all filters of that layer
-    came from their first weights, as a share of these (of norms).
+    classes. film: the filters that changed most, at the moments that the run kept, and in the net of the best epoch.
+    moved: how far all filters of that layer came from their first weights, as a share of these (of norms).
     """
 
     images: int

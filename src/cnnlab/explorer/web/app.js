@@ -395,6 +395,7 @@ byId("normalise").checked = state.choice.isNormalised;
 if (drawing) pixels.set(drawing);
 timeline.show(timeline.last);
 state.set({ image: state.choice.image, layer: state.choice.layer, panel: state.choice.panel, step: state.choice.step });
+if (state.choice.panel) byId(state.choice.panel).scrollIntoView({ block: "nearest" });
 invite(!new URLSearchParams(location.hash.slice(1)).size);
 const readyMs = performance.now();
 const remembered = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(remember()))));

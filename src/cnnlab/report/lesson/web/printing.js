@@ -14,8 +14,8 @@ export function printWhole(questions) {
       undo.push(() => (held.hidden = true));
     }
     for (const question of questions) {
-      const lines = [`${question.graded ? "Answer" : "Measured"}: ${question.answer} ${question.unit}`.trim(), question.worked];
-      for (const [wrong, says] of Object.entries(question.slips)) lines.push(`${wrong}: ${says}`);
+      const lines = [`${question.graded ? "Answer" : "Measured"}: ${written(question.answer)} ${question.unit}`.trim(), question.worked];
+      for (const [wrong, says] of Object.entries(question.slips)) lines.push(`If the answer is ${written(wrong)}: ${says}`);
       const solved = document.createElement("div");
       solved.className = "solved";
       for (const line of lines) {
@@ -31,4 +31,10 @@ export function printWhole(questions) {
     for (const one of undo) one();
     undo = [];
   });
+}
+
+/** A number as the page writes numbers: -2416.5 → −2,416.5; a choice as it is. @param {string} answer */
+function written(answer) {
+  const value = Number(answer);
+  return Number.isNaN(value) ? answer : value.toLocaleString("en", { maximumFractionDigits: 10 }).replace("-", "\u2212");
 }
