@@ -83,7 +83,7 @@ def _measure(path: Path, browser: Browser) -> dict[str, Any]:
     made = explorer_page([ExploredRun(run, net)], run_data(run, None, data_root=None, image_size=None))
     run.explorer_path.write_text(made.html)
     ready, strokes, openings, deviation = [], [], [], 0.0
-    for _ in range(PAGES):
+    for at in range(PAGES):
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.goto(run.explorer_path.resolve().as_uri())
         page.wait_for_selector("#check:not(:empty)")
@@ -91,7 +91,8 @@ def _measure(path: Path, browser: Browser) -> dict[str, Any]:
         deviation = page.evaluate("explorer.checked.then(found => found.deviation)")
         page.evaluate(_STROKES, WARM_UP)
         strokes = page.evaluate(_STROKES, STROKES)
-        openings = page.evaluate(_OPENINGS, ROUNDS)
+        if at == PAGES - 1:
+            openings = page.evaluate(_OPENINGS, ROUNDS)
         page.close()
     ordered, opened = sorted(strokes), sorted(openings)
     return {
