@@ -31,13 +31,17 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Images whose top probability lies in (low, high]: how sure the net was of them, and how often it was right."""
+    """Images whose top probability lies in (low, high]: how sure the net was of them, and how often it was right.
+
+    right: the first two of them that it got right, by their index in the split.
+    """
 
     low: float
     high: float
     images: int
     confidence: float
     accuracy: float
+    right: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ def _calibration(confidence: Tensor, right: Tensor, bins: int) -> tuple[Calibrat
     images = torch.bincount(which, minlength=bins)
     sure = torch.bincount(which, weights=confidence, minlength=bins)
     correct = torch.bincount(which, weights=right.double(), minlength=bins)
+    first_right = [((which == i) & right).nonzero().flatten()[:2].tolist() for i in range(bins)]
     return tuple(
         CalibrationBin(
             low=i / bins,
@@ -169,6 +174,7 @@ def _calibration(confidence: Tensor, right: Tensor, bins: int) -> tuple[Calibrat
             images=int(images[i]),
             confidence=float(sure[i] / images[i]) if images[i] else 0.0,
             accuracy=float(correct[i] / images[i]) if images[i] else 0.0,
+            right=tuple(first_right[i]),
         )
         for i in range(bins)
     )
