@@ -59,18 +59,14 @@ def calibration(evaluation: Evaluation, split: Split, training: Training) -> Cal
 
 def _bin(part: CalibrationBin, evaluation: Evaluation, split: Split) -> Bin:
     wrong = [one for one in evaluation.mistakes if part.low < one.probability <= part.high]
-    shown = [shown_image(split, one.index, one.probability) for one in wrong[:WRONG_SHOWN]]
+    names = [figures.name for figures in evaluation.per_class]
+    shown = [shown_image(split, one.index, one.probability, names[one.predicted]) for one in wrong[:WRONG_SHOWN]]
     shown += [shown_image(split, index) for index in part.right]
-    says = [
-        f"{some:,} of {of:,} {what}"
-        for some, of, what in (
-            (min(len(wrong), WRONG_SHOWN), len(wrong), "wrong, the surest first"),
-            (len(part.right), part.images - len(wrong), "right"),
-        )
-        if of
-    ]
+    right = part.images - len(wrong)
+    says = [f"{min(len(wrong), WRONG_SHOWN)} of {len(wrong):,} wrong{', the surest first' if len(wrong) > 1 else ''}"]
+    says += [f"{len(part.right)} of {right:,} right"]
     title = f"{interval(part.low, part.high, 1)} sure"
-    opened = Opened(f"sure-{round(100 * part.high)}", title, "; ".join(says), shown)
+    opened = Opened(f"sure-{round(100 * part.high)}", title, "; ".join(says), shown, part.images)
     scale = 100 * (1 - (_LEFT + _RIGHT) / charts.WIDTH)
     left = 100 * _LEFT / charts.WIDTH + scale * part.low
     return Bin(part, opened, left=round(left, 3), width=round(scale * (part.high - part.low), 3))

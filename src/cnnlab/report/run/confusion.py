@@ -98,7 +98,9 @@ def confusion(evaluation: Evaluation, split: Split) -> Confusion:
         per_class=per_class,
         classes=len(names),
         opened=[
-            Opened(_id(i, j), f"{names[i]} called {names[j]}", _says(len(shown), matrix[i][j], i == j), shown)
+            Opened(
+                _id(i, j), f"{names[i]} called {names[j]}", _says(len(shown), matrix[i][j], i == j), shown, matrix[i][j]
+            )
             for (i, j), shown in sorted(images.items())
             if is_matrix or _id(i, j) in listed
         ],
