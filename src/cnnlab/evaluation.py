@@ -33,7 +33,8 @@ class ClassFigures:
 class CalibrationBin:
     """Images whose top probability lies in (low, high]: how sure the net was of them, and how often it was right.
 
-    right: the first two of them that it got right, by their index in the split.
+    first_right: the first of them that it got right, by its index in the split; None where it got none right, and in
+    evaluations of cnnlab 0.1.0.
     """
 
     low: float
@@ -41,7 +42,7 @@ class CalibrationBin:
     images: int
     confidence: float
     accuracy: float
-    right: tuple[int, ...] = ()
+    first_right: int | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _calibration(confidence: Tensor, right: Tensor, bins: int) -> tuple[Calibrat
     images = torch.bincount(which, minlength=bins)
     sure = torch.bincount(which, weights=confidence, minlength=bins)
     correct = torch.bincount(which, weights=right.double(), minlength=bins)
-    first_right = [((which == i) & right).nonzero().flatten()[:2].tolist() for i in range(bins)]
+    first_right = [next(iter(((which == i) & right).nonzero().flatten().tolist()), None) for i in range(bins)]
     return tuple(
         CalibrationBin(
             low=i / bins,
@@ -174,7 +175,7 @@ def _calibration(confidence: Tensor, right: Tensor, bins: int) -> tuple[Calibrat
             images=int(images[i]),
             confidence=float(sure[i] / images[i]) if images[i] else 0.0,
             accuracy=float(correct[i] / images[i]) if images[i] else 0.0,
-            right=tuple(first_right[i]),
+            first_right=first_right[i],
         )
         for i in range(bins)
     )

@@ -61,10 +61,10 @@ def _bin(part: CalibrationBin, evaluation: Evaluation, split: Split) -> Bin:
     wrong = [one for one in evaluation.mistakes if part.low < one.probability <= part.high]
     names = [figures.name for figures in evaluation.per_class]
     shown = [shown_image(split, one.index, one.probability, names[one.predicted]) for one in wrong[:WRONG_SHOWN]]
-    shown += [shown_image(split, index) for index in part.right]
+    shown += [] if part.first_right is None else [shown_image(split, part.first_right)]
     right = part.images - len(wrong)
     says = [f"{min(len(wrong), WRONG_SHOWN)} of {len(wrong):,} wrong{', the surest first' if len(wrong) > 1 else ''}"]
-    says += [f"{len(part.right)} of {right:,} right"]
+    says += [f"{0 if part.first_right is None else 1} of {right:,} right"]
     title = f"{interval(part.low, part.high, 1)} sure"
     opened = Opened(f"sure-{round(100 * part.high)}", title, "; ".join(says), shown, part.images)
     scale = 100 * (1 - (_LEFT + _RIGHT) / charts.WIDTH)
