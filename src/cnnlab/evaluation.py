@@ -31,13 +31,18 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Images whose top probability lies in (low, high]: how sure the net was of them, and how often it was right."""
+    """Images whose top probability lies in (low, high]: how sure the net was of them, and how often it was right.
+
+    first_right: the first of them that it got right, by its index in the split; None where it got none right, and in
+    evaluations of cnnlab 0.1.0.
+    """
 
     low: float
     high: float
     images: int
     confidence: float
     accuracy: float
+    first_right: int | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,7 @@ def _calibration(confidence: Tensor, right: Tensor, bins: int) -> tuple[Calibrat
     images = torch.bincount(which, minlength=bins)
     sure = torch.bincount(which, weights=confidence, minlength=bins)
     correct = torch.bincount(which, weights=right.double(), minlength=bins)
+    first_right = [next(iter(((which == i) & right).nonzero().flatten().tolist()), None) for i in range(bins)]
     return tuple(
         CalibrationBin(
             low=i / bins,
@@ -169,6 +175,7 @@ def _calibration(confidence: Tensor, right: Tensor, bins: int) -> tuple[Calibrat
             images=int(images[i]),
             confidence=float(sure[i] / images[i]) if images[i] else 0.0,
             accuracy=float(correct[i] / images[i]) if images[i] else 0.0,
+            first_right=first_right[i],
         )
         for i in range(bins)
     )

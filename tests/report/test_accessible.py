@@ -10,6 +10,7 @@ from tests.axe import findings
 
 from cnnlab.anatomy import describe
 from cnnlab.nets import ConvNet, LeNet5
+from cnnlab.report.back import back_to
 from cnnlab.report.net.page import anatomy_page
 
 pytestmark = pytest.mark.browser
@@ -27,7 +28,7 @@ def test_the_anatomy_page(browser: Any, digits: Any, tmp_path: Path) -> None:
     image = digits.data.validation.images[0, 0].numpy() / 255
     anatomies = {"lenet5": describe(LeNet5()), "conv-net": describe(ConvNet(3, 32), (3, 32, 32))}
     path = tmp_path / "anatomy.html"
-    path.write_text(anatomy_page(anatomies, image=image, image_name="mnist-5k", back="index.html"))
+    path.write_text(anatomy_page(anatomies, image=image, image_name="mnist-5k", back=back_to("shapes")))
     page = browser.new_page()
     page.goto(path.as_uri())
     assert findings(page) == []

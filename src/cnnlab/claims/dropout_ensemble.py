@@ -60,10 +60,9 @@ def measure(laboratory: Laboratory) -> Finding:
     """Nets trained with dropout and without: one answer in eval mode against the mean softmax over N masks."""
     base = laboratory.plan("simple-cnn", data=f"{laboratory.data}@{IMAGES}", epochs=EPOCHS)
     plans = [base.with_net(dropout=share).with_changes(learning_rate=RATE) for share in (DROPPED, 0.0)]
-    with_dropout, without = (
-        average([run for run in runs if run is not None], laboratory.load(base.data))
-        for runs in laboratory.train_all(plans)
-    )
+    found = [[run for run in of_plan if run is not None] for of_plan in laboratory.train_all(plans)]
+    laboratory.bring_back_weights([run for of_plan in found for run in of_plan])
+    with_dropout, without = (average(of_plan, laboratory.load(base.data)) for of_plan in found)
     return decide(with_dropout, without)
 
 

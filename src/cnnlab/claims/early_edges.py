@@ -81,6 +81,7 @@ def measure(laboratory: Laboratory) -> Finding:
     name = laboratory.data if whole else laboratory.at_most(laboratory.data, QUICK_IMAGES)
     plan = laboratory.plan("simple-cnn", data=name)
     runs = laboratory.train(plan)
+    laboratory.bring_back_weights(runs)
     data = laboratory.load(name)
     trained = [(run.load_net(), run.config.seed) for run in runs]
     untrained, others = (

@@ -9,6 +9,7 @@ from pathlib import Path
 from cnnlab.config import NetSpec
 from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import Stopped
 from cnnlab.experiments.compare import Comparison, comparison, contestants
 from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
@@ -127,6 +128,22 @@ class Laboratory:
         jobs = {f"plan {i}": self.trainer.prepare([one])[_UNCHANGED.name] for i, one in enumerate(found)}
         self._train(jobs, may_diverge=True)
         return [[open_run(job.path) if job.is_finished else None for job in of_plan] for of_plan in jobs.values()]
+
+    def bring_back_weights(self, runs: Sequence[Run]) -> None:
+        """Train runs again whose weights were let go, to the same figures. Call it before their nets are loaded.
+
+        Raises as `compare` does.
+        """
+        gone = [run for run in runs if not run.has_weights]
+        if not gone:
+            return
+        jobs = [Job(run.path, self.engine.identity(run.config), self.data_root) for run in gone]
+        self._requested.update(dict.fromkeys(jobs, False))
+        if self.should_stop():
+            raise Stopped(f"{len(gone)} runs are still to be trained again, for their weights")
+        for run in gone:
+            run.begin_again()
+        self._train({"again": jobs})
 
     def take_requested(self) -> dict[Job, bool]:
         """Hand over the jobs requested since this was last called, each with whether its run was there already."""

@@ -74,6 +74,7 @@ def measure(laboratory: Laboratory) -> Finding:
     )
     runs = {arm: figures.runs for arm, figures in zip(arms, found.variants, strict=True)}
     accuracies = {arm: figures.validation for arm, figures in zip(arms, found.variants, strict=True)}
+    laboratory.bring_back_weights([run for of_arm in runs.values() for run in of_arm])
     best = {pool: best_rates({rate: accuracies[pool, rate] for rate in RATES}) for pool in POOLS}
     changes = {pool: _changes(laboratory, [runs[pool, rate][i] for i, rate in enumerate(best[pool])]) for pool in POOLS}
     others = [next(rate for rate in RATES if rate != chosen) for chosen in best["stride"]]

@@ -46,6 +46,7 @@ def command(
     """
     from cnnlab.cli.evaluate import net_of, run_data
     from cnnlab.explorer import ExploredRun, explorer_page
+    from cnnlab.report.back import back_from_run
     from cnnlab.report.run.page import run_page
     from cnnlab.runs import open_run
     from cnnlab.whole_files import write_whole
@@ -62,10 +63,13 @@ def command(
     )
     is_the_run_s = beside is None and path.resolve() == run.explorer_path.resolve()
     is_beside_report = path.resolve().parent == run.path.resolve()
-    page = explorer_page(shown, images, report="report.html" if is_beside_report else None)
+    back = back_from_run(run.path) if is_beside_report else None
+    page = explorer_page(
+        shown, images, report="report.html" if is_beside_report else None, lesson=None if back is None else back.page
+    )
     write_whole(path, page.html.encode())
     if is_the_run_s:
-        run.write_report(run_page(run, images, shown[0].net))  # again: it links to the explorer from now on
+        run.write_report(run_page(run, images, shown[0].net, back=back))  # again: it links to the explorer from now on
     if as_json:
         record = {
             "page": str(path),

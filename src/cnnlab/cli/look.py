@@ -55,6 +55,7 @@ def command(
     from cnnlab.anatomy import describe
     from cnnlab.features.choosing import a_handful, by_index
     from cnnlab.features.looking import look, look_at_layer
+    from cnnlab.report.back import back_from_look
     from cnnlab.report.look.page import layer_page, look_page
     from cnnlab.runs import open_run
     from cnnlab.training.machine import keep_freed_memory
@@ -76,6 +77,7 @@ def command(
         chosen = a_handful(data.test, mistakes, classes=len(data.classes))
     folder = out or run.path / "look"
     report = os.path.relpath(run.path / "report.html", folder) if (run.path / "report.html").exists() else None
+    back = back_from_look(run.path) if folder.resolve() == (run.path / "look").resolve() else None
     if layer is not None:
         known = [each.name for each in describe(net, data.image_shape).layers]
         if layer not in known:
@@ -83,13 +85,13 @@ def command(
     run.note_test_opening("cnnlab look")
     if layer is None:
         whole = look(net, data, chosen, mistakes)
-        page, text = folder / "index.html", look_page(whole, run, report=report)
+        page, text = folder / "index.html", look_page(whole, run, report=report, back=back)
         document = _figures(whole.look, [each.name for each in whole.look.anatomy.layers])
         document["embedding"] = _embedding(whole)
     else:
         one = look_at_layer(net, data, chosen, layer)
         name = re.sub(r"[^\w.-]", "_", layer)
-        page, text = folder / f"layer-{name}.html", layer_page(one, run, report=report)
+        page, text = folder / f"layer-{name}.html", layer_page(one, run, report=report, back=back)
         document = _figures(one.look, [layer])
     write_whole(page, text.encode())
     document = {"page": str(page), "files": [str(page)]} | document

@@ -68,7 +68,7 @@ def command(
         name, side = of_run(open_run(out), values["image_size"])
         images = load(name, root=values["data_root"], image_size=side, progress=Work())
         run, module = reopen_run(out, images, requested=requested, own_code=net)
-        if run.is_finished:
+        if run.is_finished and run.has_weights:
             notice(f"{run.path} is finished; nothing is left to train")
     else:
         path = out or _free_folder(net, data or "mnist-5k")
@@ -93,9 +93,10 @@ def command(
         again += " --tensorboard" if tensorboard else ""
         notice(f"stopped; {run.path} keeps the run. Go on with: {again}")
         raise click.exceptions.Exit(130) from None
+    from cnnlab.report.back import back_from_run
     from cnnlab.workflows.reports import write_report  # loads matplotlib, which no training waits for
 
-    write_report(run, images, module)
+    write_report(run, images, module, back=back_from_run(run.path))
     if as_json:
         click.echo(strict_json(result.model_dump(mode="json")))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from cnnlab.anatomy import describe
+from cnnlab.anatomy import Anatomy
 from cnnlab.experiments.compare import Comparison, VariantFigures
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.figures import Lines, from_case_to_case
@@ -45,7 +45,7 @@ def section(evidence: Evidence) -> Architectures:
             (from_case_to_case("each seed", *(one.test for one in ordered)),),
             is_share=True,
         ),
-        questions=(_fewest(found), _most_accurate(found)),
+        questions=(_fewest(found, evidence.simple_cnn.anatomy), _most_accurate(found)),
         see=(Link("comparison", "The comparison: differences, curves, every run", "architectures.html"),),
     )
 
@@ -78,10 +78,9 @@ def _most_accurate(found: Comparison) -> Question:
     )
 
 
-def _fewest(found: Comparison) -> Question:
+def _fewest(found: Comparison, of_baseline: Anatomy) -> Question:
     by_size = {one.variant.name: one.parameters for one in found.variants}
     fewest = min(by_size, key=lambda name: by_size[name])
-    of_baseline = describe(found.baseline.runs[0].load_net(), found.baseline.runs[0].config.data.image_shape)
     dense = max(of_baseline.layers, key=lambda layer: layer.parameters)
     return choice(
         "fewest-parameters",

@@ -36,7 +36,8 @@ def execute(
 ) -> RunResult:
     """Train `net` as the run's config says, from where the run stands, and evaluate it at the end.
 
-    Returns the finished run's figures (`Run.result`). A finished run is not trained again; `net` gets its weights.
+    Returns the finished run's figures (`Run.result`). A finished run is not trained again, unless its weights were let
+    go; `net` gets its weights.
     Raises Stopped when `should_stop` ends it before: then the folder holds where the training stands. Raises UserError
     when the training diverges, now or before; the folder keeps the last good state and the best weights so far. Raises
     UserError, too, where the run was begun with another identity; nothing is written then.
@@ -44,6 +45,8 @@ def execute(
     keeps_checkpoints: keep the net at a few moments on the way, too (`runs/checkpoints.py`). tensorboard: keep the
     figures as TensorBoard's event files, too. promised: the identity that the run must be trained with.
     """
+    if run.is_finished and not run.has_weights:
+        run.begin_again()
     if run.is_finished:
         net.load_state_dict(run.weights())
         if tensorboard:

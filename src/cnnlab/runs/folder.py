@@ -4,7 +4,7 @@
     environment.json     its identity (versions, device, precision, threads, the user's own code), and the machine
     metrics.jsonl        a line an epoch, written as it happens
     resume.safetensors   where the training stands
-    weights.safetensors  the best epoch so far, by validation
+    weights.safetensors  the best epoch so far, by validation; a lesson lets go of those that only served a verdict
     checkpoints/         the net after a few steps of `cnnlab train`, in half precision: STEP.safetensors
     evaluation.json      all figures of the finished run on validation and test
     result.json          the run in a few figures; its presence says that the run is finished
@@ -23,6 +23,7 @@ end: written before the first step, and compared whenever the run goes on.
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -114,6 +116,11 @@ class Run:
         return (self.path / "result.json").exists()
 
     @property
+    def has_weights(self) -> bool:
+        """Whether the folder holds weights: none before the first epoch's end, nor after they were let go."""
+        return (self.path / "weights.safetensors").exists()
+
+    @property
     def explorer_path(self) -> Path:
         """Where the net's explorer lies, once `cnnlab explore` has made it."""
         return self.path / "explorer.html"
@@ -122,7 +129,7 @@ class Run:
         """The trained net, with the weights of its best epoch, in eval mode on the CPU.
 
         own_code: for a run of a user's own net, its `file.py:ClassName`: code is never run because a folder says so.
-        Raises UserError when there are no weights yet, and when they are damaged or of another net.
+        Raises UserError when there are no weights yet or any more, and when they are damaged or of another net.
         """
         spec = self.config.net
         if own_code is not None and own_code != spec.name:
@@ -153,8 +160,22 @@ class Run:
         return sorted(name for name in was | now if was.get(name) != now.get(name))
 
     def weights(self) -> dict[str, Tensor]:
-        """The weights of the best epoch so far. Raises UserError when there are none yet, or when they are damaged."""
+        """The weights of the best epoch so far.
+
+        Raises UserError when there are none yet, when they were let go, and when they are damaged.
+        """
+        if self.is_finished and not self.has_weights:
+            raise UserError(
+                f"{self.path} holds the run's figures, but its weights were let go; expected them here: train it "
+                f"again, to the same figures, with: {self._again()}"
+            )
         return read_tensors(self.path / "weights.safetensors")[0]
+
+    def _again(self) -> str:
+        """The command that trains the run again in its folder, with as many threads."""
+        identity, here = self.identity(), torch.get_num_threads()
+        threads = "" if identity is None or identity.threads == here else f"OMP_NUM_THREADS={identity.threads} "
+        return threads + shlex.join(["cnnlab", "train", self.config.net.name, "--out", str(self.path), "--resume"])
 
     def epochs(self) -> list[Epoch]:
         """The records of all epochs so far. A line that a kill cut short is left out."""
@@ -268,6 +289,20 @@ class Run:
         """Delete the training's state, which a finished run no longer needs and which is most of its size."""
         if self.is_finished:
             (self.path / "resume.safetensors").unlink(missing_ok=True)
+
+    def let_go_of_weights(self) -> None:
+        """Delete the weights, too, of a finished run whose report is written: its figures and pages stay.
+
+        Whoever asks for its net afterwards is told how to train it again.
+        """
+        if self.is_finished and (self.path / "report.html").exists():
+            self.forget_state()
+            (self.path / "weights.safetensors").unlink(missing_ok=True)
+
+    def begin_again(self) -> None:
+        """Make a run whose weights were let go one that is still to be trained, under the same identity."""
+        (self.path / "result.json").unlink(missing_ok=True)
+        (self.path / "resume.safetensors").unlink(missing_ok=True)
 
     def write_evaluations(self, evaluations: dict[str, Evaluation]) -> None:
         """Keep all figures of the finished run."""

@@ -30,7 +30,7 @@ from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.experiments import architectures, best_cnn, jobs_of, regularisers
 from cnnlab.lesson.record import LessonOutcome, LessonRecord
 from cnnlab.lesson.sizes import Sizes
-from cnnlab.report.back import Back, back_to
+from cnnlab.report.back import back_from_look, back_from_run, back_to
 from cnnlab.report.comparison.page import comparison_page
 from cnnlab.report.lesson.pages import LessonFacts, lesson_pages
 from cnnlab.report.look.page import look_page
@@ -170,7 +170,7 @@ class Lesson:
         Raises Stopped when the user asked for it, and UserError where a training fails.
         """
         experiments = jobs_of([architectures(self.sizes), regularisers(self.sizes)], self.laboratory)
-        claims = [find_claim(name) for name in self.sizes.claims]
+        claims = [find_claim(name) for name in self._untested(self._round())]
         work = still_to_train(claims, self.laboratory)
         nets = [self._net_job(name) for name in NETS]
         costs: dict[str, int] = {}
@@ -197,11 +197,10 @@ class Lesson:
         return Job(path, identity, self.laboratory.data_root, keeps_checkpoints=True)
 
     def _other_work(self) -> dict[Any, float]:
-        done = self._round().entries
         seconds: dict[Any, float] = {"pages": PAGES_S, "reports": 40 * REPORT_S}
         seconds |= {f"explorer {name}": EXPLORER_S for name in NETS if not (self.out / name / "explorer.html").exists()}
         seconds |= {} if self._look_page.exists() else {"look": LOOK_S}
-        seconds |= {f"claim {name}": CLAIM_S for name in self.sizes.claims if name not in done}
+        seconds |= {f"claim {name}": CLAIM_S for name in self._untested(self._round())}
         return {piece: A_SECOND * time_s for piece, time_s in seconds.items()}
 
     def compare(self) -> dict[str, Comparison]:
@@ -232,13 +231,15 @@ class Lesson:
             run = one.run
             if not run.explorer_path.exists():
                 write_whole(run.explorer_path, self._explorer(one, moments=True))
-            run.write_report(run_page(run, self.images, one.net, back=_back(one.folder)))
+            run.write_report(run_page(run, self.images, one.net, back=back_from_run(run.path)))
             self.view.progress(f"explorer {one.name}", 1.0)
 
     def _explorer(self, one: Trained, *, moments: bool) -> bytes:
-        lesson = _back(one.folder).page
+        back = back_from_run(one.run.path)
         shown = [ExploredRun(one.run, one.net)]
-        return explorer_page(shown, self.images, report="report.html", lesson=lesson, moments=moments).html.encode()
+        return explorer_page(
+            shown, self.images, report="report.html", lesson=None if back is None else back.page, moments=moments
+        ).html.encode()
 
     @property
     def _look_page(self) -> Path:
@@ -254,8 +255,8 @@ class Lesson:
         mistakes = cnn.run.evaluations()["test"].mistakes
         chosen = a_handful(self.images.test, mistakes, classes=len(self.images.classes))
         cnn.run.note_test_opening("cnnlab lesson")
-        back = back_to("early_and_late", depth=2)
-        page = look_page(look(cnn.net, self.images, chosen, mistakes), cnn.run, report="../report.html", back=back)
+        found, back = look(cnn.net, self.images, chosen, mistakes), back_from_look(cnn.run.path)
+        page = look_page(found, cnn.run, report="../report.html", back=back)
         write_whole(self._look_page, page.encode())
         self.view.progress("look", 1.0)
 
@@ -266,13 +267,19 @@ class Lesson:
         if record.put_aside is not None:
             self.view.say(f"{folder} held another round; its figures are kept in {record.put_aside}")
         pages = ClaimPages(folder, record, self.laboratory.load)
-        for name in self.sizes.claims:
+        for name in self._untested(record):
             self._go_on_or_stop()
-            if name not in record.entries or not (folder / f"{name}.html").exists():
-                measured = measure(find_claim(name), self.laboratory)
-                record.add(measured.entry(folder))
-                pages.add(measured)
+            measured = measure(find_claim(name), self.laboratory)
+            record.add(measured.entry(folder))
+            pages.add(measured)
             self.view.progress(f"claim {name}", 1.0)
+
+    def _untested(self, record: RoundRecord) -> list[str]:
+        """The claims that have no entry and page yet."""
+        pages = self.out / "claims"
+        return [
+            name for name in self.sizes.claims if name not in record.entries or not (pages / f"{name}.html").exists()
+        ]
 
     def _round(self) -> RoundRecord:
         this_round = round_of(self.laboratory, engine="auto")
@@ -312,9 +319,14 @@ class Lesson:
         self.view.progress("pages", 1.0)
 
     def tidy(self) -> None:
-        """Make the folder small enough to hand on: finished runs keep their weights, and not where they stood."""
-        for config in [*self.out.glob("*/config.json"), *self.laboratory.folder.glob("*/config.json")]:
-            open_run(config.parent).forget_state()
+        """Make the folder small enough to hand on: of all weights those of the two nets stay.
+
+        The other runs served verdicts and figures, which are written down.
+        """
+        for name in NETS:
+            open_run(self.out / name).forget_state()
+        for config in self.laboratory.folder.glob("*/config.json"):
+            open_run(config.parent).let_go_of_weights()
 
     def hand_out(self) -> Handout:
         """Leave the pages as one file beside the folder, with explorers that hold the finished nets alone."""
@@ -333,8 +345,3 @@ class Lesson:
     def _go_on_or_stop(self) -> None:
         if self.is_stopped():
             raise Stopped
-
-
-def _back(net: str) -> Back:
-    """From a page of a net's run to its chapter."""
-    return back_to(net.replace("lenet5", "lenet").replace("-", "_"), depth=1)

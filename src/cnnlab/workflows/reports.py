@@ -29,11 +29,13 @@ def write_reports(
 ) -> list[str]:
     """Make the runs' reports, unless they are there; returns where they lie from `folder`, in the runs' order.
 
-    back: from each report to the lesson that leads to it, if one does.
+    back: from each report to the lesson that leads to it, if one does. A run that has its report needs no weights.
     """
     links = []
     for run in runs:
-        name = run.config.net.name
-        write_report(run, load(run.config.data.name), run.load_net(own_code=name if is_own(name) else None), back=back)
-        links.append((run.path / "report.html").relative_to(folder).as_posix())
+        report, name = run.path / "report.html", run.config.net.name
+        if not report.exists():
+            net = run.load_net(own_code=name if is_own(name) else None)
+            write_report(run, load(run.config.data.name), net, back=back)
+        links.append(report.relative_to(folder).as_posix())
     return links

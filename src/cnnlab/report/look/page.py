@@ -55,11 +55,12 @@ def look_page(found: WholeLook, run: Run, *, report: str | None, back: Back | No
     )
 
 
-def layer_page(found: LayerLook, run: Run, *, report: str | None) -> str:
-    """The page that shows one layer in full, as HTML."""
+def layer_page(found: LayerLook, run: Run, *, report: str | None, back: Back | None = None) -> str:
+    """The page that shows one layer in full, as HTML; report, back: as in `look_page`."""
     look, layer = found.look, found.layer
     return render(
         "look/layer.html",
+        back=back,
         **_common(look, run, report),
         view=layer_view(look, layer, found.stage),
         figures=look.statistics[layer.name],

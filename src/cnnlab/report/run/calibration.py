@@ -9,30 +9,67 @@ from markupsafe import Markup
 from matplotlib.ticker import NullLocator
 
 from cnnlab.config import Training
+from cnnlab.data.imageset import Split
 from cnnlab.evaluation import CalibrationBin, Evaluation, wilson_interval
-from cnnlab.numbers import SPACE, accuracy, in_points, percent
+from cnnlab.numbers import SPACE, accuracy, in_points, interval, percent
 from cnnlab.report import charts
+from cnnlab.report.run.opened import Opened, is_shrunk, shown_image
+
+#: Wrong images that a bin opens at most, the surest first.
+WRONG_SHOWN = 2
+
+#: Margins of the diagram's panels to the left and to the right, in CSS pixels.
+_LEFT, _RIGHT = 62, 24
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A bin that holds images, and what its bar opens. left, width: of its column in the diagram, in % of its width."""
+
+    figures: CalibrationBin
+    opens: Opened
+    left: float
+    width: float
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The reliability diagram, the verdict in words, and the bins that hold images."""
+    """The reliability diagram, the verdict in words, and the bins that hold images.
+
+    shrunk: images are shown smaller than they are.
+    """
 
     chart: Markup
     verdict: str
     ece: float
-    bins: list[CalibrationBin]
+    bins: list[Bin]
+    shrunk: bool
 
 
-def calibration(evaluation: Evaluation, training: Training) -> Calibration:
-    """Draw and judge a net's probabilities on a split."""
-    bins = [part for part in evaluation.calibration if part.images]
+def calibration(evaluation: Evaluation, split: Split, training: Training) -> Calibration:
+    """Draw and judge a net's probabilities on a split, which was evaluated."""
     return Calibration(
         chart=_diagram(evaluation.calibration, evaluation.ece),
         verdict=calibration_words(evaluation, training),
         ece=evaluation.ece,
-        bins=bins,
+        bins=[_bin(part, evaluation, split) for part in evaluation.calibration if part.images],
+        shrunk=is_shrunk(split),
     )
+
+
+def _bin(part: CalibrationBin, evaluation: Evaluation, split: Split) -> Bin:
+    wrong = [one for one in evaluation.mistakes if part.low < one.probability <= part.high]
+    names = [figures.name for figures in evaluation.per_class]
+    shown = [shown_image(split, one.index, one.probability, names[one.predicted]) for one in wrong[:WRONG_SHOWN]]
+    shown += [] if part.first_right is None else [shown_image(split, part.first_right)]
+    right = part.images - len(wrong)
+    says = [f"{min(len(wrong), WRONG_SHOWN)} of {len(wrong):,} wrong{', the surest first' if len(wrong) > 1 else ''}"]
+    says += [f"{0 if part.first_right is None else 1} of {right:,} right"]
+    title = f"{interval(part.low, part.high, 1)} sure"
+    opened = Opened(f"sure-{round(100 * part.high)}", title, "; ".join(says), shown, part.images)
+    scale = 100 * (1 - (_LEFT + _RIGHT) / charts.WIDTH)
+    left = 100 * _LEFT / charts.WIDTH + scale * part.low
+    return Bin(part, opened, left=round(left, 3), width=round(scale * (part.high - part.low), 3))
 
 
 def calibration_words(evaluation: Evaluation, training: Training) -> str:
@@ -64,7 +101,7 @@ def _diagram(bins: Sequence[CalibrationBin], ece: float) -> Markup:
     above = [max(0.0, high - part.accuracy) for part, (_, high) in zip(filled, intervals, strict=True)]
     with charts.drawing():
         figure = charts.blank(400)
-        axes = charts.panel(figure, left=62, bottom=112, right=24, top=10)
+        axes = charts.panel(figure, left=_LEFT, bottom=112, right=_RIGHT, top=10)
         axes.plot([0, 1], [0, 1], color=charts.MUTED, linewidth=1, linestyle=(0, (4, 3)))
         axes.errorbar(
             x,
@@ -83,7 +120,7 @@ def _diagram(bins: Sequence[CalibrationBin], ece: float) -> Markup:
         charts.percent_axis(axes.yaxis)
         axes.tick_params(labelbottom=False)
 
-        counts = charts.panel(figure, left=62, bottom=40, right=24, top=316)
+        counts = charts.panel(figure, left=_LEFT, bottom=40, right=_RIGHT, top=316)
         counts.bar(
             [part.low for part in bins],
             [part.images for part in bins],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cnnlab.data.imageset import Split
 from cnnlab.evaluation import ClassFigures, Evaluation
-from cnnlab.report.pictures import LARGEST_SIDE, photograph
+from cnnlab.report.run.opened import Opened, Shown, is_shrunk, shown_image
 
 #: Classes up to which the whole matrix is shown.
 MATRIX_CLASSES = 20
@@ -15,26 +15,6 @@ MATRIX_CLASSES = 20
 LARGEST, PER_CLASS = 25, 60
 #: Images that a cell opens at most: of mistakes, the surest first, and of what is right, the first of the split.
 WRONG_SHOWN, RIGHT_SHOWN = 3, 2
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A test image that a cell opens. index: in the split. probability: given to the wrong class; None if right."""
-
-    picture: str
-    index: int
-    probability: float | None
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What a cell opens: some of its images, and how many it has in all."""
-
-    id: str
-    true: str
-    called: str
-    shown: list[Shown]
-    images: int
 
 
 @dataclass(frozen=True)
@@ -118,16 +98,24 @@ def confusion(evaluation: Evaluation, split: Split) -> Confusion:
         per_class=per_class,
         classes=len(names),
         opened=[
-            Opened(_id(i, j), names[i], names[j], shown, matrix[i][j])
+            Opened(
+                _id(i, j), f"{names[i]} called {names[j]}", _says(len(shown), matrix[i][j], i == j), shown, matrix[i][j]
+            )
             for (i, j), shown in sorted(images.items())
             if is_matrix or _id(i, j) in listed
         ],
-        shrunk=max(split.images.shape[2:]) > LARGEST_SIDE,
+        shrunk=is_shrunk(split),
     )
 
 
 def _id(true: int, called: int) -> str:
     return f"images-{true}-{called}"
+
+
+def _says(shown: int, images: int, is_right: bool) -> str:
+    if shown < images:
+        return f"the {'first' if is_right else 'surest'} {shown} of {images:,} test images"
+    return "1 test image" if images == 1 else f"{images:,} test images{'' if is_right else ', the surest first'}"
 
 
 def _images(evaluation: Evaluation, split: Split) -> dict[tuple[int, int], list[Shown]]:
@@ -137,7 +125,7 @@ def _images(evaluation: Evaluation, split: Split) -> dict[tuple[int, int], list[
     def add(true: int, called: int, index: int, probability: float | None, most: int) -> None:
         shown = found.setdefault((true, called), [])
         if len(shown) < most:
-            shown.append(Shown(photograph(split.images[index].cpu().numpy()), index, probability))
+            shown.append(shown_image(split, index, probability))
 
     for mistake in evaluation.mistakes:
         add(mistake.label, mistake.predicted, mistake.index, mistake.probability, WRONG_SHOWN)
