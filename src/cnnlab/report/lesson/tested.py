@@ -13,7 +13,7 @@ from cnnlab.report.claims.words import corrected, day, effect, images, machine, 
 
 
 @dataclass(frozen=True)
-class Shown:
+class ClaimOnPage:
     """href: of the page that has all of it. measured: when, on which images and, of the full round, which machine."""
 
     id: str
@@ -27,10 +27,10 @@ class Shown:
     why: list[str]
 
 
-def shown(tested: Tested, full_round: Round) -> Shown:
+def shown(tested: Tested, full_round: Round) -> ClaimOnPage:
     """What the pages say of a claim. full_round: to which the entries of claims belong that were not measured here."""
     claim, entry = tested.claim, tested.entry
-    return Shown(
+    return ClaimOnPage(
         id=claim.id,
         statement=claim.statement,
         is_here=tested.is_here,
