@@ -325,3 +325,10 @@ def test_reduced_motion_is_respected(browser: Any, explored: Callable[..., Any])
     with opened(browser, explored("lenet5").page, reduced_motion="reduce") as page:
         page.locator('[data-block="Conv 2"] canvas').first.click()
         assert page.evaluate("document.getAnimations().filter(each => !(each instanceof CSSTransition)).length") == 0
+
+
+def test_a_net_without_filters_says_that_nothing_slides(browser: Any, explored: Callable[..., Any]) -> None:
+    with opened(browser, explored("mlp").page, "step=4") as page:
+        assert "no filter to slide" in page.inner_text("#steps")
+        for place in page.evaluate(BLOCKS):
+            assert place["y"] + place["height"] <= 900, "the words above take room from the net"

@@ -145,7 +145,10 @@ let unitTimer = 0;
 function open(net, layer, map, unit) {
   const { choice } = state;
   if (unit && choice.layer === layer && choice.unit && choice.map === map) steps.did(4);
-  else if (unit) steps.did(3);
+  else if (unit) {
+    steps.did(2); // a finger points by opening
+    steps.did(3);
+  }
   state.set({ net, layer, map, unit });
 }
 
@@ -221,10 +224,10 @@ function layOut() {
   const width = byId("nets").clientWidth;
   const isOpen = state.choice.layer !== null;
   const isNarrow = innerWidth < NARROW;
-  const key = [width, innerWidth, innerHeight, isOpen].join();
+  const top = Math.round(byId("nets").getBoundingClientRect().top + scrollY);
+  const key = [width, top, innerWidth, innerHeight, isOpen].join();
   if (key === laidOut) return;
   laidOut = key;
-  const top = byId("nets").getBoundingClientRect().top + scrollY;
   const room = isOpen ? Math.max(130, 0.22 * innerHeight) : Math.max(320, innerHeight - top - 40);
   const name = areTwo ? 26 : 0;
   for (const stage of stages) {
@@ -329,7 +332,10 @@ state.addEventListener("change", (event) => {
   }
   if (has("layer", "map", "unit", "net")) showOpen();
   if (has("panel") && state.choice.panel) byId(state.choice.panel).open = true;
-  if (has("step")) steps.show(state.choice.step);
+  if (has("step")) {
+    steps.show(state.choice.step);
+    layOut(); // a line of words above the net takes room from it
+  }
   keepLink();
 });
 

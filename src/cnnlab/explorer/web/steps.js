@@ -30,7 +30,11 @@ export function firstSteps(record, net, hasPast) {
     { name: "Draw", says: `Draw ${digit} on the sheet and watch the answer follow. By keyboard: Space sets the pen down, arrow keys move it.`, choice: closed },
     { name: "Point at a map", says: "Point at any map: the frames show which pixels it sees, the lines which maps feed it. By keyboard: Tab to a block, then arrow keys.", choice: closed },
     { name: "Open a unit", says: "Click a pixel of a map, or press Enter on it: its sum opens, product by product.", choice: closed },
-    { name: "Slide the filter", says: "Drag the window over the image, or press Slide the filter: the map fills, a unit for each place.", choice: { ...closed, layer: shown.name, map: unit[0], unit } },
+    {
+      name: "Slide the filter",
+      says: conv ? "Drag the window over the image, or press Slide the filter: the map fills, a unit for each place." : "This net has no filter to slide: each of its units reads the whole image at once, with weights of its own.",
+      choice: { ...closed, layer: shown.name, map: unit[0], unit },
+    },
     { name: "Shift by a pixel", says: "Shift the image by one pixel with the arrow keys, or with Move: how much does the answer change?", choice: closed },
     {
       name: "Train",

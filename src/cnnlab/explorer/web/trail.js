@@ -6,7 +6,7 @@ import { percent } from "./numbers.js";
 /** Moves that are remembered, and classes that are drawn: those that got this share somewhere, and at most this many. */
 const MOVES = 120;
 const SHOWN = { share: 0.1, classes: 4 };
-const CHART = { width: 280, height: 84, right: 34, pad: 3 };
+const CHART = { width: 168, height: 84, right: 26, pad: 3 };
 
 export class Trail {
   /**
@@ -54,7 +54,7 @@ export class Trail {
       "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `along the way of the move: ${classes.map((k) => `class ${this.classes[k]} ${percent(last[k])} now`).join(", ")}` },
       ...[0, 1].map((share) => draw("line", { class: "grid-line", x1: 0, x2: width - right, y1: y(share), y2: y(share) })),
       ...classes.map((k, i) => draw("path", { class: `trace trace-${i}`, d: way.map((answer, t) => `${t ? "L" : "M"}${x(t).toFixed(1)} ${y(answer[k]).toFixed(1)}`).join("") })),
-      ...ends.map(({ k, at }) => draw("text", { class: `trace-name trace-${classes.indexOf(k)}`, x: width - right + 5, y: at }, this.classes[k].slice(0, 5))),
+      ...ends.map(({ k, at }) => draw("text", { class: `trace-name trace-${classes.indexOf(k)}`, x: width - right + 5, y: at }, this.classes[k].slice(0, 4))),
     );
   }
 }
