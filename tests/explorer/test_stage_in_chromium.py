@@ -332,3 +332,23 @@ def test_a_net_without_filters_says_that_nothing_slides(browser: Any, explored: 
         assert "no filter to slide" in page.inner_text("#steps")
         for place in page.evaluate(BLOCKS):
             assert place["y"] + place["height"] <= 900, "the words above take room from the net"
+
+
+def test_a_finger_opens_a_unit_and_drags_the_window(browser: Any, explored: Callable[..., Any]) -> None:
+    phone = {"width": 390, "height": 844}
+    with opened(browser, explored("lenet5").page, viewport=phone, has_touch=True, is_mobile=True) as page:
+        page.locator('[data-block="Conv 1"] canvas').first.tap()
+        until(page, "explorer.state.choice.unit !== null")
+        layer = page.evaluate("explorer.state.choice.layer")
+        page.locator(".read-map").scroll_into_view_if_needed()
+        frame = page.locator(".read-map").bounding_box()
+        touch, before = page.context.new_cdp_session(page), page.evaluate("scrollY")
+        for i in range(9):
+            place = {"x": frame["x"] + frame["width"] * (0.2 + 0.07 * i), "y": frame["y"] + frame["height"] * 0.5}
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove" if i else "touchStart", "touchPoints": [place]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        choice = page.evaluate("explorer.state.choice")
+        assert choice["layer"] == layer
+        assert choice["unit"][1:] == [14, int(28 * 0.76)]
+        assert page.evaluate("scrollY") == before, "a drag does not scroll the page"
+        assert page.evaluate("document.documentElement.scrollWidth") <= phone["width"]
