@@ -182,6 +182,15 @@ def test_dragging_the_window_moves_the_unit(browser: Any, explored: Callable[...
         assert page.evaluate("explorer.state.choice.unit") == [2, 9, 20]
 
 
+def test_the_patch_stays_that_of_one_channel_while_the_unit_moves(browser: Any, explored: Callable[..., Any]) -> None:
+    shown = ".strip figcaption >> nth=0"
+    with opened(browser, explored("simple-cnn").page, "image=1&layer=features.4&unit=5.7.7") as page:
+        first = page.inner_text(shown)
+        for row, column in ((2, 3), (9, 9), (12, 1)):
+            page.evaluate("unit => explorer.state.set({ map: 5, unit })", [5, row, column])
+            assert page.inner_text(shown) == first
+
+
 def test_a_page_opens_on_an_image_that_the_net_names(browser: Any, explored: Callable[..., Any]) -> None:
     for name in ("simple-cnn", "lenet5"):
         with opened(browser, explored(name).page) as page:

@@ -23,7 +23,7 @@ const PICTURE = 104;
  * @typedef {object} Reader
  * @property {(layer: string, unit: Unit) => void} open
  * @property {(channel: number) => void} choose which input channel's patch is written out
- * @property {number | null} channel the one chosen; null for the one that adds most
+ * @property {number | null} channel that one; null for the one that adds most
  */
 
 /**
@@ -72,8 +72,7 @@ function part(layer, isOpen, open, written, total) {
 const PARTS = {
   conv(worked, { unit, reader, layer }) {
     const { patches, size: [KH, KW], bias, input } = worked;
-    const strongest = patches.reduce((a, b) => (Math.abs(b.sum) > Math.abs(a.sum) ? b : a));
-    const patch = patches.find((each) => each.channel === reader.channel) ?? strongest;
+    const patch = patches.find((each) => each.channel === reader.channel) ?? strongest(patches);
     const isSmall = KH * KW <= WRITTEN;
     const show = (values, label, options = {}) => isSmall ? grid(values, KW, largest(values), { label, ...options }) : picture(values, KH, KW, label);
     return [
@@ -132,6 +131,11 @@ function other(worked, { reader }) {
   if (worked.isPadding) return make("p.strip-formula", {}, "padding");
   if (!worked.from) return make("p.strip-formula", {}, "the pixel");
   return make("p.strip-formula", {}, "from ", make("button.link", { type: "button", onclick: () => reader.open(worked.from, worked.unit) }, shownName(worked.from)));
+}
+
+/** The patch that adds most. @param {import("./arithmetic.js").Patch[]} patches */
+export function strongest(patches) {
+  return patches.reduce((a, b) => (Math.abs(b.sum) > Math.abs(a.sum) ? b : a));
 }
 
 function caption(text) {

@@ -5,7 +5,7 @@ import { largest, paintMap } from "./colours.js";
 import { make } from "./dom.js";
 import { fieldSays } from "./fields.js";
 import { asMaps, number } from "./numbers.js";
-import { sameUnit, stripOf } from "./strip.js";
+import { sameUnit, stripOf, strongest } from "./strip.js";
 import { PICTURES, writeOut } from "./unit_arithmetic.js";
 
 /** CSS pixels of the enlarged map's longer side, about. */
@@ -41,8 +41,10 @@ export class UnitPanel {
     this.unit = [0, 0, 0];
     /** @type {Map<string, import("./fields.js").Field>} */
     this.boxes = new Map();
-    /** The input channel whose patch the reader chose. @type {number | null} */
+    /** The input channel whose patch is written out: the strongest for the unit that opened, or the one that was chosen. @type {number | null} */
     this.channel = null;
+    /** The map that the channel was taken for. @type {number | null} */
+    this.shownMap = null;
     /** Positions of the map that are filled while the filter slides; null: all. @type {number | null} */
     this.filled = null;
     this.timer = 0;
@@ -56,6 +58,11 @@ export class UnitPanel {
     if (unit[0] !== this.unit[0]) this.stop();
     this.unit = unit;
     this.boxes = boxes;
+    if (unit[0] !== this.shownMap) {
+      const [first] = sameUnit(this.block, this.layer);
+      this.shownMap = unit[0];
+      this.channel = first.operation.kind === "conv" ? strongest(arithmetic(this.net, first, unit).patches).channel : null;
+    }
     this.refresh();
   }
 
