@@ -38,7 +38,7 @@ def test_a_run_without_its_weights_has_its_figures_and_says_how_to_get_them_back
     assert run.result().test.accuracy == run.evaluations()["test"].accuracy
     assert run.epochs()
     assert (run.path / "report.html").exists()
-    with pytest.raises(UserError, match=rf"let go.*cnnlab train simple-cnn --out \S*{run.path.name} --resume$"):
+    with pytest.raises(UserError, match=rf"lets go.*cnnlab train simple-cnn --out \S*{run.path.name} --resume$"):
         run.load_net()
 
 

@@ -17,8 +17,9 @@ from cnnlab.experiments.statistics import paired_difference
 from cnnlab.lesson.chapters import CHAPTERS
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.question import Question, choice, measured_choice, number
-from cnnlab.nets import LeNet5, SimpleCNN
+from cnnlab.nets import LeNet5, SimpleCNN, build_net
 from cnnlab.nets.resolve import NETS
+from cnnlab.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -227,11 +228,17 @@ ORACLES: dict[str, Callable[[Evidence, Question], Any]] = {
     "more-zeros": lambda e, q: zeros(e),
     "who-has-more": lambda e, q: (
         "The CNN"
-        if count(e.best_cnn.variants[1].runs[0].load_net()) > count(e.best_cnn.variants[0].runs[0].load_net())
+        if count(untrained(e.best_cnn.variants[1].runs[0])) > count(untrained(e.best_cnn.variants[0].runs[0]))
         else "The fully connected net"
     ),
     "more-accurate": lambda e, q: "The fully connected net" if most_accurate(e.best_cnn) == "baseline" else "The CNN",
 }
+
+
+def untrained(run: Run) -> nn.Module:
+    """The run's net with fresh weights: a lesson keeps those of its two nets alone."""
+    data = run.config.data
+    return build_net(run.config.net, image_shape=data.image_shape, num_classes=len(data.classes), seed=0)
 
 
 def e_section(evidence: Evidence, name: str) -> Any:
