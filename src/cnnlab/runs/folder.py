@@ -166,8 +166,9 @@ class Run:
         """
         if self.is_finished and not self.has_weights:
             raise UserError(
-                f"{self.path}: weights.safetensors is missing; the run's figures are here, but not its weights (a lesson "
-                f"lets go of those that only served a verdict). Train it again, to the same figures, with: {self._again()}"
+                f"{self.path}: weights.safetensors is missing; the run's figures are here, but not its weights (a "
+                "lesson lets go of those that only served a verdict). Train it again, to the same figures, with: "
+                f"{self._again()}"
             )
         return read_tensors(self.path / "weights.safetensors")[0]
 
