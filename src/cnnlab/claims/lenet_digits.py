@@ -64,7 +64,8 @@ def measure(laboratory: Laboratory) -> Finding:
         of="seeds",
         verdict=controlled(all_of((learns, "supported" if has_shapes else "not supported")), *controls),
         says=f"From C1 to the output the shapes are {'' if has_shapes else 'not '}the lesson's. "
-        f"Mean test accuracy {mean(accuracies):.2%} (seeds: {', '.join(f'{accuracy:.2%}' for accuracy in accuracies)}) after "
+        f"Mean test accuracy {mean(accuracies):.2%} "
+        f"(seeds: {', '.join(f'{accuracy:.2%}' for accuracy in accuracies)}) after "
         f"{runs[0].config.data.images['train']:,} training images; the interval is the sampling error of "
         f"{images:,} test images. A linear classifier, trained in the same way, comes to {mean(control.test):.2%}.",
         controls=controls,
