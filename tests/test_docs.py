@@ -189,6 +189,7 @@ def test_the_tutorial_shows_what_was_recorded_and_describe_prints_it_still(monke
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_tutorial_runs(tmp_path, monkeypatch):
     recorded = json.loads((ROOT / "results" / "first-hour.json").read_text())["steps"]
     for now, before in zip(run_all(tutorial_commands(), tmp_path), recorded, strict=True):

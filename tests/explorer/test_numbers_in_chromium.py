@@ -12,6 +12,7 @@ import torch
 from tests.explorer.bare_pages import bare_page
 from tests.explorer.test_explorer_in_chromium import number, opened
 from tests.explorer.test_explorer_page import Limited
+from tests.explorer.test_stage_in_chromium import until
 from torch import Tensor, nn
 
 pytestmark = pytest.mark.browser
@@ -93,16 +94,16 @@ def test_ties_are_told_as_ties(browser: Any, tmp_path: Path) -> None:
     says = "document.querySelector('#unit .formula p').textContent"
     with opened(browser, path, "image=0&layer=most&unit=0.1.1") as page:
         expected = "The first counts, as PyTorch takes it: it lies in row 2, column 2 of map 0."
-        assert page.evaluate(says) == f"All 4 are equal. {expected}"
+        until(page, f"{says} === 'All 4 are equal. {expected}'")
         page.evaluate("explorer.state.set({ image: 1 })")
         expected = "The first counts, as PyTorch takes it: it lies in row 2, column 3 of map 0."
-        assert page.evaluate(says) == f"2 of 4 share the largest value. {expected}"
+        until(page, f"{says} === '2 of 4 share the largest value. {expected}'")
         _, place = nn.functional.max_pool2d(images[1].float(), 2, return_indices=True)
         assert place[0, 1, 1] == 2 * 8 + 3
         # Logits that are all alike, as those of a net whose last layer is silent.
         page.evaluate("explorer.net.byName.get('head').operation.weight.values.fill(0)")
         page.evaluate("explorer.state.set({ image: 0, layer: '.softmax', unit: [0, 0, 0] })")
-        assert ", which 10 share, is taken" in page.inner_text("#unit")
+        until(page, "document.querySelector('#unit').innerText.includes(', which 10 share, is taken')")
         page.evaluate("explorer.state.set({ layer: 'head', unit: [0, 0, 0] })")
-        assert "All products are 0." in page.inner_text("#unit")
+        until(page, "document.querySelector('#unit').innerText.includes('All products are 0.')")
         assert json.loads(page.evaluate("JSON.stringify([...explorer.net.probabilities])")) == pytest.approx([0.1] * 10)

@@ -203,7 +203,7 @@ def test_a_net_of_colours_is_pytorch_s_and_shows_them(browser: Any, coloured: An
         shown = page.evaluate("[...document.getElementById('sheet').getContext('2d').getImageData(0, 0, 16, 12).data]")
         assert np.array_equal(np.array(shown).reshape(12, 16, 4)[..., :3], image.permute(1, 2, 0).numpy())
         page.click('[data-block="Conv 1"] .maps', position={"x": 8, "y": 8})
-        assert page.locator("#unit .products").count() >= 3, "a grid of products for each colour"
+        page.locator("#unit .products").nth(2).wait_for()  # a grid of products for each colour
         page.locator("#forming > summary").click()
         page.locator("#forming .film-row").first.wait_for()
         assert "of the first colour channel" in page.inner_text("#forming")

@@ -24,10 +24,12 @@ def test_questions_are_answered(firefox: Any, evidence: Evidence) -> None:
         page.press("Enter")
         said = page.text(f"#q-{number.id} [role=status]")
         assert said.startswith("Not quite.")
-        assert number.slips[0].says in said
+        assert number.slips[0].hint in said
         which = choice.choices.index(choice.answer)
         page.evaluate(f"document.querySelectorAll('#q-{choice.id} input[type=radio]')[{which}].id = 'right'")
         page.mouse(page.point("#right"))
         page.mouse(page.point(f"#q-{choice.id} [type=submit]"))
-        assert page.text(f"#q-{choice.id} [role=status]").startswith("Right.")
+        said = page.text(f"#q-{choice.id} [role=status]")
+        assert said.startswith("Right, at the first try.")
+        assert "You wrote" not in said, "a choice is not arithmetic"
         assert page.evaluate(f"document.querySelector(\"[data-held-back='{choice.id}']\").hidden") is False

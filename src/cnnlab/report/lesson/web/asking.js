@@ -54,7 +54,7 @@ export function ask(form, question, answers, onAnswer) {
     /** @type {string[][]} */
     const lines = [];
     if (judged) lines.push(["p", "judged", verdict(judged, all.length)]);
-    if (judged && isArithmetic(last.given)) lines.push(["p", "", `You wrote ${last.given} = ${written(judged.value)}.`]);
+    if (judged && question.choices.length === 0 && isArithmetic(last.given)) lines.push(["p", "", `You wrote ${last.given} = ${written(judged.value)}.`]);
     if (judged?.says) lines.push(["p", "", judged.says]);
     if (judged && !told) lines.push(["p", "muted", "Try once more. After that comes the working."]);
     if (told && last.given !== "") lines.push(["p", "worked", question.worked]);
