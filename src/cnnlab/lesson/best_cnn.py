@@ -62,7 +62,7 @@ def _command(net: str, evidence: Evidence) -> str:
 
 def _better(found: Comparison, dense: VariantFigures, cnn: VariantFigures) -> Question:
     is_cnn = cnn.test_spread.mean > dense.test_spread.mean
-    answer, other = ("The CNN", "The fully connected net") if is_cnn else ("The fully connected net", "The CNN")
+    answer, other = _answers(is_cnn)
     return measured_choice(
         "more-accurate",
         "Which of the two will have the higher test accuracy?",
@@ -77,7 +77,7 @@ def _better(found: Comparison, dense: VariantFigures, cnn: VariantFigures) -> Qu
 
 def _more(dense: VariantFigures, cnn: VariantFigures) -> Question:
     is_cnn = cnn.parameters > dense.parameters
-    answer, other = ("The CNN", "The fully connected net") if is_cnn else ("The fully connected net", "The CNN")
+    answer, other = _answers(is_cnn)
     return choice(
         "who-has-more",
         "Which of the two nets has more parameters?",
@@ -88,3 +88,8 @@ def _more(dense: VariantFigures, cnn: VariantFigures) -> Question:
         others=[(other, "Count its dense layers: that is where parameters lie.")],
         place=0 if is_cnn else 1,
     )
+
+
+def _answers(is_cnn: bool) -> tuple[str, str]:
+    """The right answer and the other one."""
+    return ("The CNN", "The fully connected net") if is_cnn else ("The fully connected net", "The CNN")

@@ -3,7 +3,7 @@
 import { ACTIVATIONS } from "./activations.js";
 import { placeToUnit, unitToPlace } from "./fields.js";
 import { broadcast, COMBINE, poolDivisor, reducedPlaces } from "./layers.js";
-import { asMaps, number } from "./numbers.js";
+import { number } from "./numbers.js";
 
 /**
  * @typedef {[number, number, number]} Unit channel, row, column
