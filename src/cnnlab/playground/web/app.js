@@ -7,7 +7,7 @@ import { byId, make } from "../../explorer/web/dom.js";
 import { UserError } from "../../explorer/web/errors.js";
 import { fieldSays, fieldsOf, unitToPlace } from "../../explorer/web/fields.js";
 import { Net } from "../../explorer/web/net.js";
-import { asMaps, counted, number, parsed, sizeOf, unpack } from "../../explorer/web/numbers.js";
+import { asMaps, counted, fromBase64, number, parsed, sizeOf, unpack } from "../../explorer/web/numbers.js";
 import { Sheet } from "../../explorer/web/sheet.js";
 import { Stage } from "../../explorer/web/stage.js";
 import { fromFragment, State, toFragment } from "../../explorer/web/state.js";
@@ -35,10 +35,11 @@ const PANELS = ["race", "teaching", "forgotten", "none", "saving", "recording"];
 const BEGINNING = { widths: [8, 16], kernelSize: 3, convsPerBlock: 1, batchNorm: true, hidden: 64, pool: "max" };
 
 const record = parsed(byId("record").textContent);
-const [images, labels, weightBytes] = await Promise.all(["images", "labels", "weights"].map((id) => (byId(id).textContent.trim() ? unpack(byId(id).textContent) : null)));
+const [images, labels, orderBytes, weightBytes] = await Promise.all(["images", "labels", "order", "weights"].map((id) => unpack(byId(id).textContent)));
 const content = {
-  record, images: /** @type {Uint8Array} */ (images), labels: /** @type {Uint8Array} */ (labels),
-  weights: weightBytes && new Float32Array(weightBytes.buffer), workerSource: byId("worker").textContent, wasm: null,
+  record, images, labels, order: new Uint32Array(orderBytes.buffer), weights: weightBytes.length ? new Float32Array(weightBytes.buffer) : null,
+  workerSource: byId("worker").textContent,
+  modules: JSON.parse(byId("kernels").textContent).map((/** @type {any} */ { kind, wasm }) => ({ kind, bytes: fromBase64(wasm) })),
 };
 const { classes } = record.data;
 const usual = { ...record.settings };
@@ -46,7 +47,7 @@ const pixels = new Uint8ClampedArray(sizeOf(record.data.shape));
 
 /** The settings as the reader wants them: those that need a new start wait for it. */
 let settings = settingsFromLink(location.hash.slice(1), record, usual);
-const learning = new Learning(content, "A");
+const learning = new Learning(content);
 /** @type {Net} */
 let net;
 /** @type {Stage} */
@@ -402,7 +403,7 @@ for (const panel of PANELS) {
   });
 }
 
-for (const event of ["step", "epoch", "playing", "paused", "restarted"]) learning.addEventListener(event, showFigures);
+for (const event of ["step", "epoch", "playing", "pausing", "paused", "restarted"]) learning.addEventListener(event, showFigures);
 learning.addEventListener("paused", () => stage.choose());
 learning.addEventListener("diverged", (/** @type {any} */ { detail }) => {
   const slower = Number((settings.learningRate / 10).toPrecision(1));
@@ -414,8 +415,8 @@ learning.addEventListener("diverged", (/** @type {any} */ { detail }) => {
   race.rival?.trainer.pause();
   live.wake();
 });
-learning.addEventListener("ready", async () => {
-  const { workers, kernel, note } = await learning.trainer.ready;
+learning.addEventListener("ready", (/** @type {any} */ { detail }) => {
+  const { workers, kernel, note } = detail;
   const by = { "simd+fma": "WebAssembly", simd: "WebAssembly", plain: "JavaScript" }[/** @type {"plain"} */ (kernel)];
   byId("engine").textContent = note ?? `${by}, ${workers} ${workers === 1 ? "worker" : "workers"}`;
 });

@@ -5,8 +5,6 @@ import { counted } from "../../explorer/web/numbers.js";
 
 const PLAY = "M7 4.5v15l12-7.5z";
 const PAUSE = "M6 5h4.2v14H6zM13.8 5H18v14h-4.2z";
-/** Milliseconds over which the pace is taken. */
-const PACE_MS = 2500;
 
 const FIGURES = /** @type {const} */ ([
   ["validation", "validation accuracy"], ["training", "seen while training"], ["loss", "loss"], ["epochs", "epochs"], ["steps", "steps"], ["pace", "images a second"],
@@ -26,28 +24,9 @@ export class Bar {
         return [key, value];
       }),
     );
-    /** @type {{time: number, step: number}[]} */
-    this.past = [];
     byId("play").addEventListener("click", () => (learning.trainer.isPlaying ? does.pause() : does.play()));
     for (const key of /** @type {const} */ (["step", "epoch", "reset"])) byId(key).addEventListener("click", () => does[key]());
-    learning.addEventListener("renewed", () => {
-      this.past = [];
-      this.show();
-    });
-    for (const event of ["playing", "paused", "diverged"]) {
-      learning.addEventListener(event, () => {
-        this.past = [];
-        this.show();
-      });
-    }
-    learning.addEventListener("step", () => this.#pace());
-  }
-
-  #pace() {
-    const { trainer } = this.learning;
-    const time = performance.now();
-    this.past.push({ time, step: trainer.steps });
-    while (this.past.length > 2 && time - this.past[0].time > PACE_MS) this.past.shift();
+    for (const event of ["renewed", "playing", "pausing", "paused", "diverged", "stopped"]) learning.addEventListener(event, () => this.show());
   }
 
   /** @param {boolean} waits whether settings wait for a new start */
@@ -56,7 +35,7 @@ export class Bar {
   }
 
   show() {
-    const { trainer, settings, perEpoch } = this.learning;
+    const { trainer } = this.learning;
     const { steps, epochs } = trainer.curves;
     const [step, epoch] = [steps.at(-1), epochs.at(-1)];
     const percent = (/** @type {number} */ share) => (100 * share).toFixed(1);
@@ -67,11 +46,8 @@ export class Bar {
     set("training", step ? `${percent(step.accuracy)} %` : "–");
     set("loss", step ? (Number.isFinite(step.loss) ? step.loss.toFixed(3) : "NaN") : "–");
     set("steps", counted(trainer.steps));
-    set("epochs", (trainer.steps / perEpoch).toFixed(1));
-    const [first, last] = [this.past[0], this.past.at(-1)];
-    const seen = settings?.images ?? 0;
-    const pace = first && last && last.time - first.time > 300 ? ((last.step - first.step) * (seen / perEpoch) * 1000) / (last.time - first.time) : null;
-    set("pace", pace && trainer.isPlaying ? counted(Number(pace.toPrecision(2))) : "–");
+    set("epochs", trainer.epochs.toFixed(1));
+    set("pace", step && trainer.isPlaying ? counted(Number(step.imagesPerS.toPrecision(2))) : "–");
     const says = trainer.isPlaying ? "Pause" : trainer.steps ? "Go on" : "Train";
     if (byId("play-says").textContent !== says) {
       byId("play-says").textContent = says;

@@ -31,8 +31,7 @@ const SERIES = [
 /**
  * @typedef {object} Way what one training has come to
  * @property {string} name
- * @property {number} perEpoch steps
- * @property {{steps: {step: number, loss: number, accuracy: number}[], epochs: any[]}} curves
+ * @property {{steps: {epoch: number, loss: number, accuracy: number}[], epochs: any[]}} curves
  */
 
 export class Curves {
@@ -48,7 +47,7 @@ export class Curves {
 
   /** @param {Way[]} ways one training, or two side by side */
   show(ways) {
-    const epochs = Math.max(...ways.map((way) => (way.curves.steps.at(-1)?.step ?? 0) / way.perEpoch));
+    const epochs = Math.max(...ways.map((way) => way.curves.steps.at(-1)?.epoch ?? 0));
     const end = ENDS.find((each) => each >= epochs) ?? epochs;
     for (const chart of this.charts) chart.show(ways, end);
     this.#write(ways);
@@ -143,13 +142,13 @@ class Chart {
       const { epochs } = way.curves;
       this.#path(`seen${which}`, `seen${isOther}`, ways.length > 1 ? "" : line(running(way, key, end)));
       for (const series of ["remeasured", "validation"]) {
-        const places = /** @type {[number, number][]} */ (epochs.map((each) => [each.steps / way.perEpoch, each[`${series}_${key}`]]));
+        const places = /** @type {[number, number][]} */ (epochs.map((each) => [each.epoch, each[`${series}_${key}`]]));
         this.#path(`${series}${which}`, `${series}${isOther}`, line(places) + (places.length === 1 ? "h.01" : ""));
       }
     });
     for (const [id, path] of this.paths) if (!ways[Number(id.at(-1))]) path.setAttribute("d", "");
     const [way] = ways;
-    const along = (/** @type {string} */ series) => way.curves.epochs.map((each) => /** @type {[number, number]} */ ([each.steps / way.perEpoch, each[`${series}_${key}`]]));
+    const along = (/** @type {string} */ series) => way.curves.epochs.map((each) => /** @type {[number, number]} */ ([each.epoch, each[`${series}_${key}`]]));
     const isShown = ways.length === 1 && way.curves.epochs.length > 1;
     this.gap.setAttribute("d", isShown ? `${line(along("remeasured"))}${line(along("validation").reverse()).replace("M", "L")}Z` : "");
     const last = way.curves.epochs.at(-1);
@@ -178,10 +177,9 @@ class Chart {
 function running(way, key, end) {
   const bins = new Map();
   for (const each of way.curves.steps) {
-    const epoch = each.step / way.perEpoch;
-    const bin = Math.floor((epoch / end) * POINTS);
+    const bin = Math.floor((each.epoch / end) * POINTS);
     const sum = bins.get(bin) ?? { epoch: 0, value: 0, count: 0 };
-    bins.set(bin, { epoch: sum.epoch + epoch, value: sum.value + each[key], count: sum.count + 1 });
+    bins.set(bin, { epoch: sum.epoch + each.epoch, value: sum.value + each[key], count: sum.count + 1 });
   }
   return [...bins.values()].map(({ epoch, value, count }) => [epoch / count, value / count]);
 }

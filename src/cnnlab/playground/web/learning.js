@@ -1,13 +1,12 @@
 // A net that learns by the page's settings: its plan, its weights as last seen, its trainer. What listens here hears every
 // trainer that the settings bring, one after the other.
 
-import { stepsPerEpoch } from "./course.js";
 import { designed } from "./designing.js";
 import { initialWeights } from "./initial.js";
 import { Trainer } from "./trainer.js";
 
 /** What a trainer tells, and what is told here in its name. */
-const EVENTS = ["ready", "step", "epoch", "playing", "paused", "diverged", "restarted", "proof"];
+const EVENTS = ["ready", "step", "epoch", "playing", "pausing", "paused", "diverged", "restarted", "stopped", "proof"];
 /** Settings that work from the next step on; all others need a new start. */
 export const AT_ONCE = ["learningRate", "weightDecay", "dropout", "shift"];
 
@@ -27,20 +26,20 @@ export const AT_ONCE = ["learningRate", "weightDecay", "dropout", "shift"];
  *
  * @typedef {object} Content what the page brings along
  * @property {any} record
- * @property {Uint8Array} images
+ * @property {Uint8Array} images training, validation, test
  * @property {Uint8Array} labels
+ * @property {Uint32Array} order of the training images: every beginning of it holds the classes evenly
  * @property {Float32Array | null} weights of a finished run, to train on
  * @property {string} workerSource
- * @property {Uint8Array | null} wasm
+ * @property {{kind: string, bytes: Uint8Array}[]} modules the kernels
  */
 
 /** "renewed" tells of a new trainer; the trainer's own events follow. */
 export class Learning extends EventTarget {
-  /** @param {Content} content @param {string} name @param {number | null} workers null leaves it to the trainer */
-  constructor(content, name, workers = null) {
+  /** @param {Content} content @param {number | null} workers null leaves it to the trainer */
+  constructor(content, workers = null) {
     super();
     this.content = content;
-    this.name = name;
     this.workers = workers;
     /** @type {any} */
     this.trainer = null;
@@ -52,7 +51,7 @@ export class Learning extends EventTarget {
    * @throws {import("../../explorer/web/errors.js").UserError} for a design that has no size
    */
   start(settings) {
-    const { record, images, labels, weights, workerSource, wasm } = this.content;
+    const { record, images, labels, order, weights, workerSource, modules } = this.content;
     const planned = plan(record, settings);
     const numbers = planned.weights && weights ? weights.slice() : initialWeights(planned, settings.seed);
     this.trainer?.dispose();
@@ -60,7 +59,7 @@ export class Learning extends EventTarget {
     this.planned = planned;
     /** The block as the page shows it: the trainer's own is elsewhere, and comes by snapshots. */
     this.numbers = new Float32Array(numbers);
-    const trainer = new Trainer({ record, planned, numbers, settings: { ...settings }, images, labels, workerSource, kernels: { wasm }, workers: this.workers, name: this.name });
+    const trainer = new Trainer({ record, planned, numbers, settings: { ...settings }, images, labels, order, workerSource, modules, workers: this.workers });
     this.trainer = trainer;
     for (const event of EVENTS) {
       trainer.addEventListener(event, (/** @type {any} */ told) => {
@@ -76,12 +75,6 @@ export class Learning extends EventTarget {
     if (!Object.keys(changed).length) return;
     Object.assign(/** @type {Settings} */ (this.settings), changed);
     this.trainer.setSettings(changed);
-  }
-
-  /** Steps of an epoch. */
-  get perEpoch() {
-    const { images, batchSize } = /** @type {Settings} */ (this.settings);
-    return stepsPerEpoch(images, batchSize);
   }
 
   end() {

@@ -38,7 +38,7 @@ export class Live {
     const { generation } = this;
     while (this.isWanted && generation === this.generation) {
       this.isWanted = false;
-      const snapshot = await this.learning.trainer.snapshot().catch(() => null); // a trainer that was disposed gives none
+      const snapshot = await this.learning.trainer.glance().catch(() => null); // a trainer that was disposed gives none
       if (!snapshot || generation !== this.generation) break;
       let [sum, longest] = [0, 0];
       for (const part of this.parts) {

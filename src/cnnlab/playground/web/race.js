@@ -99,7 +99,7 @@ export class Race {
     this.stop();
     this.pair = pair;
     const each = Math.max(1, Math.floor((navigator.hardwareConcurrency || 2) / 2));
-    this.rival = new Learning(this.learning.content, "B", each);
+    this.rival = new Learning(this.learning.content, each);
     this.learning.workers = each;
     this.end.disabled = false;
     this.begin(pair.settings[0]);
@@ -119,7 +119,7 @@ export class Race {
   /** @returns {import("./curves.js").Way[]} the curves of the one, or of the two */
   get ways() {
     const [first, second] = this.pair?.names ?? ["run", ""];
-    const way = (/** @type {string} */ name, /** @type {Learning} */ { perEpoch, trainer }) => ({ name, perEpoch, curves: trainer.curves });
+    const way = (/** @type {string} */ name, /** @type {Learning} */ { trainer }) => ({ name, curves: trainer.curves });
     return this.rival ? [way(first, this.learning), way(second, this.rival)] : [way(first, this.learning)];
   }
 

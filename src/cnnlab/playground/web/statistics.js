@@ -2,7 +2,7 @@
 
 import { blocksOf } from "../../explorer/web/blocks.js";
 import { make } from "../../explorer/web/dom.js";
-import { asMaps, number } from "../../explorer/web/numbers.js";
+import { number } from "../../explorer/web/numbers.js";
 
 /** The gradients' scale, logarithmic. */
 const [LEAST, MOST] = [1e-5, 10];
@@ -35,19 +35,18 @@ export class Statistics {
     );
   }
 
-  /** @param {{gradientNorms: Record<string, number>, dead: Record<string, number>} | null | undefined} statistics */
+  /** @param {{gradientNorms: Record<string, number>, dead: Record<string, {dead: number, of: number}>} | null | undefined} statistics */
   show(statistics) {
     for (const { tensors, relu, bar, norm, dead } of this.rows) {
-      const parts = tensors.map((name) => statistics?.gradientNorms[name]).filter((part) => part !== undefined);
+      const parts = tensors.map((name) => statistics?.gradientNorms[name]).filter((part) => Number.isFinite(part));
       const length = Math.hypot(.../** @type {number[]} */ (parts));
       const has = parts.length > 0;
       const share = length > 0 ? Math.min(1, Math.max(0, Math.log(length / LEAST) / Math.log(MOST / LEAST))) : 0;
       bar.style.setProperty("--share", `${has ? (100 * share).toFixed(1) : 0}%`);
       norm.textContent = has ? number(length) : "–";
-      const [units] = relu ? asMaps(relu.shape) : [0];
       const count = relu ? statistics?.dead[relu.name] : undefined;
-      dead.textContent = count === undefined ? (relu ? "–" : "") : `${count} of ${units}`;
-      dead.classList.toggle("some", Boolean(count));
+      dead.textContent = count ? `${count.dead} of ${count.of}` : relu ? "–" : "";
+      dead.classList.toggle("some", Boolean(count?.dead));
     }
   }
 }

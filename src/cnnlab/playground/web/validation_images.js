@@ -6,6 +6,8 @@ import { sizeOf } from "../../explorer/web/numbers.js";
 
 /** Images that are shown. */
 const SHOWN = 30;
+/** Classes that get a column each, at most. */
+const A_ROW = 10;
 /** Milliseconds of answering at a time, and of rest between: the processor is there for the training. */
 const A_TIME_MS = 5;
 const REST_MS = 30;
@@ -38,6 +40,8 @@ export class ValidationImages {
       return { index, pixels, label, answer, button, said: /** @type {number | null | undefined} */ (undefined) };
     });
     place.append(...this.entries.map((entry) => entry.button));
+    place.classList.toggle("by-class", classes.length <= A_ROW);
+    place.style.setProperty("--classes", String(classes.length));
   }
 
   /** @param {any} planned @param {Float32Array} numbers */
