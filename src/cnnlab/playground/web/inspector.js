@@ -1,29 +1,18 @@
 // The step about to be taken, reproduced in double precision and taken apart: a weight's gradient as a sum of products
 // over positions and images, the difference quotient beside it, the optimizer's step with it, and ∂L/∂activation.
 
+import { stepsPerEpoch } from "./course.js";
 import { plainKernels } from "./kernels.js";
 import { Learner } from "./learner.js";
 import { opened } from "./optimizers.js";
-import { IMAGE } from "../../explorer/web/net.js";
+import { Replica } from "./replica.js";
 import { sizeOf } from "../../explorer/web/numbers.js";
 
 /** By how much a weight is moved to either side for the difference quotient. */
 const H = 1e-6;
 
 /**
- * @typedef {object} Batch
- * @property {ArrayLike<number>} input images as the net reads them, normalised and moved: count × size
- * @property {ArrayLike<number>} labels
- * @property {ArrayLike<number>} indices the images' places among the page's
- * @property {any} masks what dropout's masks are drawn from, as the learner takes it
- *
- * @typedef {object} State what the step about to be taken depends on
- * @property {number} step steps taken so far
- * @property {ArrayLike<number>} numbers weights and buffers
- * @property {ArrayLike<number> | null} first the optimizer's running arrays, as optimizers.js has them
- * @property {ArrayLike<number> | null} second
- * @property {import("./optimizers.js").Settings & {dropout: number}} settings
- * @property {Batch} batch
+ * @typedef {import("./replica.js").State} State
  *
  * @typedef {object} Products of one image: what a weight reads times what its layer owes the loss, position by position
  * @property {number} rows
@@ -68,39 +57,49 @@ const H = 1e-6;
  */
 
 export class Inspector {
-  /** @param {any} planned the net of the page's record @param {number[]} shape of an image, (C, H, W) */
-  constructor(planned, shape) {
-    this.planned = planned;
-    this.shape = shape;
+  /** @param {import("./replica.js").Start} start as a replica is made; it is the only one, and its kernels are plain */
+  constructor(start) {
+    this.start = { ...start, which: 0, ports: [null] };
+    this.planned = start.planned;
     /** @type {Map<string, any>} */
-    this.layers = new Map(planned.layers.map((layer) => [layer.name, layer]));
-    /** @type {State | null} */
-    this.state = null;
-    /** @type {any} a learner with room for the batch */
-    this.learner = null;
-    /** @type {any} one with room for one image */
+    this.layers = new Map(start.planned.layers.map((/** @type {any} */ layer) => [layer.name, layer]));
+    /** @type {State} */
+    this.state = start.state;
+    this.settings = start.settings;
+    /** One with room for the batch. @type {Replica | null} */
+    this.replica = null;
+    /** A learner with room for one image. @type {Learner | null} */
     this.single = null;
-    this.isRun = false;
+    /** The batch about to be taken: images are places among all. @type {any} */
+    this.batch = null;
     this.loss = 0;
   }
 
-  /** @param {State} state from now on all questions are about this step */
-  take(state) {
+  /** From now on all questions are about this step. @param {State} state @param {any} settings */
+  take(state, settings) {
     this.state = state;
-    this.isRun = false;
+    this.settings = settings;
+    this.batch = null;
   }
 
   /**
-   * @param {any} question {about: "weight", tensor, place, image: place within the batch or null for the one that adds
-   *   most}; {about: "quotient", tensor, place}; {about: "activations", input: one image as the net reads it, label};
-   *   {about: "norms"}
+   * @param {any} question {about: "batch"}; {about: "weight", tensor, place, image: place within the batch or null for
+   *   the one that adds most}; {about: "quotient", tensor, place}; {about: "activations", input: one image as the net
+   *   reads it, label}; {about: "norms"}
    * @returns {Promise<any>}
    */
   async answer(question) {
+    if (question.about === "batch") return this.images();
     if (question.about === "weight") return this.weight(question.tensor, question.place, question.image ?? null);
     if (question.about === "quotient") return this.quotient(question.tensor, question.place);
     if (question.about === "activations") return this.activations(question.input, question.label);
     return this.norms();
+  }
+
+  /** @returns {Promise<{step: number, count: number, input: Float32Array, labels: Uint8Array}>} the batch, as the net reads it */
+  async images() {
+    await this.#run();
+    return { step: this.state.step, count: this.count, input: Float32Array.from(this.learner.input.values), labels: this.batch.labels };
   }
 
   /**
@@ -111,7 +110,7 @@ export class Inspector {
    */
   async weight(tensor, place, image) {
     await this.#run();
-    const { state, count } = this;
+    const { state, settings, count } = this;
     const found = this.#find(tensor);
     const each = Array.from({ length: count }, (_, n) => this.#products(found, place, n));
     const contributions = Float64Array.from(each, ({ sum }) => sum);
@@ -123,8 +122,8 @@ export class Inspector {
     const gradient = sum / count;
     return {
       step: state.step, layer: found.layer.name, field: found.field, at: indexOf(place, found.tensor.shape), value, isDecayed,
-      contributions, image: chosen, products: each[chosen], sum, gradient, loss: this.loss, before, settings: state.settings,
-      opened: opened(state.settings, state.step + 1, value, gradient, before.first, before.second, isDecayed),
+      contributions, image: chosen, products: each[chosen], sum, gradient, loss: this.loss, before, settings,
+      opened: opened(settings, state.step + 1, value, gradient, before.first, before.second, isDecayed),
     };
   }
 
@@ -151,19 +150,20 @@ export class Inspector {
    * @returns {Promise<ActivationsAnswer>}
    */
   async activations(input, label) {
-    this.single ??= this.#make(1);
+    this.single ??= new Learner(this.planned, this.start.data.shape, { kernels: plainKernels(Float64Array), capacity: 1 });
     const { single } = this;
     single.numbers.set(this.state.numbers);
-    await single.forward(Float64Array.from(input), 1, { isTraining: false, dropout: 0, masks: null });
-    const logits = single.byName.get(this.planned.output);
-    const most = Math.max(...logits.values.subarray(0, logits.size));
-    const powers = logits.values.slice(0, logits.size).map((value) => Math.exp(value - most));
-    const whole = powers.reduce((sum, power) => sum + power, 0);
-    const { loss } = single.loss([label], 1, 1);
-    const answer = logits.gradients.slice(0, logits.size);
-    await single.backward(1);
-    const gradients = Object.fromEntries(single.layers.map(({ name, size, gradients: its }) => [name, its.slice(0, size)]));
-    return { loss, probabilities: powers.map((power) => power / whole), answer, gradients };
+    single.input.values.set(input);
+    await single.forward({ count: 1, batch: 1, first: 0, isTraining: false, dropout: 0, seed: 0, step: 0 });
+    const logits = single.answer;
+    const most = Math.max(...logits.values);
+    const powers = logits.values.map((/** @type {number} */ value) => Math.exp(value - most));
+    const whole = powers.reduce((/** @type {number} */ sum, /** @type {number} */ power) => sum + power, 0);
+    const { loss } = single.loss([label]);
+    const answer = logits.gradients.slice();
+    await single.backward();
+    const gradients = Object.fromEntries(single.layers.map(({ name, gradients: its }) => [name, its.slice()]));
+    return { loss, probabilities: powers.map((/** @type {number} */ power) => power / whole), answer, gradients };
   }
 
   /** @returns {Promise<Record<string, number>>} the length of each tensor's gradient, √Σ g² */
@@ -181,35 +181,36 @@ export class Inspector {
   }
 
   get count() {
-    return this.state?.batch.labels.length ?? 0;
+    return this.batch.labels.length;
   }
 
-  /** Forward and backward through the batch, once a state. */
+  /** @returns {Learner} */
+  get learner() {
+    return /** @type {Replica} */ (this.replica).learner;
+  }
+
+  /** Forward and backward through the batch, once a step. */
   async #run() {
-    if (this.isRun) return;
-    const { batch } = this.state;
-    this.input = Float64Array.from(batch.input);
-    if (!this.learner || this.capacity < this.count) {
-      this.learner = this.#make(this.count);
-      this.capacity = this.count;
-    }
-    this.loss = await this.#forward(0, this.state.numbers[0]);
-    await this.learner.backward(this.count);
-    this.isRun = true;
-  }
-
-  /** @returns {any} */
-  #make(capacity) {
-    return new Learner(this.planned, { kernels: plainKernels(Float64Array), capacity });
+    if (this.batch) return;
+    const { start, state, settings } = this;
+    const capacity = Math.ceil(start.training / stepsPerEpoch(start.training, settings.batchSize));
+    this.replica ??= new Replica(start, plainKernels(Float64Array), null, capacity);
+    this.replica.settings = settings;
+    this.replica.restore(state);
+    this.batch = this.replica.next();
+    const { values } = this.learner.input;
+    for (let i = 0; i < values.length; i++) values[i] = Math.fround(values[i]); // the engine reads single precision
+    this.loss = await this.#forward(0, state.numbers[0]);
+    await this.learner.backward();
   }
 
   /** The batch's mean loss with one number of the net set to a value. */
   async #forward(at, value) {
-    const { learner, state, count } = this;
-    learner.numbers.set(state.numbers);
+    const { learner, batch } = this;
+    learner.numbers.set(this.state.numbers);
     learner.numbers[at] = value;
-    await learner.forward(this.input, count, { isTraining: true, dropout: state.settings.dropout, masks: state.batch.masks });
-    return learner.loss(state.batch.labels, count, count).loss / count;
+    await learner.forward(batch.pass);
+    return learner.loss(batch.labels).loss / this.count;
   }
 
   /** The tensor, and the layer and the part of its operation that it is. */
@@ -222,20 +223,12 @@ export class Inspector {
     throw new Error(`${name} is no weight of a layer; expected one of ${this.planned.tensors.map((each) => each.name).join(", ")}`);
   }
 
-  /** @returns {{values: Float64Array, size: number, shape: number[]}} what a layer reads, of the whole batch */
-  #read(layer) {
-    const name = layer.inputs[0];
-    if (name === IMAGE) return { values: this.input, size: sizeOf(this.shape), shape: this.shape };
-    const from = this.learner.byName.get(name);
-    return { values: from.values, size: from.size, shape: this.layers.get(name).shape };
-  }
-
   /** @returns {Products} */
   #products({ tensor, layer, field }, place, n) {
-    const own = this.learner.byName.get(layer.name);
+    const own = /** @type {import("./learner.js").Trained} */ (this.learner.byName.get(layer.name));
     const given = {
       operation: layer.operation, shape: layer.shape, index: indexOf(place, tensor.shape), n, count: this.count,
-      gradients: own.gradients.subarray(n * own.size, (n + 1) * own.size), from: this.#read(layer),
+      gradients: own.gradients.subarray(n * own.size, (n + 1) * own.size), from: own.reads[0],
     };
     const { delta, read, isPadding, rows, columns } = FACTORS[layer.operation.kind][field](given);
     const products = delta.map((owed, i) => owed * (read ? read[i] : 1));
@@ -245,13 +238,9 @@ export class Inspector {
   /** On which side of its kink each ReLU is, and which value each max pool takes. */
   #sides() {
     const sides = { relu: [], pool: [] };
-    for (const layer of this.planned.layers) {
-      const { kind, by, function: of } = layer.operation;
-      if (kind === "activation" && of === "relu") {
-        const { values, size } = this.#read(layer);
-        sides.relu.push(Uint8Array.from({ length: size * this.count }, (_, i) => Number(values[i] > 0)));
-      }
-      if (kind === "pool" && by === "max") sides.pool.push(winners(layer.operation, this.#read(layer), this.count));
+    for (const { kind, operation, reads: [from] } of this.learner.layers) {
+      if (kind === "activation") sides.relu.push(Uint8Array.from({ length: from.size * this.count }, (_, i) => Number(from.values[i] > 0)));
+      if (kind === "pool" && operation.by === "max") sides.pool.push(winners(operation, from, this.count));
     }
     return sides;
   }
