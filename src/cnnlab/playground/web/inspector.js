@@ -193,11 +193,15 @@ export class Inspector {
   async #run() {
     if (this.batch) return;
     const { start, state, settings } = this;
-    const capacity = Math.ceil(start.training / stepsPerEpoch(start.training, settings.batchSize));
+    const count = start.training.images.length;
+    const capacity = Math.ceil(count / stepsPerEpoch(count, settings.batchSize));
     this.replica ??= new Replica(start, plainKernels(Float64Array), null, capacity);
     this.replica.settings = settings;
     this.replica.restore(state);
-    this.batch = this.replica.next();
+    const { images, labels } = this.replica.batch();
+    this.replica.load(images, 0);
+    const pass = { count: images.length, batch: images.length, first: 0, isTraining: true, dropout: settings.dropout, seed: settings.seed >>> 0, step: state.step };
+    this.batch = { images, labels, pass };
     const { values } = this.learner.input;
     for (let i = 0; i < values.length; i++) values[i] = Math.fround(values[i]); // the engine reads single precision
     this.loss = await this.#forward(0, state.numbers[0]);
@@ -316,7 +320,8 @@ function indexOf(place, shape) {
 }
 
 /** Within each window of a max pool, the place of the value it takes. */
-function winners({ rows, columns }, { values, size, shape: [C, height, width] }, count) {
+function winners({ rows, columns }, { values, size, shape }, count) {
+  const [C, height, width] = shape;
   const taken = new Int32Array(count * C * rows.length * columns.length);
   let at = 0;
   for (let plane = 0; plane < count * C; plane++) {
