@@ -1,6 +1,7 @@
 // The step about to be taken, reproduced in double precision and taken apart: a weight's gradient as a sum of products
 // over positions and images, the difference quotient beside it, the optimizer's step with it, and ∂L/∂activation.
 
+import { UserError } from "../../explorer/web/errors.js";
 import { stepsPerEpoch } from "./course.js";
 import { plainKernels } from "./kernels.js";
 import { Learner } from "./learner.js";
@@ -10,6 +11,8 @@ import { sizeOf } from "../../explorer/web/numbers.js";
 
 /** By how much a weight is moved to either side for the difference quotient. */
 const H = 1e-6;
+/** Bytes of a step's values and gradients, at most: a phone has little more. */
+const ROOM = 640e6;
 
 /**
  * @typedef {import("./replica.js").State} State
@@ -195,6 +198,8 @@ export class Inspector {
     const { start, state, settings } = this;
     const count = start.training.images.length;
     const capacity = Math.ceil(count / stepsPerEpoch(count, settings.batchSize));
+    const bytes = 16 * capacity * this.planned.layers.reduce((/** @type {number} */ sum, /** @type {any} */ { shape }) => sum + sizeOf(shape), 0);
+    if (bytes > ROOM) throw new UserError(`a step with ${capacity} images takes ${Math.round(bytes / 1e6)} MB in double precision; expected at most ${ROOM / 1e6}: choose a smaller batch`);
     this.replica ??= new Replica(start, plainKernels(Float64Array), null, capacity);
     this.replica.settings = settings;
     this.replica.restore(state);
