@@ -106,7 +106,7 @@ export class Backward {
         make("th", { scope: "row" }, name),
         make("td.number", { title: percent(probabilities[k]) }, fixed(probabilities[k], 4)),
         make("td.number", {}, k === label ? "1" : "0"),
-        make("td.number", { "data-value": answer[k] }, number(answer[k])),
+        make("td.number", { "data-value": answer[k] }, fixed(answer[k], 4)),
         make("td.bar", {}, make(answer[k] < 0 ? "i.negative" : "i", { "--share": `${(50 * Math.abs(answer[k])) / most}%` })))));
   }
 }

@@ -75,6 +75,8 @@ export class Inspector {
     this.single = null;
     /** The batch about to be taken: images are places among all. @type {any} */
     this.batch = null;
+    /** The weight whose quotient was worked out last, and what it is, while the layers' values are those beside it. @type {{at: number, value: number, from: number} | null} */
+    this.moved = null;
     this.loss = 0;
   }
 
@@ -83,6 +85,7 @@ export class Inspector {
     this.state = state;
     this.settings = settings;
     this.batch = null;
+    this.moved = null;
   }
 
   /**
@@ -138,11 +141,12 @@ export class Inspector {
     const at = found.tensor.at + place;
     const value = this.state.numbers[at];
     const [low, high] = [value - H, value + H];
-    const below = await this.#forward(at, low);
+    const from = this.learner.layers.findIndex(({ name }) => name === found.layer.name);
+    const below = await this.#forward(at, low, from);
     const before = this.#sides();
-    const above = await this.#forward(at, high);
+    const above = await this.#forward(at, high, from);
     const crossed = differing(before, this.#sides());
-    await this.#forward(at, value); // the gradients stay; the values they were made from are back
+    this.moved = { at, value, from };
     return { h: H, above, below, quotient: (above - below) / (high - low), gradient, crossed };
   }
 
@@ -192,9 +196,13 @@ export class Inspector {
     return /** @type {Replica} */ (this.replica).learner;
   }
 
-  /** Forward and backward through the batch, once a step. */
+  /** Forward and backward through the batch, once a step; after a quotient the values that belong to it come back. */
   async #run() {
-    if (this.batch) return;
+    if (this.batch) {
+      if (this.moved) await this.#forward(this.moved.at, this.moved.value, this.moved.from);
+      this.moved = null;
+      return;
+    }
     const { start, state, settings } = this;
     const count = start.training.images.length;
     const capacity = Math.ceil(count / stepsPerEpoch(count, settings.batchSize));
@@ -213,12 +221,13 @@ export class Inspector {
     await this.learner.backward();
   }
 
-  /** The batch's mean loss with one number of the net set to a value. */
-  async #forward(at, value) {
+  /** The batch's mean loss with one number of the net set to a value, which only the layers from a place on depend on. */
+  async #forward(at, value, from = 0) {
     const { learner, batch } = this;
     learner.numbers.set(this.state.numbers);
     learner.numbers[at] = value;
-    await learner.forward(batch.pass);
+    if (from === 0) await learner.forward(batch.pass);
+    else for (const pass of learner.passes.slice(from)) await pass.forward(batch.pass);
     return learner.loss(batch.labels).loss / this.count;
   }
 

@@ -6,11 +6,11 @@ import { make } from "../../explorer/web/dom.js";
 import { UserError } from "../../explorer/web/errors.js";
 import { asMaps, counted, factor, number, plural, signed } from "../../explorer/web/numbers.js";
 import { sign } from "../../explorer/web/unit_arithmetic.js";
-import { stepRows } from "./optimizer_step.js";
+import { precise, stepRows } from "./optimizer_step.js";
 import { parametersOf, WeightPicker } from "./weight_picker.js";
 
 /** CSS pixels of the longer side of a map of products. */
-const MAP = 132;
+const MAP = 160;
 /** Images of a batch that are drawn; of a larger one those that add most. */
 const IMAGES = 96;
 /** Milliseconds that the chosen weight stays the same before its quotient is asked for: that takes three passes. */
@@ -170,16 +170,16 @@ export class WeightPanel extends EventTarget {
   #write(answer) {
     const { title } = this.picker.chosen;
     this.title.textContent = title;
-    this.where.replaceChildren(`${this.picker.words(this.at)}: w = `, make("b", { "data-weight": answer.value }, number(answer.value)), make("span.muted", {}, ` · step ${counted(answer.step + 1)}, which comes next`));
+    this.where.replaceChildren(`${this.picker.words(this.at)}: w = `, make("b", { "data-weight": answer.value }, precise(answer.value)), make("span.muted", {}, ` · step ${counted(answer.step + 1)}, which comes next`));
     this.#writeImages(answer);
     this.products.replaceChildren(...this.#productParts(answer));
     const { sum, gradient, contributions } = answer;
     this.sum.replaceChildren(
       line("Σ over ", plural(contributions.length, "image"), " = ", value(sum)),
-      line("∂L/∂w = ", number(sum), " / ", String(contributions.length), " = ", value(gradient, "gradient")));
+      line("∂L/∂w = ", precise(sum), " / ", String(contributions.length), " = ", value(gradient, "gradient")));
     this.quotient.replaceChildren(make("p.muted.small", {}, "The difference quotient is worked out…"));
-    this.step.replaceChildren(make("tbody", {}, stepRows(answer).map(({ name, formula, result }) =>
-      make("tr", {}, make("th", { scope: "row" }, name), make("td.formula-cell", {}, formula), make("td.number", { "data-step": name, "data-value": result }, number(result))))));
+    this.step.replaceChildren(make("tbody", {}, stepRows(answer).map(({ name, formula, result, written }) =>
+      make("tr", {}, make("th", { scope: "row" }, name), make("td.formula-cell", {}, formula), make("td.number", { "data-step": name, "data-value": result }, written)))));
   }
 
   #writeImages({ contributions, image }) {
@@ -201,7 +201,7 @@ export class WeightPanel extends EventTarget {
     const rest = order.slice(shown.length).length;
     const adding = contributions.filter((adds) => adds !== 0).length;
     this.imagesSay.replaceChildren(
-      `${plural(adding, "image")} of ${counted(order.length)} ${adding === 1 ? "adds" : "add"} something, up to ±${number(largest(contributions))}`,
+      `${adding === order.length ? `All ${counted(adding)} images add` : `${counted(adding)} of ${plural(order.length, "image")} ${adding === 1 ? "adds" : "add"}`} something, up to ±${number(largest(contributions))}`,
       rest ? `; the ${counted(rest)} that add least are not drawn` : "",
       `. Chosen: ${this.data.classes[this.batch.labels[image]]}, which adds `, make("b", { "data-contribution": contributions[image] }, signed(contributions[image])), ".");
   }
@@ -282,7 +282,7 @@ export class WeightPanel extends EventTarget {
     const kinks = [crossed.relu ? `${plural(crossed.relu, "ReLU")} ${crossed.relu === 1 ? "switches" : "switch"}` : "", crossed.pool ? `${plural(crossed.pool, "max pool window")} ${crossed.pool === 1 ? "takes" : "take"} another value` : ""].filter(Boolean).join(" and ");
     this.quotient.replaceChildren(
       line("(L(w + h) − L(w − h)) / 2h, h = ", exponent(h)),
-      line(make("span.long", {}, "L(w + h) = ", above.toFixed(12)), " ", make("span.long", {}, "L(w − h) = ", below.toFixed(12))),
+      line(make("span.long", {}, "L(w + h) = ", above.toFixed(12)), make("br"), make("span.long", {}, "L(w − h) = ", below.toFixed(12))),
       line("quotient ", value(quotient, "quotient"), ": differs from the sum by ", make("b", { "data-off": off }, exponent(off))),
       isFar || kinks
         ? make(isFar ? "p.kink.small" : "p.muted.small", {}, kinks
@@ -332,7 +332,7 @@ function line(...children) {
 }
 
 function value(of, name = "sum") {
-  return make("b", { [`data-${name}`]: of }, number(of));
+  return make("b", { [`data-${name}`]: of }, precise(of));
 }
 
 /** @param {number} of @returns {string} 2.1e−10 */

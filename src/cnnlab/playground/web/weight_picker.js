@@ -89,7 +89,7 @@ export class WeightPicker {
     const isMatrix = shape.length > 1;
     this.steps.hidden = !isMatrix || shape[0] === 1;
     const output = this.#output;
-    this.row.textContent = `${layer.shape.length > 1 ? "to map" : "to unit"} ${output} of ${shape[0]}`;
+    this.row.textContent = `to ${layer.shape.length > 1 ? "map" : "unit"} ${output}, of 0 to ${shape[0] - 1}`;
     const down = Math.ceil(tiles / across);
     this.canvas.width = across * (columns + gap) - gap;
     this.canvas.height = down * (rows + gap) - gap;
