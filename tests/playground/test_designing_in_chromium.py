@@ -28,7 +28,7 @@ SIMPLE_CNN = {
 DESIGNED = """const { designed } = await module("designing.js");
 return given.map(([design, dropout, shape, classes]) => {
   try {
-    return designed(design, dropout, shape, classes);
+    return designed({ data: { shape, classes: Array(classes).fill("") } }, design, dropout);
   } catch (error) {
     return `${error.constructor.name}: ${error.message}`;
   }
@@ -82,7 +82,8 @@ def placed(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return {"at": int(value.flatten()[0]), "shape": list(value.shape)}
     if isinstance(value, dict):
-        return {key: placed(inner) for key, inner in value.items()}
+        momentum = {"momentum": 0.1} if value.get("kind") == "batch_norm" else {}
+        return {key: placed(inner) for key, inner in value.items()} | momentum
     return [placed(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
@@ -121,7 +122,9 @@ def test_a_designs_initial_weights_are_pythons(in_modules: Callable[..., Any]) -
         drawn = in_modules(
             """const { designed } = await module("designing.js");
             const { initialWeights } = await module("initial.js");
-            return [...initialWeights(designed(...given), 0)].slice(-200);""",
+            const [design, dropout, shape, classes] = given;
+            const planned = designed({ data: { shape, classes: Array(classes).fill("") } }, design, dropout);
+            return [...initialWeights(planned, 0)].slice(-200);""",
             case,
         )
         numbers = torch.cat([tensor.flatten() for tensor in net.state_dict().values() if tensor.dim()])
