@@ -25,6 +25,7 @@ COMMANDS = {
     "look": "Look inside a trained net: filters, feature maps, what excites units.",
     "describe": "Take a net apart: shapes, parameters, multiply-adds, receptive fields.",
     "explore": "Write the explorer of a trained net: a page that opens any unit.",
+    "playground": "Write the playground: a page that trains nets in the browser.",
     "export": "Write a trained net as a file that other programs read.",
     "compare": "Compare variants of a training on matched seeds, with verdicts.",
     "sweep": "Search a net's options for the best net, and train it again on fresh seeds.",

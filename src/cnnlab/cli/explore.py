@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import webbrowser
 from pathlib import Path
 
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import notice
+from cnnlab.cli.terminal import has_display, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
@@ -87,7 +85,7 @@ def command(
             f"explorer  {path}  {path.stat().st_size / 1e6:.1f} MB, {' and '.join(map(str, page.layers))} layers, "
             f"{' and '.join(map(str, page.moments))} moments of the training"
         )
-    if not no_open and not as_json and _has_display():
+    if not no_open and not as_json and has_display():
         notice("opening it in the browser")
         webbrowser.open(path.resolve().as_uri())
 
@@ -101,7 +99,3 @@ def _codes(names: list[str], given: tuple[str, ...]) -> list[str | None]:
         raise UserError(f"--net: got {len(given)} of them; expected one for each run of your own net: {len(own)} here")
     each = iter(given if len(given) == len(own) else given * len(own))
     return [next(each, None) if is_own(name) else None for name in names]
-
-
-def _has_display() -> bool:
-    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -25,6 +26,11 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 def notice(text: str) -> None:
     """Print one line on stderr."""
     stderr.print(text, style="dim", markup=False)
+
+
+def has_display() -> bool:
+    """Whether a browser can show something here."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 class Work:

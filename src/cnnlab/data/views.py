@@ -49,7 +49,7 @@ def _fewer(data: ImageSet, count: int) -> ImageSet:
             f"{data.name}@{count}: the set has {len(data.train):,} training images; expected 1 to that many: "
             "choose another number"
         )
-    order = _stratified_order(data.train.labels.numpy())[:count]
+    order = stratified_order(data.train.labels.numpy())[:count]
     train = Split(data.train.images[order], data.train.labels[order])
     return _changed(data, f"@{count}", train=train, summary=f"{count:,} of its {len(data.train):,} training images")
 
@@ -107,7 +107,7 @@ def _changed(
     )
 
 
-def _stratified_order(labels: np.ndarray) -> np.ndarray:
+def stratified_order(labels: np.ndarray) -> np.ndarray:
     """All indices in an order of which every beginning holds the classes in nearly the same proportions."""
     keys = shuffle_keys(len(labels), seed=0)
     place = np.empty(len(labels))

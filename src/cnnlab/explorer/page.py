@@ -139,14 +139,14 @@ def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) 
     block = np.concatenate([part.ravel() for part in numbers]).astype("<f4").tobytes()
     script, style = one_script(WEB, ENTRY), web("style.css")
     parts = {
-        "title": _escaped(title),
+        "title": escaped(title),
         "script_hash": policy_hash(script),
         "style_hash": policy_hash(style),
         "style": style,
         "record": json.dumps(plain, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
-        "numbers": _packed(block),
-        "images": _packed(images),
-        "moments": _packed(_planes(moments)),
+        "numbers": packed(block),
+        "images": packed(images),
+        "moments": packed(_planes(moments)),
         "script": script,
     }
     return re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], web("page.html"))
@@ -205,7 +205,8 @@ def _stored(value: Any, numbers: list[np.ndarray]) -> Any:
     return value
 
 
-def _packed(content: bytes) -> str:
+def packed(content: bytes) -> str:
+    """A block of the page: deflated, in base64."""
     return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
@@ -214,5 +215,6 @@ def _planes(halves: bytes) -> bytes:
     return halves[::2] + halves[1::2]
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text as HTML has it between two tags."""
     return text.replace("&", "&amp;").replace("<", "&lt;")
