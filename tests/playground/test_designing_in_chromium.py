@@ -28,7 +28,7 @@ SIMPLE_CNN = {
 DESIGNED = """const { designed } = await module("designing.js");
 return given.map(([design, dropout, shape, classes]) => {
   try {
-    return designed({ data: { shape, classes: Array(classes).fill("") } }, design, dropout);
+    return designed(design, dropout, shape, classes);
   } catch (error) {
     return `${error.constructor.name}: ${error.message}`;
   }
@@ -122,9 +122,7 @@ def test_a_designs_initial_weights_are_pythons(in_modules: Callable[..., Any]) -
         drawn = in_modules(
             """const { designed } = await module("designing.js");
             const { initialWeights } = await module("initial.js");
-            const [design, dropout, shape, classes] = given;
-            const planned = designed({ data: { shape, classes: Array(classes).fill("") } }, design, dropout);
-            return [...initialWeights(planned, 0)].slice(-200);""",
+            return [...initialWeights(designed(...given), 0)].slice(-200);""",
             case,
         )
         numbers = torch.cat([tensor.flatten() for tensor in net.state_dict().values() if tensor.dim()])

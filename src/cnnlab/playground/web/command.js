@@ -56,8 +56,7 @@ export function dataName({ data }, settings) {
 
 /**
  * @typedef {object} Way what a run was besides its settings
- * @property {number} steps taken
- * @property {number} perEpoch
+ * @property {number} passes over the training images; part of one counts as that
  * @property {boolean} isChanged whether settings were changed on the way
  * @property {number} taught images of the reader's own that it was trained on
  *
@@ -69,7 +68,7 @@ export function dataName({ data }, settings) {
  *   each; differs: what it does by other random numbers or other images
  */
 export function trainCommand(record, planned, settings, way) {
-  const training = trainingRecord(settings, way.steps / way.perEpoch);
+  const training = trainingRecord(settings, way.passes);
   const changed = Object.entries(USUAL).filter(([key, usual]) => /** @type {any} */ (training)[key] !== usual);
   const flags = [
     ["data", dataName(record, settings)], ["epochs", training.epochs], ["seed", settings.seed], ["recipe", "lesson"], ["precision", "fp32"],

@@ -22,15 +22,16 @@ const POOLS = ["max", "average", "stride", "none"];
 
 /**
  * The net's part of the page's record, as Python writes it for such a net: layers, tensors, initial weights.
- * @param {{data: {shape: number[], classes: string[]}}} record
  * @param {Design} design
  * @param {number} dropout share of units turned off before the answer
+ * @param {number[]} imageShape (C, H, W)
+ * @param {number} classes
  * @throws {UserError} where it is no net, or nothing of an image would be left
  */
-export function designed({ data }, design, dropout = 0.5) {
+export function designed(design, dropout, imageShape, classes) {
   requireDesign(design);
   const { widths, kernelSize, convsPerBlock, batchNorm, hidden, pool } = design;
-  const net = new Plan(data.shape);
+  const net = new Plan(imageShape);
   const padding = Math.floor((kernelSize - 1) / 2);
   widths.forEach((width, block) => {
     for (let conv = 1; conv <= convsPerBlock; conv++) {
@@ -47,7 +48,7 @@ export function designed({ data }, design, dropout = 0.5) {
     net.relu();
   }
   net.dropout(dropout);
-  net.linear(data.classes.length);
+  net.linear(classes);
   return {
     net: "conv-net",
     title: "ConvNet",

@@ -11,7 +11,7 @@ import { sizeOf } from "../../explorer/web/numbers.js";
  * @property {import("./learning.js").Settings} settings
  * @property {Float32Array} numbers the net's block
  * @property {number} steps
- * @property {number} perEpoch steps of an epoch
+ * @property {number} passes over the training images; part of one counts as that
  * @property {any[]} epochs the trainer's records of them
  * @property {TestOpening[]} openings of the test split
  * @property {Taught[]} taught the reader's own images that it was trained on, by class
@@ -31,7 +31,7 @@ import { sizeOf } from "../../explorer/web/numbers.js";
 
 /** @param {Trained} trained @returns {Uint8Array} */
 export function weightsFile(trained) {
-  const { record, planned, settings, numbers, steps, perEpoch } = trained;
+  const { record, planned, settings, numbers, steps, passes } = trained;
   const tensors = planned.tensors.map((/** @type {any} */ { name, at, shape }) => ({ name, shape, values: numbers.slice(at, at + sizeOf(shape)) }));
   const counters = planned.counters.map((/** @type {string} */ name) => ({ name, shape: [], values: new BigInt64Array([BigInt(steps)]) }));
   const cnnlab = {
@@ -41,9 +41,9 @@ export function weightsFile(trained) {
     options: netOptions(planned, settings),
     data: record.data.record,
     settings,
-    training: trainingRecord(settings, steps / perEpoch),
+    training: trainingRecord(settings, passes),
     seed: settings.seed,
-    epochs: epochRecords(trained.epochs, settings),
+    epochs: trained.epochs,
     steps,
     test_openings: trained.openings,
     taught: trained.taught,
@@ -51,15 +51,4 @@ export function weightsFile(trained) {
   };
   // counters first: their eight bytes each stay aligned whatever the others' sizes are
   return safetensors([...counters, ...tensors], { format: "pt", cnnlab: JSON.stringify(cnnlab) });
-}
-
-/** The trainer's epochs as training/loop.py records them. @param {any[]} epochs @param {import("./learning.js").Settings} settings */
-export function epochRecords(epochs, settings) {
-  /** @type {any} */
-  let most = null;
-  return epochs.map((epoch) => {
-    const isBest = !most || epoch.validation_accuracy > most.validation_accuracy || (epoch.validation_accuracy === most.validation_accuracy && epoch.validation_loss < most.validation_loss);
-    if (isBest) most = epoch;
-    return { learning_rate: settings.learningRate, remeasured_images: settings.images, eval_time_s: 0, ...epoch, is_best: isBest };
-  });
 }
