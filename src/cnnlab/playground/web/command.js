@@ -71,7 +71,7 @@ export function trainCommand(record, planned, settings, way) {
   const training = trainingRecord(settings, way.passes);
   const changed = Object.entries(USUAL).filter(([key, usual]) => /** @type {any} */ (training)[key] !== usual);
   const flags = [
-    ["data", dataName(record, settings)], ["epochs", training.epochs], ["seed", settings.seed], ["recipe", "lesson"], ["precision", "fp32"],
+    ["data", dataName(record, settings)], ["epochs", Number(training.epochs.toPrecision(9))], ["seed", settings.seed], ["recipe", "lesson"], ["precision", "fp32"],
     ...changed.map(([key]) => [key, /** @type {any} */ (training)[key]]),
     ...(settings.shift ? [["shift", settings.shift]] : []),
     ...Object.entries(netOptions(planned, settings)),
