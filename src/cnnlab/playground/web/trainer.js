@@ -178,9 +178,18 @@ export class Trainer extends EventTarget {
 
   /** The weights, the optimizer's numbers, and figures of each tensor and ReLU. */
   async snapshot() {
-    const state = await this.#state();
+    return { ...(await this.#state()), statistics: this.#statistics };
+  }
+
+  /** The weights alone, and the figures: for what is painted again and again. */
+  async glance() {
+    await this.ready;
+    return { ...(await /** @type {Crew} */ (this.#crew).askOne("numbers")), statistics: this.#statistics };
+  }
+
+  get #statistics() {
     const norms = this.planned.tensors.map(({ name, role }, /** @type {number} */ i) => [name, role === "parameter" ? Math.sqrt(this.#squares[i] ?? NaN) : null]);
-    return { ...state, statistics: { gradientNorms: Object.fromEntries(norms.filter(([, norm]) => norm !== null)), dead: this.#dead } };
+    return { gradientNorms: Object.fromEntries(norms.filter(([, norm]) => norm !== null)), dead: this.#dead };
   }
 
   /**
@@ -289,18 +298,19 @@ export class Trainer extends EventTarget {
 
   async #takeSteps(life) {
     const marks = this.#marks();
+    const isHalt = (/** @type {number} */ step) => marks.includes(step) || (step - this.origin.step) % this.perEpoch === 0;
     let [asked, slice] = [this.steps, 1];
     /** @type {{steps: number, answer: Promise<any>}[]} */
     const ahead = [];
     let before = performance.now();
     while (life === this.#life && (asked < this.#until || ahead.length)) {
-      while (ahead.length < AHEAD && asked < this.#until) {
+      // At an epoch's end and at a mark the weights as they are then are asked for before any further step.
+      while (ahead.length < AHEAD && asked < this.#until && !(ahead.length && isHalt(asked))) {
         const toEpoch = this.perEpoch - ((asked - this.origin.step) % this.perEpoch);
         const mark = marks.find((step) => step > asked) ?? Infinity;
         const steps = Math.min(slice, toEpoch, mark - asked, this.#until - asked);
         asked += steps;
         ahead.push({ steps, answer: /** @type {Crew} */ (this.#crew).ask("train", { steps }) });
-        if (steps === toEpoch || asked === mark) break; // the weights as they are then are asked for first
       }
       const { steps, answer } = /** @type {any} */ (ahead.shift());
       const parts = await answer;
