@@ -3,9 +3,7 @@
 // A padded image lies in memory row after row, so that all of it, shifted by a kernel's offset, is the same numbers from
 // another place on. Then a convolution is a product of the weights with rows that are the image, shifted: the kernels'
 // table says where each begins. What comes out is as wide as the padded image; the columns past the output's are dropped.
-// A stride takes every so-manieth of the positions that a stride of 1 would have.
-
-import { sizeOf } from "../../explorer/web/numbers.js";
+// A stride of s keeps every s-th of the positions that a stride of 1 would have.
 
 /** @typedef {import("./learner.js").Trained} Trained */
 
@@ -121,8 +119,5 @@ export function conv(layer, [input], kernels) {
         }
       }
     },
-
-    /** Multiply-adds of both passes, an image. */
-    work: 3 * sizeOf(layer.shape) * T,
   };
 }

@@ -14,7 +14,7 @@ export function dropout(layer, [input]) {
     forward({ count, isTraining, dropout: share, seed, step, first }) {
       const { values } = layer;
       const end = count * layer.size;
-      isOn = isTraining && share > 0;
+      isOn = isTraining && share > 0 && layer.operation.dropout !== undefined; // nn.Identity has no share
       if (!isOn) {
         for (let i = 0; i < end; i++) values[i] = input.values[i];
         return;

@@ -1,0 +1,36 @@
+// What a worker is asked, and how it answers: one request after the other, each answer with its request's number.
+
+import { Replica } from "./replica.js";
+
+/**
+ * @param {(message: any) => void} post
+ * @returns {(request: any) => void} takes a request
+ */
+export function answering(post) {
+  /** @type {any} */
+  let replica = null;
+  /** @type {Record<string, (request: any) => any>} */
+  const answers = {
+    async start({ start }) {
+      replica = await Replica.make(start);
+      return { kind: replica.kind, note: replica.note };
+    },
+    train: ({ steps }) => replica.train(steps),
+    evaluate: ({ measured }) => replica.evaluate(measured),
+    state: () => replica.state(),
+    restore: ({ state }) => replica.restore(state),
+    set: ({ settings }) => void (replica.settings = settings),
+    batch: () => replica.batch(),
+  };
+  // A step that waits for another replica lets no other request in.
+  let last = Promise.resolve();
+  return (request) => {
+    last = last.then(async () => {
+      try {
+        post({ id: request.id, answer: await answers[request.ask](request) });
+      } catch (error) {
+        post({ id: request.id, error: String(/** @type {Error} */ (error).message ?? error) });
+      }
+    });
+  };
+}
