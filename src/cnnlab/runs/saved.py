@@ -38,37 +38,57 @@ ORIGIN = "saved.json"
 LONGEST = 1_000_000
 
 
+class TestOpening(Strict):
+    """A look at the test split in the page. opened: when, ISO 8601. accuracy: 0–1. loss: mean cross-entropy, nats."""
+
+    opened: str
+    step: int = Field(ge=0)
+    accuracy: float = Field(ge=0, le=1)
+    loss: float
+    images: int = Field(ge=1)
+
+
+class Taught(Strict):
+    """Images of the reader's own that the net was trained on, of a class."""
+
+    label: str
+    count: int = Field(ge=0)
+
+
 class Saved(Strict):
     """What the page's file says of itself, as JSON, in its metadata under `cnnlab`.
 
-    options: of the net. settings: of the page's form. training: the same as `cnnlab train` has it, but for what stands
-    in notes. epochs: whole ones so far; steps: of all. test_openings: how often the page measured the test split.
-    taught: images of the reader's own that it was trained on.
+    page: cnnlab's version that made it. options: of the net. settings: of the page's form. training: the same as
+    `cnnlab train` has it. epochs: whole ones so far; steps: of all. beside: what neither settings nor training say, a
+    sentence each.
     """
 
     format: Literal[1]
+    page: str
     net: str
     options: dict[str, Scalar | tuple[int, ...]]
     data: DataRecord
-    settings: dict[str, Any]
+    settings: dict[str, Scalar | dict[str, Scalar | tuple[int, ...]] | None]
     training: Training
     seed: int = Field(ge=0, lt=2**63)
     epochs: tuple[Epoch, ...]
-    steps: int = Field(ge=0)
-    test_openings: int = Field(0, ge=0)
-    taught: int = Field(0, ge=0)
+    steps: int = Field(ge=1)
+    test_openings: tuple[TestOpening, ...]
+    taught: tuple[Taught, ...]
+    beside: tuple[str, ...]
 
     def notes(self) -> tuple[str, ...]:
         """What the data's record does not say of what the page trained on, a line each."""
         images, wrong = self.settings.get("images"), self.settings.get("wrongLabels")
+        taught = sum(each.count for each in self.taught)
         lines = []
         if isinstance(images, int) and images < self.data.images.get("train", 0):
             lines.append(f"trained in the playground on {images:,} of the training images")
         if isinstance(wrong, int | float) and wrong > 0:
             lines.append(f"trained in the playground with wrong labels on {wrong:.0%} of the training images")
-        if self.taught:
-            lines.append(f"trained in the playground on {self.taught:,} image{'s' * (self.taught > 1)} of its reader's")
-        return tuple(lines)
+        if taught:
+            lines.append(f"trained in the playground on {taught:,} image{'s' * (taught > 1)} of its reader's, too")
+        return (*lines, *(sentence.removesuffix(".") for sentence in self.beside))
 
 
 def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable[[str], None] | None = None) -> Run:
@@ -121,6 +141,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Saved]:
         values = None
     if not isinstance(values, dict):
         raise UserError(f"{path} does not say what net it holds and what that was trained on; {expected}")
+    if values.get("steps") == 0:
+        raise UserError(f"{path} was saved before its net's first step; expected a trained net: train it, and save it")
     return tensors, checked(Saved, values, f"{path}, its description")
 
 
@@ -197,8 +219,8 @@ def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, i
     for epoch in saved.epochs:
         run.write_epoch(epoch)
     run.write_weights(net)
-    for _ in range(min(saved.test_openings, 1000) - run.test_openings()):
-        run.note_test_opening("cnnlab playground, in the page")
+    for opening in saved.test_openings[run.test_openings() :]:
+        run.note_test_opening(f"cnnlab playground, in the page, {opening.opened}")
     run.note_test_opening("cnnlab playground, its file measured by PyTorch")
     evaluations = {
         name: evaluate(
