@@ -131,7 +131,7 @@ export class Learner {
 
   #withTensors(operation) {
     const filled = (/** @type {[string, any]} */ [key, value]) => {
-      if (value === null || typeof value !== "object" || !("at" in value)) return [key, value];
+      if (value === null || typeof value !== "object" || Array.isArray(value) || !("at" in value)) return [key, value];
       const [from, end] = [value.at, value.at + sizeOf(value.shape)];
       return [key, { shape: value.shape, values: this.numbers.subarray(from, end), gradients: this.gradients.subarray(from, end) }];
     };

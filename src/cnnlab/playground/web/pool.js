@@ -4,9 +4,9 @@ import { poolDivisor } from "../../explorer/web/layers.js";
 
 /** @typedef {import("./learner.js").Trained} Trained */
 
-/** @param {Trained} layer @param {Trained[]} inputs @param {import("./kernels.js").Kernels} kernels */
-export function pool(layer, [input], kernels) {
-  return layer.operation.by === "max" ? maxPool(layer, input) : averagePool(layer, input, kernels);
+/** @param {Trained} layer @param {Trained[]} inputs */
+export function pool(layer, [input]) {
+  return layer.operation.by === "max" ? maxPool(layer, input) : averagePool(layer, input);
 }
 
 /** The gradient goes to the largest value of a window, and to the first of several, as PyTorch has it. */

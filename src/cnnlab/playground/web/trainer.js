@@ -289,18 +289,19 @@ export class Trainer extends EventTarget {
 
   async #takeSteps(life) {
     const marks = this.#marks();
+    const isHalt = (/** @type {number} */ step) => marks.includes(step) || (step - this.origin.step) % this.perEpoch === 0;
     let [asked, slice] = [this.steps, 1];
     /** @type {{steps: number, answer: Promise<any>}[]} */
     const ahead = [];
     let before = performance.now();
     while (life === this.#life && (asked < this.#until || ahead.length)) {
-      while (ahead.length < AHEAD && asked < this.#until) {
+      // At an epoch's end and at a mark the weights as they are then are asked for before any further step.
+      while (ahead.length < AHEAD && asked < this.#until && !(ahead.length && isHalt(asked))) {
         const toEpoch = this.perEpoch - ((asked - this.origin.step) % this.perEpoch);
         const mark = marks.find((step) => step > asked) ?? Infinity;
         const steps = Math.min(slice, toEpoch, mark - asked, this.#until - asked);
         asked += steps;
         ahead.push({ steps, answer: /** @type {Crew} */ (this.#crew).ask("train", { steps }) });
-        if (steps === toEpoch || asked === mark) break; // the weights as they are then are asked for first
       }
       const { steps, answer } = /** @type {any} */ (ahead.shift());
       const parts = await answer;
