@@ -18,7 +18,7 @@ import { Controls, needsReset } from "./controls.js";
 import { Curves } from "./curves.js";
 import { Designer } from "./designer.js";
 import { Filters } from "./filters.js";
-import { drops, Learning, plan } from "./learning.js";
+import { drops, Learning, ofNet, plan } from "./learning.js";
 import { settingsFromLink, settingsToLink } from "./link.js";
 import { Live } from "./live.js";
 import { panels } from "./panels.js";
@@ -31,9 +31,9 @@ const NARROW = 900;
 /** What is open is written out anew at most this often, and takes at most this share of the time. */
 const OPEN_EVERY_MS = 150;
 const OPEN_SHARE = 0.15;
+/** Milliseconds between two writings of the figures and curves. */
+const FIGURES_EVERY_MS = 100;
 const PANELS = ["race", "teaching", "forgotten", "none", "saving", "recording"];
-/** The design that a net of one's own begins with. */
-const BEGINNING = { widths: [8, 16], kernelSize: 3, convsPerBlock: 1, batchNorm: true, hidden: 64, pool: "max" };
 
 const record = parsed(byId("record").textContent);
 const [images, labels, orderBytes, weightBytes] = await Promise.all(["images", "labels", "order", "weights"].map((id) => unpack(byId(id).textContent)));
@@ -61,7 +61,7 @@ let sheet;
 let beforeDrag = pixels;
 /** The room that the net was laid out in. */
 let laidOut = "";
-let [openTimer, linkTimer, isDue] = [0, 0, false];
+let [openTimer, linkTimer, isDue, isStale] = [0, 0, false, false];
 
 const controls = new Controls(byId("settings"), byId("explains"), record, change);
 const designer = new Designer(byId("designer"), record, (design) => change({ design }));
@@ -116,10 +116,7 @@ function renew() {
 function change(changes) {
   const before = settings;
   settings = { ...settings, ...changes };
-  if (settings.net !== before.net) {
-    settings.dropout = record.nets.find((/** @type {any} */ each) => each.net === settings.net)?.dropout ?? 0;
-    settings.design = settings.net === "conv-net" ? (record.nets.find((/** @type {any} */ each) => each.net === "conv-net")?.design ?? BEGINNING) : null;
-  }
+  if (settings.net !== before.net) settings = { ...settings, ...ofNet(record, settings.net) };
   const running = /** @type {import("./learning.js").Settings} */ (learning.settings);
   if (race.pair) {
     // in a race the two keep what parts them
@@ -332,14 +329,19 @@ function showCurves() {
   race.judge();
 }
 
-/** Figures and curves, once a frame at most. */
+/** Figures and curves: at once, then not before some time has passed. */
 function showFigures() {
+  isStale = isDue;
   if (isDue) return;
   isDue = true;
   requestAnimationFrame(() => {
-    isDue = false;
     bar.show();
     showCurves();
+    setTimeout(() => {
+      isDue = false;
+      if (isStale) showFigures();
+      isStale = false;
+    }, FIGURES_EVERY_MS);
   });
 }
 

@@ -22,7 +22,6 @@ const EXPLAINS = {
   wrongLabels: "Share of the training images that are given a wrong class on purpose.",
   seed: "The dice of a run: first weights, order, dropout, shifts. Equal seeds give equal runs.",
 };
-const OF_ALL = "Point at a setting to see what it does.";
 
 export class Controls {
   /**
@@ -33,23 +32,40 @@ export class Controls {
    */
   constructor(place, explains, record, onChange) {
     this.explains = explains;
-    explains.textContent = OF_ALL;
-    const fields = fieldsFor(record, onChange);
-    this.fields = fields;
-    for (const field of fields) {
-      const says = EXPLAINS[/** @type {keyof typeof EXPLAINS} */ (field.key)];
-      const point = () => (explains.textContent = says);
-      const leave = () => (explains.textContent = OF_ALL);
+    this.fields = fieldsFor(record, onChange);
+    /** What is pointed at: a setting's key. @type {string | null} */
+    this.pointed = null;
+    this.waiting = /** @type {string[]} */ ([]);
+    for (const field of this.fields) {
+      const point = (/** @type {string | null} */ key) => () => {
+        this.pointed = key;
+        this.#explain();
+      };
       field.input.id = `setting-${field.key}`;
       field.input.setAttribute("aria-describedby", `about-${field.key}`);
-      field.mark = make("span.mark", { "data-mark": field.key });
-      const label = make("label", { for: field.input.id }, field.label);
-      const element = make(
-        "div.field", { "data-setting": field.key, onpointerenter: point, onpointerleave: leave, onfocusin: point, onfocusout: leave },
-        label, make("span.control", {}, field.input, field.output ?? null), field.mark, make("span.unseen", { id: `about-${field.key}` }, says),
+      field.mark = make("span.mark", {});
+      field.about = make("span.unseen", { id: `about-${field.key}` });
+      place.append(
+        make(
+          "div.field", { "data-setting": field.key, onpointerenter: point(field.key), onpointerleave: point(null), onfocusin: point(field.key), onfocusout: point(null) },
+          make("label", { for: field.input.id }, field.mark, field.label), make("span.control", {}, field.input, field.output ?? null), field.about,
+        ),
       );
-      place.append(element);
     }
+    this.#explain();
+  }
+
+  /** A line on the setting pointed at; else which of them wait. */
+  #explain() {
+    const labels = this.fields.filter(({ key }) => this.waiting.includes(key)).map(({ label }) => label);
+    const text = this.pointed ? this.#about(this.pointed) : labels.length ? `↺ From the next reset: ${labels.join(", ")}.` : "Point at a setting to see what it does.";
+    if (this.explains.textContent !== text) this.explains.textContent = text;
+    this.explains.classList.toggle("waits", !this.pointed && labels.length > 0);
+  }
+
+  /** @param {string} key */
+  #about(key) {
+    return `${EXPLAINS[/** @type {keyof typeof EXPLAINS} */ (key)]}${this.waiting.includes(key) ? " From the next reset." : AT_ONCE.includes(key) ? " Works at once." : ""}`;
   }
 
   /**
@@ -58,15 +74,17 @@ export class Controls {
    * @param {boolean} canDrop whether the net has a layer of dropout
    */
   show(settings, running, canDrop) {
-    for (const field of this.fields) {
-      const value = /** @type {any} */ (settings)[field.key];
-      field.show(value);
-      const waits = !AT_ONCE.includes(field.key) && differs(field.key, settings, running);
-      const isIdle = field.key === "dropout" && !canDrop;
-      field.input.disabled = isIdle;
-      field.mark.textContent = isIdle ? "no dropout in this net" : waits ? "from the next reset" : "";
-      field.mark.classList.toggle("waits", waits);
+    this.waiting = this.fields.map(({ key }) => key).filter((key) => !AT_ONCE.includes(key) && differs(key, settings, running));
+    for (const { key, input, mark, about, show } of this.fields) {
+      show(/** @type {any} */ (settings)[key]);
+      input.disabled = key === "dropout" && !canDrop;
+      const waits = this.waiting.includes(key);
+      mark.textContent = waits ? "↺ " : "";
+      mark.parentElement.classList.toggle("waits", waits);
+      mark.parentElement.title = waits ? "from the next reset" : "";
+      about.textContent = input.disabled ? "This net has no dropout." : this.#about(key);
     }
+    this.#explain();
   }
 }
 
@@ -117,7 +135,8 @@ function written(decay) {
  * @property {string} label
  * @property {any} input
  * @property {HTMLElement} [output]
- * @property {HTMLElement} [mark]
+ * @property {any} [mark]
+ * @property {any} [about]
  * @property {(value: any) => void} show
  */
 
@@ -125,12 +144,12 @@ function written(decay) {
 export function choice(key, label, options, change) {
   const known = new Map(options.map(([value, name]) => [String(value), value]));
   const input = /** @type {HTMLSelectElement} */ (
-    make("select", { onchange: () => change(key, known.get(input.value)) }, options.map(([value, name]) => make("option", { value }, name)))
+    make("select", { onchange: () => change(key, known.get(input.value)) }, options.map(([value, name]) => make("option", { value: String(value) }, name)))
   );
   const show = (/** @type {any} */ value) => {
     if (!known.has(String(value))) {
       known.set(String(value), value);
-      input.append(make("option", { value }, String(value)));
+      input.append(make("option", { value: String(value) }, String(value)));
     }
     input.value = String(value);
   };

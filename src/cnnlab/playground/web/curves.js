@@ -71,7 +71,7 @@ export class Curves {
         set(`${key}-accuracy`, epoch ? share(epoch[`${key}_accuracy`]) : "–");
         set(`${key}-loss`, epoch ? loss(epoch[`${key}_loss`]) : "–");
       }
-      set("gap-accuracy", epoch ? points(epoch.remeasured_accuracy - epoch.validation_accuracy) : "–");
+      set("gap-accuracy", epoch ? points(epoch.remeasured_accuracy - epoch.validation_accuracy, ways.length === 1) : "–");
       set("gap-loss", epoch ? loss(epoch.validation_loss - epoch.remeasured_loss) : "–");
     });
   }
@@ -140,7 +140,7 @@ class Chart {
     ways.forEach((way, which) => {
       const isOther = which > 0 ? " other" : "";
       const { epochs } = way.curves;
-      this.#path(`seen${which}`, `seen${isOther}`, ways.length > 1 ? "" : line(running(way, key, end)));
+      this.#path(`seen${which}`, `seen${isOther}`, line(running(way, key, end)));
       for (const series of ["remeasured", "validation"]) {
         const places = /** @type {[number, number][]} */ (epochs.map((each) => [each.epoch, each[`${series}_${key}`]]));
         this.#path(`${series}${which}`, `${series}${isOther}`, line(places) + (places.length === 1 ? "h.01" : ""));
@@ -199,4 +199,4 @@ function sample(series, which) {
 
 const share = (/** @type {number} */ value) => `${(100 * value).toFixed(1)} %`;
 const loss = (/** @type {number} */ value) => (Number.isFinite(value) ? value.toFixed(3).replace("-", "−") : "NaN");
-const points = (/** @type {number} */ value) => `${(100 * value).toFixed(1).replace("-", "−")} points`;
+const points = (/** @type {number} */ value, /** @type {boolean} */ isNamed) => `${(100 * value).toFixed(1).replace("-", "−")}${isNamed ? " points" : ""}`;

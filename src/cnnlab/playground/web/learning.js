@@ -96,6 +96,12 @@ export function plan(record, settings) {
   return isOwn ? designed(settings.design, settings.dropout, shape, classes.length) : found;
 }
 
+/** What a net brings along as settings of its own. @param {any} record @param {string} name @returns {{dropout: number, design: any}} */
+export function ofNet(record, name) {
+  const { dropout, design } = record.nets.find((/** @type {any} */ each) => each.net === name);
+  return { dropout, design };
+}
+
 /** @param {any} one @param {any} other designs @returns {boolean} */
 export function areAlike(one, other) {
   if (!one || !other) return one === other;

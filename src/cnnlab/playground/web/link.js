@@ -1,5 +1,7 @@
 // The settings as a part of the page's link, as far as they differ from those that the page opens with.
 
+import { ofNet } from "./learning.js";
+
 /** What each is called in the link. */
 const KEYS = {
   net: "net", optimizer: "optimizer", learningRate: "rate", batchSize: "batch", dropout: "dropout", weightDecay: "decay",
@@ -42,6 +44,7 @@ export function settingsFromLink(fragment, record, usual) {
     return value >= least && value <= most && (!isWhole || Number.isInteger(value)) ? value : null;
   };
   take("net", (text) => (record.nets.some((/** @type {any} */ each) => each.net === text) ? text : null));
+  if (settings.net !== usual.net) Object.assign(settings, ofNet(record, settings.net));
   take("optimizer", (text) => (OPTIMIZERS.includes(text) ? text : null));
   take("learningRate", between(1e-7, 100));
   take("batchSize", between(1, 1024, true));

@@ -102,8 +102,8 @@ export class Race {
     this.rival = new Learning(this.learning.content, each);
     this.learning.workers = each;
     this.end.disabled = false;
-    this.begin(pair.settings[0]);
     this.rival.start(pair.settings[1]);
+    this.begin(pair.settings[0]);
     for (const learning of [this.learning, this.rival]) learning.trainer.play();
   }
 
@@ -144,9 +144,9 @@ export class Race {
     const apart = Math.abs(a - b);
     const chance = 2 * Math.sqrt((a * (1 - a) + b * (1 - b)) / images); // as if the two answered independently
     const ahead = a === b ? "Equal" : `${a > b ? names[0] : names[1]} leads by ${(100 * apart).toFixed(1)} points`;
-    const worth = apart < chance ? `less than chance explains on ${images} images (±${(100 * chance).toFixed(1)})` : `more than chance explains on ${images} images (±${(100 * chance).toFixed(1)})`;
+    const range = `chance alone makes ±${(100 * chance).toFixed(1)} on ${images} images`;
     this.verdict.replaceChildren(
-      make("b", {}, `After ${epochs} ${epochs === 1 ? "epoch" : "epochs"}: ${ahead}`), ` on the validation images, ${a === b ? "to the last image" : worth}. One seed is no proof. `,
+      make("b", {}, `After ${epochs} ${epochs === 1 ? "epoch" : "epochs"}: ${ahead}`), ` on the validation images; ${range}. ${apart > chance ? "Even so, one" : "One"} seed is no proof. `,
       ...(variant ? ["Over many seeds: ", make("code", {}, `cnnlab compare --net ${net} --data ${record.data.name} ${variant} --seeds 5`)] : []),
     );
   }

@@ -40,7 +40,7 @@ export class ValidationImages {
       return { index, pixels, label, answer, button, said: /** @type {number | null | undefined} */ (undefined) };
     });
     place.append(...this.entries.map((entry) => entry.button));
-    place.classList.toggle("by-class", classes.length <= A_ROW);
+    place.classList.toggle("in-classes", classes.length <= A_ROW);
     place.style.setProperty("--classes", String(classes.length));
   }
 
@@ -90,7 +90,7 @@ export class ValidationImages {
     entry.said = said;
     const isWrong = said !== entry.label;
     const name = said === null ? "NaN" : this.classes[said];
-    entry.answer.textContent = isWrong ? ` → ${name}` : "";
+    entry.answer.textContent = isWrong ? `→${name}` : "";
     entry.button.classList.toggle("wrong", isWrong);
     entry.button.setAttribute("aria-label", `validation image ${entry.index}: ${this.classes[entry.label]}, the net says ${name}`);
   }
