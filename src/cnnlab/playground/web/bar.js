@@ -2,6 +2,7 @@
 
 import { byId, make } from "../../explorer/web/dom.js";
 import { counted } from "../../explorer/web/numbers.js";
+import { loss } from "./curves.js";
 
 const PLAY = "M7 4.5v15l12-7.5z";
 const PAUSE = "M6 5h4.2v14H6zM13.8 5H18v14h-4.2z";
@@ -44,7 +45,7 @@ export class Bar {
     };
     set("validation", epoch ? `${percent(epoch.validation_accuracy)} %` : "–");
     set("training", step ? `${percent(step.accuracy)} %` : "–");
-    set("loss", step ? (Number.isFinite(step.loss) ? step.loss.toFixed(3) : "NaN") : "–");
+    set("loss", step ? loss(step.loss) : "–");
     set("steps", counted(trainer.steps));
     set("epochs", trainer.epochs.toFixed(1));
     set("pace", step && trainer.isPlaying ? counted(Number(step.imagesPerS.toPrecision(2))) : "–");
