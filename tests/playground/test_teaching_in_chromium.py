@@ -16,6 +16,7 @@ from cnnlab.data import load
 from cnnlab.data.normalise import normalise
 from cnnlab.nets import build_net
 from cnnlab.playground.page import playground_page
+from cnnlab.runs.saved import open_saved
 
 pytestmark = pytest.mark.browser
 
@@ -101,9 +102,10 @@ def test_what_it_was_taught_and_forgot_is_what_pytorch_finds(trained: Any, tmp_p
     rows = trained.locator("#forgotten tbody tr").all_inner_texts()
     assert [int(row.split()[3]) for row in rows] == [int(((after == labels) & (labels == k)).sum()) for k in range(10)]
 
-    with safetensors.safe_open(tmp_path / "after.safetensors", framework="pt") as file:
-        said = json.loads(file.metadata()["cnnlab"])
-    assert said["taught"] == [{"label": "1", "count": 2}]
+    run = open_saved(tmp_path / "after.safetensors")
+    assert run.result().validation.accuracy == right[1] / 500
+    assert "on 2 images of its reader's, too" in run.config.data.notes[-1]
+    assert len(run.epochs()) == run.config.training.epochs == 7
     assert "Here it learned 2 images of yours as well" in trained.inner_text("#saving")
 
 
