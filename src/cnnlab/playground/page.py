@@ -89,7 +89,7 @@ def _page(
         beginning = {
             "weights": True if run is not None else None,
             "run": None if run is None else _run(run),
-            "proof": proof(net, images, settings),
+            "proof": proof(net, images, settings) if run is None else None,
         }
         planned.append(net.to_page() | beginning)
     if progress is not None:

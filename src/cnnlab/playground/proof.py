@@ -13,6 +13,9 @@ in unsigned words of 32 bits; the seed modulo 2³²; h / 2³² is uniform in 0 �
   uniform(seed, 1 + L, s, i · size + place) ≥ p, and divided by 1 - p;
 - the batch's image i is shifted down by floor(uniform(seed, 1001, s, 2i) · (2 · shift + 1)) - shift pixels, and to the
   right by the same with 2i + 1; what it leaves is filled with the set's background.
+
+Wrong labels: the training image i gets one where uniform(seed, 2001, i, 0) < share, the class that lies
+1 + floor(uniform(seed, 2001, i, 1) · (classes - 1)) after its own, counted round.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ STEPS = (1, 10, 100)
 SAMPLED = 16
 
 #: The hash's purposes: a dropout layer's is `DROPOUT` + its number.
-DROPOUT, SHIFT = 1, 1001
+DROPOUT, SHIFT, WRONG = 1, 1001, 2001
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,19 @@ def shifted(images: Tensor, most: int, *, seed: int, step: int, fill: int) -> Te
     )
 
 
+def mislabelled(labels: Tensor, share: float, *, classes: int, seed: int) -> Tensor:
+    """Labels of training images, int64 (N,), a share of them wrong."""
+    if not share:
+        return labels
+    draws = np.array([uniform(seed, WRONG, i, np.arange(2)) for i in range(len(labels))])
+    others = (labels.numpy() + 1 + np.floor(draws[:, 1] * (classes - 1)).astype(np.int64)) % classes
+    return torch.from_numpy(np.where(draws[:, 0] < share, others, labels.numpy()))
+
+
 def training_steps(planned: PlannedNet, images: PageImages, settings: Settings) -> Iterator[Step]:
     """Train a copy of the net from its weights on as the page does, step by step, without end.
 
-    Wrong labels are left to the page. The process's random state is not used.
+    The process's random state is not used.
     """
     net = copy.deepcopy(planned.module).train()
     masks = _put_masks(net, planned, settings)
@@ -100,6 +112,7 @@ def training_steps(planned: PlannedNet, images: PageImages, settings: Settings) 
     if settings.images < len(images.train):
         first = torch.from_numpy(images.order[: settings.images])
         pixels, labels = pixels[first], labels[first]
+    labels = mislabelled(labels, settings.wrong_labels, classes=len(data.classes), seed=settings.seed)
     for step in count():
         epoch, within = divmod(step, course.steps_per_epoch)
         if within == 0:
@@ -116,8 +129,12 @@ def training_steps(planned: PlannedNet, images: PageImages, settings: Settings) 
 
 
 def proof(planned: PlannedNet, images: PageImages, settings: Settings) -> dict[str, Any]:
-    """What PyTorch comes to after `STEPS`: the loss, and samples of each tensor with its largest value."""
+    """What PyTorch comes to after `STEPS`: the loss, and samples of each tensor with its largest value.
+
+    Tensors that rounding decides (`adrift`) are left out.
+    """
     steps = []
+    compared = [tensor.name for tensor in planned.tensors if tensor.name not in adrift(planned)]
     for done in training_steps(planned, images, settings):
         if done.step in STEPS:
             state = done.net.state_dict()
@@ -125,12 +142,29 @@ def proof(planned: PlannedNet, images: PageImages, settings: Settings) -> dict[s
                 {
                     "step": done.step,
                     "loss": done.loss,
-                    "tensors": [_sampled(tensor.name, state[tensor.name]) for tensor in planned.tensors],
+                    "tensors": [_sampled(name, state[name]) for name in compared],
                 }
             )
         if done.step == STEPS[-1]:
             break
     return {"settings": settings.to_page(), "seed": settings.seed, "steps": steps}
+
+
+def adrift(planned: PlannedNet) -> set[str]:
+    """The biases right before a batch norm, and that batch norm's running means, which follow them.
+
+    Batch norm takes the bias out again, so its gradient is 0 but for rounding; Adam, which divides a gradient by its own
+    size, makes whole steps of that. The net's answers in training do not depend on it.
+    """
+    layers = {layer["name"]: layer for layer in planned.layers}
+    names = {tensor.at: tensor.name for tensor in planned.tensors}
+    found = set()
+    for layer in planned.layers:
+        if layer["operation"]["kind"] == "batch_norm":
+            before = layers.get(layer["inputs"][0], {"operation": {}})["operation"]
+            if before.get("bias"):
+                found |= {names[before["bias"]["at"]], names[layer["operation"]["mean"]["at"]]}
+    return found
 
 
 class _Mask(nn.Module):

@@ -21,6 +21,7 @@ export function answering(post) {
     train: ({ steps }) => replica.train(steps),
     evaluate: ({ measured }) => replica.evaluate(measured),
     state: () => replica.state(),
+    numbers: () => ({ step: replica.step, numbers: Float32Array.from(replica.learner.numbers) }),
     restore: ({ state }) => replica.restore(state),
     set: ({ settings }) => void (replica.settings = settings),
     batch: () => replica.batch(),

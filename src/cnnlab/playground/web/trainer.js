@@ -181,9 +181,18 @@ export class Trainer extends EventTarget {
 
   /** The weights, the optimizer's numbers, and figures of each tensor and ReLU. */
   async snapshot() {
-    const state = await this.#state();
+    return { ...(await this.#state()), statistics: this.#statistics };
+  }
+
+  /** The weights alone, and the figures: for what is painted again and again. */
+  async glance() {
+    await this.ready;
+    return { ...(await /** @type {Crew} */ (this.#crew).askOne("numbers")), statistics: this.#statistics };
+  }
+
+  get #statistics() {
     const norms = this.planned.tensors.map(({ name, role }, /** @type {number} */ i) => [name, role === "parameter" ? Math.sqrt(this.#squares[i] ?? NaN) : null]);
-    return { ...state, statistics: { gradientNorms: Object.fromEntries(norms.filter(([, norm]) => norm !== null)), dead: this.#dead } };
+    return { gradientNorms: Object.fromEntries(norms.filter(([, norm]) => norm !== null)), dead: this.#dead };
   }
 
   /**
