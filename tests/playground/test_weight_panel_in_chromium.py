@@ -118,7 +118,7 @@ OPEN = (
 
 @pytest.mark.parametrize(
     ("optimizer", "tensor", "place"),
-    [("momentum", "features.3.weight", 10), ("adamw", "features.1.weight", 1), ("adam", "classifier.1.weight", 7)],
+    [("momentum", "features.4.weight", 10), ("adamw", "features.1.weight", 1), ("adam", "classifier.1.weight", 7)],
 )
 def test_a_weight_opens_and_the_engine_takes_the_step_that_was_worked_out(
     in_modules: Callable[..., Any], given: dict[str, Any], optimizer: str, tensor: str, place: int
