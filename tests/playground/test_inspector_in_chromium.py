@@ -202,3 +202,39 @@ def test_activations_have_pytorchs_gradients_in_eval_mode(in_modules: Callable[.
     for name, output in kept.items():
         assert output.grad is not None
         assert found["gradients"][name] == pytest.approx(output.grad.flatten().tolist(), abs=1e-12), name
+
+
+class Thresholded(nn.Module):
+    """ReLUs right after the pixels, each times a weight and moved by a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Conv2d(1, 1, 1)
+        self.head = nn.Linear(144, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.relu(self.scale(x)).flatten(1))
+
+
+def test_a_kink_at_the_weight_is_told(in_modules: Callable[..., Any]) -> None:
+    torch.manual_seed(0)
+    module = Thresholded()
+    planned = plan_module(module, NetSpec(name="conv-net"), SHAPE, CLASSES)
+    pixels = np.full((IMAGES, *SHAPE), 200, np.uint8)
+    case = Case(module, planned, pixels, *(np.zeros(len(planned.numbers()), np.float32) for _ in range(2)))
+    (batch,) = case.answers(in_modules, [{"about": "batch"}])
+    with torch.no_grad():
+        module.scale.weight.fill_(1)
+        module.scale.bias.fill_(-batch["input"][0])
+    (found,) = case.answers(in_modules, [{"about": "quotient", "tensor": "scale.weight", "place": 0}])
+    assert found["crossed"] == {"relu": IMAGES * 144, "pool": 0}, "every one of them lies at 0"
+    assert found["gradient"] == 0, "at 0 PyTorch's ReLU has no slope"
+    x = torch.tensor(batch["input"], dtype=torch.float64).view(IMAGES, -1)
+    labels = torch.tensor(batch["labels"])
+    double = copy.deepcopy(module).double()
+    logits = double.head(torch.zeros_like(x)).detach().requires_grad_()
+    F.cross_entropy(logits, labels).backward()
+    assert logits.grad is not None
+    above = float((logits.grad @ double.head.weight * x).sum())
+    assert found["quotient"] == pytest.approx(above / 2, rel=1e-5), "half of the slope above it"
+    assert abs(found["quotient"]) > 1e-4

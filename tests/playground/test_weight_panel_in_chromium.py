@@ -1,4 +1,4 @@
-"""A weight opens into sums that add up, a step that the engine takes as foretold, and a stage that shows what it owes."""
+"""A weight opens into sums that add up; the engine takes the step that was worked out; the stage shows what it owes."""
 
 from __future__ import annotations
 
