@@ -25,6 +25,8 @@ from cnnlab.version import __version__
 #: The page as it ships, its way in and that of its workers; what these import is laid before them.
 WEB = files("cnnlab.playground").joinpath("web")
 ENTRY, WORKER = "app.js", "worker.js"
+#: Its styles, which come after the explorer's.
+STYLES = ("style.css", "backward.css")
 #: The page's arithmetic in WebAssembly, the quickest first: kind → file.
 KERNELS = {"simd+fma": "kernels.wasm", "simd": "kernels-simd.wasm"}
 
@@ -118,7 +120,7 @@ def assemble(record: dict[str, Any], images: PageImages, weights: bytes, title: 
     by their hashes, workers of the text that the page brings along, WebAssembly, and nothing else.
     """
     script, worker = one_script(WEB, ENTRY), worker_script(WEB, WORKER)
-    style = web("style.css") + read(WEB, "style.css")
+    style = web("style.css") + "".join(read(WEB, name) for name in STYLES)
     parts = {
         "title": escaped(title),
         "script_hash": policy_hash(script),

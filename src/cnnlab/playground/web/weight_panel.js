@@ -97,8 +97,12 @@ export class WeightPanel extends EventTarget {
     this.dispatchEvent(new CustomEvent("close"));
   }
 
-  /** Open the weight whose cell is clicked in the explorer's pictures of filters. @param {HTMLElement} element that holds them */
-  listen(element) {
+  /**
+   * Open the weight whose cell is clicked in the explorer's pictures of filters.
+   * @param {HTMLElement} element that holds them
+   * @param {AbortSignal} signal ends it
+   */
+  listen(element, signal) {
     element.addEventListener("click", (event) => {
       const canvas = /** @type {HTMLCanvasElement | null} */ (/** @type {Element} */ (event.target).closest(".filters canvas[data-channel]"));
       const held = canvas && this.held.find(({ layer, field }) => layer.name === canvas.dataset.layer && field === "weight");
@@ -108,7 +112,7 @@ export class WeightPanel extends EventTarget {
       const within = (/** @type {number} */ share, /** @type {number} */ size) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
       const [row, column] = [within((event.clientY - top) / height, rows), within((event.clientX - left) / width, columns)];
       this.open(held.name, ((Number(canvas.dataset.map) * channels + Number(canvas.dataset.channel)) * rows + row) * columns + column);
-    });
+    }, { signal });
   }
 
   /** Ask anew about the step that comes next. */
