@@ -60,6 +60,9 @@ export class Trainer extends EventTarget {
   #asked;
   /** @type {Crew | null} */
   #crew = null;
+  /** A worker that answers questions about a step, and what it knows: which start, which step. @type {Crew | null} */
+  #inspector = null;
+  #inspected = { life: -1, of: "" };
   #until = 0;
   #restarts = 0;
   #isDriving = false;
@@ -178,9 +181,18 @@ export class Trainer extends EventTarget {
 
   /** The weights, the optimizer's numbers, and figures of each tensor and ReLU. */
   async snapshot() {
-    const state = await this.#state();
+    return { ...(await this.#state()), statistics: this.#statistics };
+  }
+
+  /** The weights alone, and the figures: for what is painted again and again. */
+  async glance() {
+    await this.ready;
+    return { ...(await /** @type {Crew} */ (this.#crew).askOne("numbers")), statistics: this.#statistics };
+  }
+
+  get #statistics() {
     const norms = this.planned.tensors.map(({ name, role }, /** @type {number} */ i) => [name, role === "parameter" ? Math.sqrt(this.#squares[i] ?? NaN) : null]);
-    return { ...state, statistics: { gradientNorms: Object.fromEntries(norms.filter(([, norm]) => norm !== null)), dead: this.#dead } };
+    return { gradientNorms: Object.fromEntries(norms.filter(([, norm]) => norm !== null)), dead: this.#dead };
   }
 
   /**
@@ -199,6 +211,27 @@ export class Trainer extends EventTarget {
     return /** @type {Crew} */ (this.#crew).askOne("batch");
   }
 
+  /**
+   * Ask about the step that comes next, in double precision, in a worker of its own.
+   * @param {any} question as inspector.js takes it
+   * @returns {Promise<any>}
+   */
+  async inspect(question) {
+    await this.ready;
+    const { settings } = this;
+    const of = (/** @type {number} */ step) => JSON.stringify([step, settings]);
+    const isNew = this.#inspector === null || this.#inspected.life !== this.#life;
+    const request = /** @type {any} */ ({ question });
+    if (isNew || this.#isDriving || this.#inspected.of !== of(this.steps)) {
+      const state = await this.#state();
+      Object.assign(request, { state, settings, start: isNew ? this.#of(state) : null });
+      this.#inspected = { life: this.#life, of: of(state.step) };
+    }
+    this.#inspector ??= new Crew(1, this.#source, () => (this.#inspector = null));
+    const [answer] = await this.#inspector.ask("inspect", request);
+    return answer;
+  }
+
   /** All images: the page's and those taught. @returns {Uint8Array} */
   get images() {
     return this.#pixels;
@@ -210,6 +243,8 @@ export class Trainer extends EventTarget {
     this.#life++;
     this.#crew?.end();
     this.#crew = null;
+    this.#inspector?.end();
+    this.#inspector = null;
   }
 
   #begin(step, epoch) {
@@ -254,18 +289,23 @@ export class Trainer extends EventTarget {
     const threads = this.#asked ?? Math.min(MOST_WORKERS, globalThis.navigator?.hardwareConcurrency ?? 2);
     const batch = Math.ceil(this.training.images.length / this.perEpoch);
     const count = Math.max(1, Math.min(threads, Math.floor(batch / WORTH_A_WORKER)));
-    const { shape, mean, std, fill } = this.#record.data;
     const crew = new Crew(count, this.#source, (reason) => life === this.#life && this.#lost(reason));
     this.#crew = crew;
-    const answers = await crew.start({
-      planned: this.planned, data: { shape, mean, std, fill }, settings: this.settings, pixels: this.#pixels,
-      training: this.training, state: this.#kept, origin: this.origin, modules: this.#modules,
-    });
+    const answers = await crew.start(this.#of(this.#kept));
     const { kind, note } = answers[0];
     const told = [crew.note, note].filter(Boolean).join("; ");
     const ready = { workers: crew.count, kernel: kind, note: told || null };
     this.dispatchEvent(new CustomEvent("ready", { detail: ready }));
     return ready;
+  }
+
+  /** What a replica is made of, from a state on. @param {State} state */
+  #of(state) {
+    const { shape, mean, std, fill } = this.#record.data;
+    return {
+      planned: this.planned, data: { shape, mean, std, fill }, settings: this.settings, pixels: this.#pixels,
+      training: this.training, state, origin: this.origin, modules: this.#modules,
+    };
   }
 
   /** Ask for steps as long as some are wanted, a few requests ahead. */
