@@ -3,7 +3,7 @@
 
 import { UserError } from "../../explorer/web/errors.js";
 import { stepsPerEpoch } from "./course.js";
-import { plainKernels } from "./kernels.js";
+import { plainKernels } from "./kernels_plain.js";
 import { Learner } from "./learner.js";
 import { opened } from "./optimizers.js";
 import { Replica } from "./replica.js";
