@@ -88,7 +88,7 @@ def test_a_product_along_the_rows_of_both(kernels: Kernels, m: int, k: int, n: i
     starts = kernels.random.integers(0, 60, size=n)
     expected = a.astype(float) @ np.stack([image[s : s + k] for s in starts]).T + (before[:, :n] if adds else 0)
     c = kernels.put(before)
-    table = kernels.put(starts.astype("<i4") * 4)
+    table = kernels.put(np.append(starts, starts[-1:])[: n + n % 2].astype("<i4") * 4)
     kernels("dots", kernels.put(a), 4 * k, kernels.put(image), table, c, 4 * (n + 2), m, n, k, adds)
     got = kernels.get(c, (m, n + 2))
     np.testing.assert_allclose(got[:, :n], expected, rtol=1e-5, atol=1e-5)
