@@ -153,8 +153,8 @@ def proof(planned: PlannedNet, images: PageImages, settings: Settings) -> dict[s
 def adrift(planned: PlannedNet) -> set[str]:
     """The biases right before a batch norm, and that batch norm's running means, which follow them.
 
-    Batch norm takes the bias out again, so its gradient is 0 but for rounding; Adam, which divides a gradient by its own
-    size, makes whole steps of that. The net's answers in training do not depend on it.
+    Batch norm takes the bias out again, so its gradient is 0 but for rounding; Adam, which divides a gradient by its
+    own size, makes whole steps of that. The net's answers in training do not depend on it.
     """
     layers = {layer["name"]: layer for layer in planned.layers}
     names = {tensor.at: tensor.name for tensor in planned.tensors}
