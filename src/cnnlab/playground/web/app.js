@@ -486,8 +486,10 @@ learning.addEventListener("proof", (/** @type {any} */ { detail }) => {
 });
 learning.addEventListener("ready", (/** @type {any} */ { detail }) => {
   const { workers, kernel, note } = detail;
-  const by = { "simd+fma": "WebAssembly", simd: "WebAssembly", plain: "JavaScript" }[/** @type {"plain"} */ (kernel)];
-  byId("engine").textContent = note ?? `${by}, ${workers} ${workers === 1 ? "worker" : "workers"}`;
+  const by = kernel === "plain" ? "no WebAssembly: plain JavaScript, slower" : "WebAssembly";
+  const where = note?.startsWith("no Worker") ? "no Worker: on the page’s own thread, slower" : `${workers} ${workers === 1 ? "worker" : "workers"}`;
+  byId("engine").textContent = `${by} · ${where}`;
+  byId("engine").title = note ?? "";
 });
 
 const pen = imageTools(sheet, { begin, change: own, take: takeFile, onStroke: stroke, onShift() {} });
