@@ -31,6 +31,6 @@ export function tiling(count, [rows, columns], [width, height], most, gap) {
  * @returns {number} columns in a row
  */
 export function ranksInARow(ranks, width, least) {
-  const rows = Math.ceil((ranks * least) / width);
+  const rows = Math.min(ranks, Math.ceil((ranks * least) / width));
   return Math.ceil(ranks / rows);
 }
