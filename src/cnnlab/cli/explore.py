@@ -15,6 +15,7 @@ from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
     from cnnlab.data import ImageSet
+    from cnnlab.playground import PlaygroundPage
     from cnnlab.runs import Run
 
 
@@ -74,56 +75,54 @@ def command(
     is_beside_report = path.resolve().parent == run.path.resolve()
     back = back_from_run(run.path) if is_beside_report else None
     lesson = None if back is None else back.page
-    playground = _train_on(run, images, lesson) if is_the_run_s and train_on else None
+    playground, said = _train_on(run, images, lesson) if is_the_run_s and train_on else (None, ())
     page = explorer_page(
         shown,
         images,
         report="report.html" if is_beside_report else None,
         lesson=lesson,
-        playground=None if playground is None else playground.name,
+        playground=None if playground is None else run.playground_path.name,
     )
     write_whole(path, page.html.encode())
+    if playground is not None:
+        write_whole(run.playground_path, playground.html.encode())
     if is_the_run_s:
         run.write_report(run_page(run, images, shown[0].net, back=back))  # again: it links to the explorer from now on
     if as_json:
         record = {
             "page": str(path),
-            "playground": None if playground is None else str(playground),
+            "playground": None if playground is None else str(run.playground_path),
             "bytes": path.stat().st_size,
             "layers": list(page.layers),
             "moments": list(page.moments),
             "images": page.images,
-            "notes": list(page.notes),
+            "notes": [*page.notes, *said],
         }
         click.echo(strict_json(record))
     else:
-        for note in page.notes:
+        for note in (*page.notes, *said):
             notice(f"note: {note}")
         click.echo(
             f"explorer  {path}  {path.stat().st_size / 1e6:.1f} MB, {' and '.join(map(str, page.layers))} layers, "
             f"{' and '.join(map(str, page.moments))} moments of the training"
         )
         if playground is not None:
-            click.echo(f"train on  {playground}  {playground.stat().st_size / 1e6:.1f} MB, linked from it")
+            size = run.playground_path.stat().st_size
+            click.echo(f"train on  {run.playground_path}  {size / 1e6:.1f} MB, linked from it")
     if not no_open and not as_json and has_display():
         notice("opening it in the browser")
         webbrowser.open(path.resolve().as_uri())
 
 
-def _train_on(run: Run, images: ImageSet, lesson: str | None) -> Path | None:
-    """Write the page that trains a run's net on; None, with a note that says why, where no page can."""
+def _train_on(run: Run, images: ImageSet, lesson: str | None) -> tuple[PlaygroundPage | None, tuple[str, ...]]:
+    """The page that trains a run's net on, or None, with what there is to say of that."""
     from cnnlab.playground import train_on_page
-    from cnnlab.whole_files import write_whole
 
     try:
         page = train_on_page(run, images, explorer=run.explorer_path.name, lesson=lesson)
     except UserError as error:
-        notice(f"note: without a page to train on: {error}")
-        return None
-    if page.note is not None:
-        notice(f"note: {run.playground_path.name}: {page.note}")
-    write_whole(run.playground_path, page.html.encode())
-    return run.playground_path
+        return None, (f"without a page to train on: {error}",)
+    return page, () if page.note is None else (f"{run.playground_path.name}: {page.note}",)
 
 
 def _codes(names: list[str], given: tuple[str, ...]) -> list[str | None]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from cnnlab.config import NetSpec
 from cnnlab.data.imageset import ImageSet, Progress
+from cnnlab.errors import UserError
 from cnnlab.explorer.page import escaped, packed, web
 from cnnlab.one_script import one_script, policy_hash, read, worker_script
 from cnnlab.playground.images import PageImages, page_images
@@ -25,7 +26,7 @@ from cnnlab.version import __version__
 #: The page as it ships, its way in and that of its workers; what these import is laid before them.
 WEB = files("cnnlab.playground").joinpath("web")
 ENTRY, WORKER = "app.js", "worker.js"
-#: Its styles, which come after the explorer's.
+#: The page's own styles, laid after the explorer's.
 STYLES = ("style.css", "backward.css")
 #: The page's arithmetic in WebAssembly, the quickest first: kind → file.
 KERNELS = {"simd+fma": "kernels.wasm", "simd": "kernels-simd.wasm"}
@@ -56,6 +57,9 @@ def playground_page(
     of the nets that PyTorch trained for the page. Raises UserError for a net that the page cannot train, and where the
     images do not fit.
     """
+    twice = [name for name in names if list(names).count(name) > 1]
+    if twice:
+        raise UserError(f"{twice[0]} is named twice; expected each net once: leave one out")
     chosen = page_images(data, images)
     specs = [NetSpec(name=name, options=BEGINNING if name == "conv-net" else {}) for name in names or TITLES]
     nets = [plan_net(spec, data.image_shape, len(data.classes)) for spec in specs]

@@ -22,6 +22,7 @@ import { Filters } from "./filters.js";
 import { drops, Learning, ofNet, plan } from "./learning.js";
 import { settingsFromLink, settingsToLink } from "./link.js";
 import { Live } from "./live.js";
+import { panels } from "./panels.js";
 import { Race } from "./race.js";
 import { Statistics } from "./statistics.js";
 import { ValidationImages } from "./validation_images.js";
@@ -78,6 +79,7 @@ const filters = new Filters(byId("filters"), byId("filters-title"), (layer, at) 
 const zoom = new Zoom(byId("unit"), classes, open);
 const gallery = new ValidationImages(byId("gallery"), byId("gallery-says"), content, (image) => state.set({ image }));
 const race = new Race(byId("race"), byId("verdict"), learning, () => settings, (first) => {
+  if (race.rival) logbook.follow(race.rival);
   settings = first;
   renew();
 });
@@ -208,6 +210,7 @@ function imageLabel() {
 learning.addEventListener("renewed", take);
 learning.start(settings);
 
+const { logbook, none } = panels(learning, pixels, { onKept: () => own(() => pixels.fill(0)), onCalibrated: () => none.show(net) });
 sheet = new Sheet(byId("sheet"), byId("sheet-marks"), net, stroke, dragged);
 const linkable = () => ({ nets: [net], images: gallery.entries.length, image: 0, last: 0, panels: PANELS, steps: 0 });
 const linked = fromFragment(location.hash.slice(1), linkable());
@@ -234,6 +237,7 @@ function update() {
   stage.paint(state.choice.scale);
   sheet.paint("raw");
   answers.show();
+  none.show(net);
   nameImage();
 }
 
