@@ -144,7 +144,7 @@ class Chart {
       this.#path(`seen${which}`, `seen${isOther}`, line(running(way, key, end)));
       for (const series of ["remeasured", "validation"]) {
         const places = /** @type {[number, number][]} */ (epochs.map((each) => [each.epoch, each[`${series}_${key}`]]));
-        this.#path(`${series}${which}`, `${series}${isOther}`, line(places) + (places.length === 1 ? "h.01" : ""));
+        this.#path(`${series}${which}`, `${series}${isOther}`, line(places) + (places.length === 1 ? "h.01m-2 0h4" : ""));
       }
     });
     for (const [id, path] of this.paths) if (!ways[Number(id.at(-1))]) path.setAttribute("d", "");

@@ -1,7 +1,7 @@
 // What the page shows of a net that learns elsewhere: a snapshot at a time, the next one only after the last was painted.
 
 /** Milliseconds between two paintings, at least; where the reader wants little motion. */
-const EVERY_MS = 40;
+const EVERY_MS = 70;
 const EVERY_MS_STILL = 1000;
 /** Of the main thread's time, at most this share goes into painting: the processor is there for the training. */
 const SHARE = 0.2;
