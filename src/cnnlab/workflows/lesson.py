@@ -237,7 +237,7 @@ class Lesson:
             self.view.progress(f"explorer {one.name}", 1.0)
         self._go_on_or_stop()
         if not self._playground_page.exists():
-            page = playground_page((), self.images, lesson="index.html")
+            page = playground_page((), self.images, lesson=back_to("training").page)
             write_whole(self._playground_page, page.html.encode())
             self.view.progress("playground", 1.0)
 
