@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +15,7 @@ from torch import Tensor, nn
 
 from cnnlab.config import NetSpec
 from cnnlab.nets.convnet import ConvNet
-from cnnlab.one_script import one_script
 from cnnlab.playground.nets import PlannedNet, plan_module
-from cnnlab.playground.page import WEB
 from cnnlab.playground.proof import DROPOUT, uniform
 from cnnlab.training.state import derived_seed
 
@@ -66,29 +64,20 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "residual": Residual,
 }
 
-ANSWER = """async ([start, pixels, block, first, second, questions]) => {
+ANSWER = """
+  const [start, pixels, block, first, second, questions] = given;
+  const { Inspector } = await module("inspector.js");
   const bytes = (text, Type) => new Type(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
   const labels = Uint8Array.from({ length: start.count }, (_, i) => (3 * i) % 10);
   const numbers = bytes(block, Float32Array);
   const state = { step: start.step, numbers, first: bytes(first, Float32Array), second: bytes(second, Float32Array) };
-  const inspector = new globalThis.Inspector({
+  const inspector = new Inspector({
     ...start, state, pixels: bytes(pixels, Uint8Array), training: { images: Uint32Array.from(labels.keys()), labels },
   });
   const answers = [];
   for (const question of questions) answers.push(await inspector.answer(question));
   return JSON.parse(JSON.stringify(answers, (_, value) => (ArrayBuffer.isView(value) ? [...value] : value)));
-}"""
-
-
-@pytest.fixture(scope="module")
-def in_page(browser: Any) -> Iterator[Any]:
-    """A page that has the inspector."""
-    page = browser.new_page()
-    script = one_script(WEB, "inspector.js") + "globalThis.Inspector = inspector_js.Inspector;"
-    page.add_script_tag(content=script, type="module")
-    page.wait_for_function("globalThis.Inspector !== undefined")
-    yield page
-    page.close()
+"""
 
 
 class Case(NamedTuple):
@@ -100,7 +89,7 @@ class Case(NamedTuple):
     first: np.ndarray
     second: np.ndarray
 
-    def answers(self, page: Any, questions: list[dict[str, Any]]) -> list[Any]:
+    def answers(self, in_modules: Callable[..., Any], questions: list[dict[str, Any]]) -> list[Any]:
         def packed(values: np.ndarray) -> str:
             return base64.b64encode(values.tobytes()).decode()
 
@@ -113,7 +102,7 @@ class Case(NamedTuple):
             "step": STEP,
         }
         arrays = (self.pixels, self.planned.numbers(), self.first, self.second)
-        return page.evaluate(ANSWER, [start, *map(packed, arrays), questions])
+        return in_modules(ANSWER, [start, *map(packed, arrays), questions])
 
 
 @pytest.fixture(scope="module", params=NETS)
@@ -123,7 +112,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     planned = plan_module(module, NetSpec(name="conv-net"), SHAPE, CLASSES)
     rng = np.random.default_rng(1)
     with torch.no_grad():
-        for name, value in module.state_dict().items():
+        for value in module.state_dict().values():
             if value.is_floating_point():
                 value += 0.1 * torch.from_numpy(rng.random(value.shape, np.float32))
     net = NETS[request.param]().double()
@@ -145,12 +134,14 @@ def places(shape: tuple[int, ...]) -> list[int]:
     return sorted({0, (7 * size) // 11, size - 1})
 
 
-def test_the_sums_are_pytorchs_gradient_and_the_quotients_come_near_it(in_page: Any, case: Case) -> None:
+def test_the_sums_are_pytorchs_gradient_and_the_quotients_come_near_it(
+    in_modules: Callable[..., Any], case: Case
+) -> None:
     parameters = {tensor.name: tensor for tensor in case.planned.tensors if tensor.role == "parameter"}
     asked = [(name, place) for name, tensor in parameters.items() for place in places(tensor.shape)]
     about = [{"about": "weight", "tensor": name, "place": place, "image": 2} for name, place in asked]
     quotients = [{"about": "quotient", "tensor": name, "place": place} for name, place in asked]
-    found = case.answers(in_page, [{"about": "batch"}, *about, {"about": "norms"}, *quotients, about[0]])
+    found = case.answers(in_modules, [{"about": "batch"}, *about, {"about": "norms"}, *quotients, about[0]])
     batch, weights, norms, slopes = found[0], found[1 : len(asked) + 1], found[len(asked) + 1], found[len(asked) + 2 :]
 
     order = torch.randperm(IMAGES, generator=torch.Generator().manual_seed(derived_seed(SEED, "order", STEP)))
@@ -182,9 +173,9 @@ def test_the_sums_are_pytorchs_gradient_and_the_quotients_come_near_it(in_page: 
     assert slopes[-1] == weights[0], "a quotient leaves everything as it was"
 
 
-def test_activations_have_pytorchs_gradients_in_eval_mode(in_page: Any, case: Case) -> None:
+def test_activations_have_pytorchs_gradients_in_eval_mode(in_modules: Callable[..., Any], case: Case) -> None:
     x = torch.from_numpy(case.pixels[4:5]).double() / 255
-    (found,) = case.answers(in_page, [{"about": "activations", "input": x.flatten().tolist(), "label": 7}])
+    (found,) = case.answers(in_modules, [{"about": "activations", "input": x.flatten().tolist(), "label": 7}])
     net = copy.deepcopy(case.net).eval()
     kept: dict[str, Tensor] = {}
 
@@ -211,3 +202,39 @@ def test_activations_have_pytorchs_gradients_in_eval_mode(in_page: Any, case: Ca
     for name, output in kept.items():
         assert output.grad is not None
         assert found["gradients"][name] == pytest.approx(output.grad.flatten().tolist(), abs=1e-12), name
+
+
+class Thresholded(nn.Module):
+    """ReLUs right after the pixels, each times a weight and moved by a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Conv2d(1, 1, 1)
+        self.head = nn.Linear(144, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.relu(self.scale(x)).flatten(1))
+
+
+def test_a_kink_at_the_weight_is_told(in_modules: Callable[..., Any]) -> None:
+    torch.manual_seed(0)
+    module = Thresholded()
+    planned = plan_module(module, NetSpec(name="conv-net"), SHAPE, CLASSES)
+    pixels = np.full((IMAGES, *SHAPE), 200, np.uint8)
+    case = Case(module, planned, pixels, *(np.zeros(len(planned.numbers()), np.float32) for _ in range(2)))
+    (batch,) = case.answers(in_modules, [{"about": "batch"}])
+    with torch.no_grad():
+        module.scale.weight.fill_(1)
+        module.scale.bias.fill_(-batch["input"][0])
+    (found,) = case.answers(in_modules, [{"about": "quotient", "tensor": "scale.weight", "place": 0}])
+    assert found["crossed"] == {"relu": IMAGES * 144, "pool": 0}, "every one of them lies at 0"
+    assert found["gradient"] == 0, "at 0 PyTorch's ReLU has no slope"
+    x = torch.tensor(batch["input"], dtype=torch.float64).view(IMAGES, -1)
+    labels = torch.tensor(batch["labels"])
+    double = copy.deepcopy(module).double()
+    logits = double.head(torch.zeros_like(x)).detach().requires_grad_()
+    F.cross_entropy(logits, labels).backward()
+    assert logits.grad is not None
+    above = float((logits.grad @ double.head.weight * x).sum())
+    assert found["quotient"] == pytest.approx(above / 2, rel=1e-5), "half of the slope above it"
+    assert abs(found["quotient"]) > 1e-4

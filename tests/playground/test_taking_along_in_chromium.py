@@ -74,7 +74,8 @@ def test_the_weights_are_the_nets_own_and_say_what_they_are(in_modules: Callable
         """const { weightsFile } = await module("weights_file.js");
         const { initialWeights } = await module("initial.js");
         const numbers = initialWeights(given.planned, given.settings.seed);
-        const file = weightsFile({ ...given, numbers, steps: 125, passes: 2, epochs: [], openings: [], taught: [] });
+        const way = { steps: 125, passes: 2, epochs: [], openings: [], taught: [], beside: [] };
+        const file = weightsFile({ ...given, ...way, numbers });
         return btoa(Array.from(file, (byte) => String.fromCharCode(byte)).join(""));""",
         {"record": page_record(), "planned": planned(name), "settings": chosen},
     )

@@ -99,10 +99,13 @@ def mislabelled(labels: Tensor, share: float, *, classes: int, seed: int) -> Ten
     return torch.from_numpy(np.where(draws[:, 0] < share, others, labels.numpy()))
 
 
-def training_steps(planned: PlannedNet, images: PageImages, settings: Settings) -> Iterator[Step]:
+def training_steps(
+    planned: PlannedNet, images: PageImages, settings: Settings, *, backwards: bool = False
+) -> Iterator[Step]:
     """Train a copy of the net from its weights on as the page does, step by step, without end.
 
-    The process's random state is not used.
+    backwards: each batch in the opposite order, which changes nothing but how sums are rounded. The process's random
+    state is not used.
     """
     net = copy.deepcopy(planned.module).train()
     masks = _put_masks(net, planned, settings)
@@ -119,10 +122,13 @@ def training_steps(planned: PlannedNet, images: PageImages, settings: Settings) 
             order = course.order(settings.seed, epoch)
         chosen = order[course.batch(within)]
         x = shifted(pixels[chosen], settings.shift, seed=settings.seed, step=step, fill=fill)
+        y = labels[chosen]
+        if backwards:
+            x, y = x.flip(0), y.flip(0)
         for mask in masks:
-            mask.step = step
+            mask.step, mask.backwards = step, backwards
         optimizer.zero_grad()
-        loss = F.cross_entropy(net(normalise(x, data.mean, data.std)), labels[chosen])
+        loss = F.cross_entropy(net(normalise(x, data.mean, data.std)), y)
         loss.backward()
         optimizer.step()
         yield Step(step + 1, float(loss.detach()), net)
@@ -131,18 +137,30 @@ def training_steps(planned: PlannedNet, images: PageImages, settings: Settings) 
 def proof(planned: PlannedNet, images: PageImages, settings: Settings) -> dict[str, Any]:
     """What PyTorch comes to after `STEPS`: the loss, and samples of each tensor with its largest value.
 
-    Tensors that rounding decides (`adrift`) are left out.
+    own_loss, own_deviation: how far PyTorch is from itself when it sums each batch in the opposite order, the weights'
+    as the page measures its own: the largest of the samples' deviations, relative to their tensor's largest value.
+    Biases before batch norm are left out: it takes them away again, their gradient is rounding alone, and Adam steps by
+    its sign.
     """
+    compared = [tensor.name for tensor in planned.tensors if tensor.name not in _taken_away(planned)]
+    both = zip(
+        training_steps(planned, images, settings),
+        training_steps(planned, images, settings, backwards=True),
+        strict=True,
+    )
     steps = []
-    compared = [tensor.name for tensor in planned.tensors if tensor.name not in adrift(planned)]
-    for done in training_steps(planned, images, settings):
+    for done, again in both:
         if done.step in STEPS:
-            state = done.net.state_dict()
+            tensors, others = (
+                [_sampled(name, each.net.state_dict()[name]) for name in compared] for each in (done, again)
+            )
             steps.append(
                 {
                     "step": done.step,
                     "loss": done.loss,
-                    "tensors": [_sampled(name, state[name]) for name in compared],
+                    "tensors": tensors,
+                    "own_loss": abs(again.loss - done.loss),
+                    "own_deviation": max(_deviation(a, b) for a, b in zip(tensors, others, strict=True)),
                 }
             )
         if done.step == STEPS[-1]:
@@ -150,21 +168,19 @@ def proof(planned: PlannedNet, images: PageImages, settings: Settings) -> dict[s
     return {"settings": settings.to_page(), "seed": settings.seed, "steps": steps}
 
 
-def adrift(planned: PlannedNet) -> set[str]:
-    """The biases right before a batch norm, and that batch norm's running means, which follow them.
-
-    Batch norm takes the bias out again, so its gradient is 0 but for rounding; Adam, which divides a gradient by its
-    own size, makes whole steps of that. The net's answers in training do not depend on it.
-    """
-    layers = {layer["name"]: layer for layer in planned.layers}
-    names = {tensor.at: tensor.name for tensor in planned.tensors}
-    found = set()
+def _taken_away(planned: PlannedNet) -> set[str]:
+    """Biases of layers that nothing but batch norm reads."""
+    readers: dict[str, list[str]] = {}
     for layer in planned.layers:
-        if layer["operation"]["kind"] == "batch_norm":
-            before = layers.get(layer["inputs"][0], {"operation": {}})["operation"]
-            if before.get("bias"):
-                found |= {names[before["bias"]["at"]], names[layer["operation"]["mean"]["at"]]}
-    return found
+        for name in layer["inputs"]:
+            readers.setdefault(name, []).append(layer["operation"]["kind"])
+    normed = {name for name, kinds in readers.items() if set(kinds) == {"batch_norm"}}
+    return {f"{name}.bias" for name in normed}
+
+
+def _deviation(expected: dict[str, Any], got: dict[str, Any]) -> float:
+    differences = [abs(a - b) for a, b in zip(expected["values"], got["values"], strict=True)]
+    return max(differences) / max(expected["largest"], 1e-12)
 
 
 class _Mask(nn.Module):
@@ -172,13 +188,14 @@ class _Mask(nn.Module):
 
     def __init__(self, share: float, number: int, seed: int) -> None:
         super().__init__()
-        self.share, self.number, self.seed, self.step = share, number, seed, 0
+        self.share, self.number, self.seed, self.step, self.backwards = share, number, seed, 0, False
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.share:
             return x
         drawn = uniform(self.seed, DROPOUT + self.number, self.step, np.arange(x.numel()))
-        return x * torch.from_numpy((drawn >= self.share) / (1 - self.share)).float().view(x.shape)
+        factors = torch.from_numpy((drawn >= self.share) / (1 - self.share)).float().view(x.shape)
+        return x * (factors.flip(0) if self.backwards else factors)
 
 
 def _put_masks(net: nn.Module, planned: PlannedNet, settings: Settings) -> list[_Mask]:

@@ -13,6 +13,7 @@ import { Stage } from "../../explorer/web/stage.js";
 import { fromFragment, State, toFragment } from "../../explorer/web/state.js";
 import { imageTools } from "../../explorer/web/tools.js";
 import { Zoom } from "../../explorer/web/zoom.js";
+import { Backward } from "./backward.js";
 import { Bar } from "./bar.js";
 import { Controls, needsReset } from "./controls.js";
 import { Curves } from "./curves.js";
@@ -21,9 +22,11 @@ import { Filters } from "./filters.js";
 import { drops, Learning, ofNet, plan } from "./learning.js";
 import { settingsFromLink, settingsToLink } from "./link.js";
 import { Live } from "./live.js";
+import { panels } from "./panels.js";
 import { Race } from "./race.js";
 import { Statistics } from "./statistics.js";
 import { ValidationImages } from "./validation_images.js";
+import { WeightPanel } from "./weight_panel.js";
 
 /** CSS pixels: a page narrower than this scrolls down from part to part; wider, all fits its window. */
 const NARROW = 900;
@@ -56,6 +59,12 @@ let stage;
 let answers;
 /** @type {Sheet} */
 let sheet;
+/** @type {Backward} */
+let backward;
+/** @type {WeightPanel} */
+let weight;
+/** Ends what listens for the sake of the net before. */
+let renewal = new AbortController();
 /** @type {Uint8ClampedArray} */
 let beforeDrag = pixels;
 /** The room that the net was laid out in. */
@@ -66,10 +75,11 @@ const controls = new Controls(byId("settings"), byId("explains"), record, change
 const designer = new Designer(byId("designer"), record, (design) => change({ design }));
 const curves = new Curves(byId("curves"));
 const statistics = new Statistics(byId("statistics"));
-const filters = new Filters(byId("filters"), byId("filters-title"));
+const filters = new Filters(byId("filters"), byId("filters-title"), (layer, at) => weight.open(`${layer}.weight`, at));
 const zoom = new Zoom(byId("unit"), classes, open);
 const gallery = new ValidationImages(byId("gallery"), byId("gallery-says"), content, (image) => state.set({ image }));
 const race = new Race(byId("race"), byId("verdict"), learning, () => settings, (first) => {
+  if (race.rival) logbook.follow(race.rival);
   settings = first;
   renew();
 });
@@ -159,6 +169,15 @@ function take() {
   answers = new Answers(byId("answers"), [net], classes, (_, k) => open(net.answer.name, k, [k, 0, 0]));
   byId("net-title").replaceChildren(planned.title, make("span.muted", {}, ` ${counted(planned.parameters)} parameters`));
   if (sheet) sheet.net = net;
+  renewal.abort();
+  renewal = new AbortController();
+  byId("weight").hidden = true;
+  weight = new WeightPanel(byId("weight"), learning.trainer, net, planned, record);
+  weight.listen(byId("unit"), renewal.signal);
+  for (const event of ["open", "close"]) weight.addEventListener(event, showOpen);
+  backward = new Backward(byId("backward"), learning.trainer, net, stage, classes);
+  byId("proof").replaceChildren();
+  byId("reset").title = planned.weights ? "back to the run’s weights, with the settings as they stand" : "new weights from the seed, with the settings as they stand";
   statistics.renew(net, planned);
   filters.renew(net);
   gallery.renew(planned, numbers);
@@ -171,11 +190,27 @@ function take() {
   else showOpen();
   update();
   stage.choose();
+  turn();
+}
+
+/** The tiles show values, or how the loss would change with them. */
+function turn() {
+  const isBackward = radios("direction").some((radio) => radio.checked && radio.value === "backward");
+  if (isBackward !== backward.isBackward) backward.turn(isBackward);
+  backward.see(imageLabel());
+  showOpen();
+}
+
+/** The class of the image on the sheet, where it is known. */
+function imageLabel() {
+  const { image } = state.choice;
+  return image === null ? null : gallery.entries[image].label;
 }
 
 learning.addEventListener("renewed", take);
 learning.start(settings);
 
+const { logbook, none } = panels(learning, pixels, { onKept: () => own(() => pixels.fill(0)), onCalibrated: () => none.show(net) });
 sheet = new Sheet(byId("sheet"), byId("sheet-marks"), net, stroke, dragged);
 const linkable = () => ({ nets: [net], images: gallery.entries.length, image: 0, last: 0, panels: PANELS, steps: 0 });
 const linked = fromFragment(location.hash.slice(1), linkable());
@@ -192,6 +227,7 @@ const live = new Live(learning, [
     statistics.show(snapshot.statistics);
     gallery.rebuild();
     refreshOpen();
+    backward.refresh();
   },
 ]);
 
@@ -201,6 +237,7 @@ function update() {
   stage.paint(state.choice.scale);
   sheet.paint("raw");
   answers.show();
+  none.show(net);
   nameImage();
 }
 
@@ -231,12 +268,17 @@ function back() {
   else open(null, null, null);
 }
 
+/** Whether something is open below the net, that takes room from it. */
+function isOpen() {
+  return state.choice.layer !== null || weight.isOpen;
+}
+
 function showOpen() {
   const { layer: name, map, unit } = state.choice;
   const layer = name === null ? undefined : net.byName.get(name);
   const boxes = layer && unit ? fieldsOf(net, layer, unit) : new Map();
   zoom.show(layer ? [{ net, layer, map, unit, boxes, framework: () => null }] : []);
-  byId("lower").hidden = Boolean(layer);
+  byId("lower").hidden = isOpen();
   layOut();
   stage.mark(boxes, layer ?? null, unit);
   sheet.mark(boxes.get(net.input.name));
@@ -246,15 +288,15 @@ function showOpen() {
 function layOut() {
   const place = byId("nets");
   const width = place.clientWidth;
-  const isOpen = state.choice.layer !== null;
+  const isSmall = isOpen();
   const isNarrow = innerWidth < NARROW;
   const top = Math.round(place.getBoundingClientRect().top + scrollY);
-  const below = byId("lower").offsetHeight + byId("pointed").offsetHeight + 24;
-  const key = [width, top, below, innerWidth, innerHeight, isOpen].join();
+  const below = byId("lower").offsetHeight + byId("backward").offsetHeight + byId("pointed").offsetHeight + 24;
+  const key = [width, top, below, innerWidth, innerHeight, isSmall].join();
   if (key === laidOut) return;
   laidOut = key;
-  const room = isOpen ? Math.max(130, 0.22 * innerHeight) : Math.max(220, innerHeight - top - below);
-  stage.layout(width, isNarrow ? stage.rowsIn(width) * (isOpen ? 130 : 220) : room, isOpen);
+  const room = isSmall ? Math.max(130, 0.22 * innerHeight) : Math.max(220, innerHeight - top - below);
+  stage.layout(width, isNarrow ? stage.rowsIn(width) * (isSmall ? 130 : 220) : room, isSmall);
 }
 
 /** Say what is pointed at, and frame what it sees; null goes back to what is open. */
@@ -291,7 +333,10 @@ function begin() {
 
 function stroke() {
   if (state.choice.image !== null) state.set({ image: null });
-  else update();
+  else {
+    update();
+    backward.refresh();
+  }
   refreshOpen();
   keepLink();
 }
@@ -343,7 +388,7 @@ function showFigures() {
 
 /** A link to this very state. */
 function here() {
-  const parts = [settingsToLink(settings, usual), toFragment(state.choice, pixels)];
+  const parts = [settingsToLink(settings, usual), toFragment(state.choice, pixels), backward.isBackward ? "tiles=backward" : "", weight.isOpen ? `weight=${weight.tensor}.${weight.at}` : ""];
   return `#${parts.filter(Boolean).join("&")}`;
 }
 
@@ -365,6 +410,17 @@ function follow() {
   for (const panel of PANELS) byId(panel).open = panel === choice.panel;
   state.set(choice);
   for (const radio of radios("scale")) radio.checked = radio.value === choice.scale;
+  followMore(fragment);
+}
+
+/** What a link says beyond settings and image: the tiles' direction, a weight. @param {string} fragment */
+function followMore(fragment) {
+  const parts = new URLSearchParams(fragment);
+  for (const radio of radios("direction")) radio.checked = radio.value === (parts.get("tiles") === "backward" ? "backward" : "forward");
+  turn();
+  const [, tensor, at] = /^(.+)\.(\d+)$/.exec(parts.get("weight") ?? "") ?? [];
+  const held = weight.held.find(({ name }) => name === tensor);
+  if (held && Number(at) < sizeOf(held.shape)) weight.open(tensor, Number(at));
 }
 
 async function copyLink() {
@@ -393,6 +449,7 @@ state.addEventListener("change", (event) => {
     update();
     if (has("image") && image !== null) stage.choose();
     refreshOpen();
+    if (has("image")) backward.see(imageLabel());
   }
   if (has("layer", "map", "unit")) showOpen();
   if (has("panel") && panel) byId(panel).open = true;
@@ -417,10 +474,22 @@ learning.addEventListener("diverged", (/** @type {any} */ { detail }) => {
   race.rival?.trainer.pause();
   live.wake();
 });
+learning.addEventListener("stopped", (/** @type {any} */ { detail }) => notice(`The training ended: ${detail.reason}. Reset begins anew; what was learned up to the last picture is still shown.`));
+learning.addEventListener("restarted", (/** @type {any} */ { detail }) => (byId("engine").textContent = `a worker was lost (${detail.reason}): on from step ${counted(detail.step)}`));
+learning.addEventListener("proof", (/** @type {any} */ { detail }) => {
+  const { step, deviation, loss, expectedLoss, tensor } = detail;
+  const written = deviation.toExponential(0).replace("-", "−");
+  byId("proof").append(
+    byId("proof").textContent ? " · " : "off PyTorch’s weights after ",
+    make("span", { "data-step": step, "data-value": deviation, title: `the largest difference, relative to its tensor’s largest weight, in ${tensor}; loss ${loss.toFixed(6)}, PyTorch’s ${expectedLoss.toFixed(6)}` }, `step ${step}: ${written}`),
+  );
+});
 learning.addEventListener("ready", (/** @type {any} */ { detail }) => {
   const { workers, kernel, note } = detail;
-  const by = { "simd+fma": "WebAssembly", simd: "WebAssembly", plain: "JavaScript" }[/** @type {"plain"} */ (kernel)];
-  byId("engine").textContent = note ?? `${by}, ${workers} ${workers === 1 ? "worker" : "workers"}`;
+  const by = kernel === "plain" ? "no WebAssembly: plain JavaScript, slower" : "WebAssembly";
+  const where = note?.startsWith("no Worker") ? "no Worker: on the page’s own thread, slower" : `${workers} ${workers === 1 ? "worker" : "workers"}`;
+  byId("engine").textContent = `${by} · ${where}`;
+  byId("engine").title = note ?? "";
 });
 
 const pen = imageTools(sheet, { begin, change: own, take: takeFile, onStroke: stroke, onShift() {} });
@@ -429,11 +498,19 @@ for (const radio of radios("scale")) {
   radio.checked = radio.value === state.choice.scale;
   radio.addEventListener("change", () => state.set({ scale: radio.value === "map" ? "map" : "layer" }));
 }
+for (const radio of radios("direction")) {
+  radio.addEventListener("change", () => {
+    turn();
+    keepLink();
+  });
+}
+byId("open-weight").addEventListener("click", () => weight.open());
 byId("copy").addEventListener("click", copyLink);
 addEventListener("hashchange", follow);
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   if (pen.isDown) pen.toggle();
+  else if (weight.isOpen) weight.close();
   else back();
 });
 addEventListener("resize", showOpen);
@@ -456,7 +533,7 @@ if (linked.pixels) pixels.set(linked.pixels);
 byId("invitation").hidden = new URLSearchParams(location.hash.slice(1)).size > 0;
 state.set({ image: state.choice.image, layer: state.choice.layer, panel: state.choice.panel });
 bar.show();
-showOpen();
+followMore(location.hash.slice(1));
 stage.choose();
 
 /** For the browser's console: what learns, what is shown, and what was measured. */

@@ -2,6 +2,7 @@
 // Both scales are fixed, so that nothing jumps while it trains.
 
 import { draw, make } from "../../explorer/web/dom.js";
+import { fixed, number } from "../../explorer/web/numbers.js";
 
 /** CSS pixels of the drawing's own system, and the room for the scales' figures. */
 const WIDTH = 340;
@@ -198,5 +199,11 @@ function sample(series, which) {
 }
 
 const share = (/** @type {number} */ value) => `${(100 * value).toFixed(1)} %`;
-const loss = (/** @type {number} */ value) => (Number.isFinite(value) ? value.toFixed(3).replace("-", "−") : "NaN");
+
+/** @param {number} value @returns {string} with three decimals, or its power of ten where it is out of hand */
+export function loss(value) {
+  if (!Number.isFinite(value)) return number(value);
+  return Math.abs(value) < 1000 ? fixed(value, 3) : value.toExponential(1).replace("+", "").replace("-", "−");
+}
+
 const points = (/** @type {number} */ value, /** @type {boolean} */ isNamed) => `${(100 * value).toFixed(1).replace("-", "−")}${isNamed ? " points" : ""}`;

@@ -13,10 +13,23 @@ const ROOM = /** @type {[number, number]} */ ([300, 132]);
 const SIDE = 64;
 
 export class Filters {
-  /** @param {HTMLCanvasElement} canvas @param {HTMLElement} title */
-  constructor(canvas, title) {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {HTMLElement} title
+   * @param {(layer: string, place: number) => void} onChoose a weight of the layer, flat
+   */
+  constructor(canvas, title, onChoose) {
     this.canvas = canvas;
     this.title = title;
+    this.planes = this.rows = this.columns = this.count = this.across = 0;
+    canvas.addEventListener("click", (event) => {
+      const frame = canvas.getBoundingClientRect();
+      const x = Math.floor(((event.clientX - frame.left) / frame.width) * canvas.width);
+      const y = Math.floor(((event.clientY - frame.top) / frame.height) * canvas.height);
+      const unit = Math.floor(y / (this.rows + GAP)) * this.across + Math.floor(x / (this.columns + GAP));
+      const [row, column] = [y % (this.rows + GAP), x % (this.columns + GAP)];
+      if (unit < this.count && row < this.rows && column < this.columns) onChoose(this.layer, (unit * this.planes * this.rows + row) * this.columns + column);
+    });
   }
 
   /** @param {import("../../explorer/web/net.js").Net} net */
@@ -24,8 +37,10 @@ export class Filters {
     const block = blocksOf(net).find(({ layers }) => ["conv", "linear"].includes(layers[0].operation.kind));
     const section = /** @type {HTMLElement} */ (this.canvas.parentElement);
     section.hidden = !block;
+    this.layer = "";
     this.weight = block?.layers[0].operation.weight ?? null;
     if (!block) return;
+    this.layer = block.layers[0].name;
     const [units] = this.weight.shape;
     const isConv = block.layers[0].operation.kind === "conv";
     [this.planes, this.rows, this.columns] = isConv ? this.weight.shape.slice(1) : asMaps(net.input.shape);

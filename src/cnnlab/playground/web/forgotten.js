@@ -5,7 +5,8 @@ import { counted, plural, sizeOf } from "../../explorer/web/numbers.js";
 import { picture } from "./picture.js";
 
 /** Images that are shown of those lost, and of those won. */
-const SHOWN = 40;
+const LOST_SHOWN = 40;
+const WON_SHOWN = 16;
 
 /**
  * Two rounds of answers to the same images.
@@ -91,17 +92,17 @@ export class Forgotten {
         make("thead", {}, make("tr", {}, ["class", "images", "right before", "right now", "change", ""].map((name) => make("th", { scope: "col" }, name)))),
         make("tbody", {}, classes.map(row)),
       ),
-      this.#pictures("Lost: it knew these, and now says", lost, answers),
-      this.#pictures("Won", won, answers),
+      this.#pictures("Lost: class → what it says now", lost, answers, LOST_SHOWN),
+      this.#pictures("Won", won, answers, WON_SHOWN),
     );
   }
 
-  #pictures(title, places, answers) {
+  #pictures(title, places, answers, most) {
     if (!places.length) return "";
     const { record, images, labels } = this.learning.content;
     const { shape, train, classes } = record.data;
     const size = sizeOf(shape);
-    const tiles = places.slice(0, SHOWN).map((/** @type {number} */ place) => {
+    const tiles = places.slice(0, most).map((/** @type {number} */ place) => {
       const label = classes[labels[train + place]];
       const answer = classes[answers[place]];
       const pixels = images.subarray((train + place) * size, (train + place + 1) * size);

@@ -105,7 +105,8 @@ export class Inspector {
   /** @returns {Promise<{step: number, count: number, input: Float32Array, labels: Uint8Array}>} the batch, as the net reads it */
   async images() {
     await this.#run();
-    return { step: this.state.step, count: this.count, input: Float32Array.from(this.learner.input.values), labels: this.batch.labels };
+    const { values, size } = this.learner.input;
+    return { step: this.state.step, count: this.count, input: Float32Array.from(values.subarray(0, this.count * size)), labels: this.batch.labels };
   }
 
   /**
@@ -163,13 +164,13 @@ export class Inspector {
     single.input.values.set(input);
     await single.forward({ count: 1, batch: 1, first: 0, isTraining: false, dropout: 0, seed: 0, step: 0 });
     const logits = single.answer;
-    const most = Math.max(...logits.values);
-    const powers = logits.values.map((/** @type {number} */ value) => Math.exp(value - most));
+    const most = Math.max(...logits.values.subarray(0, logits.size));
+    const powers = logits.values.slice(0, logits.size).map((/** @type {number} */ value) => Math.exp(value - most));
     const whole = powers.reduce((/** @type {number} */ sum, /** @type {number} */ power) => sum + power, 0);
     const { loss } = single.loss([label]);
-    const answer = logits.gradients.slice();
+    const answer = logits.gradients.slice(0, logits.size);
     await single.backward();
-    const gradients = Object.fromEntries(single.layers.map(({ name, gradients: its }) => [name, its.slice()]));
+    const gradients = Object.fromEntries(single.layers.map(({ name, size, gradients: its }) => [name, its.slice(0, size)]));
     return { loss, probabilities: powers.map((/** @type {number} */ power) => power / whole), answer, gradients };
   }
 

@@ -86,7 +86,7 @@ export class Logbook extends EventTarget {
       began: new Date().toISOString(), net: planned.net, parameters: planned.parameters, settings: { ...settings },
       changes: [], steps: 0, passes: 0, epochs: [], taught: [], test_openings: [], diverged: null,
     };
-    this.#all = [...this.runs, run];
+    this.#all.push(run);
     this.#current.set(learning, run);
     this.#planned.set(run, planned);
     this.#tell();

@@ -53,7 +53,7 @@ export class Recording {
     };
     this.runs.replaceChildren(
       runs.length
-        ? make("table.by-class", {}, make("thead", {}, make("tr", {}, heads.map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, runs.map(row)))
+        ? make("table.by-class", {}, make("thead", {}, make("tr", {}, heads.map((head) => make(head === "settings" ? "th.of-settings" : "th", { scope: "col" }, head)))), make("tbody", {}, runs.map(row)))
         : make("p.muted.small", {}, "Nothing yet: train a net."),
     );
   }

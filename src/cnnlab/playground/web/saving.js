@@ -53,8 +53,12 @@ export class Saving {
     const { learning, logbook } = this;
     const { trainer, planned, settings, content } = learning;
     const { step, numbers } = await trainer.snapshot();
-    const { epochs, taught, test_openings } = logbook.of(learning);
-    const file = weightsFile({ record: content.record, planned, settings, numbers, steps: step, passes: trainer.epochs, epochs, taught, openings: test_openings });
+    const { epochs, taught, test_openings, changes } = logbook.of(learning);
+    const beside = [
+      ...(changes.length ? ["Settings were changed while it trained; these are the last ones."] : []),
+      ...(planned.weights ? [`It went on from the weights of the run ${planned.run.name}.`] : []),
+    ];
+    const file = weightsFile({ record: content.record, planned, settings, numbers, steps: step, passes: trainer.epochs, epochs, taught, openings: test_openings, beside });
     download(`${planned.net}.safetensors`, /** @type {BlobPart} */ (file), "application/octet-stream");
   }
 }

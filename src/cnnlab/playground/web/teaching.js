@@ -14,7 +14,7 @@ const EPOCHS = [1, 2, 3, 5, 10];
  * @property {Uint8Array} pixels
  * @property {number} label
  * @property {boolean} isTaught
- * @property {string} said what the net said of it, before and after
+ * @property {string} said what the net said of it before and after; empty before it was taught
  */
 
 export class Teaching {
@@ -52,6 +52,7 @@ export class Teaching {
     );
     learning.addEventListener("renewed", () => {
       for (const each of this.kept) Object.assign(each, { isTaught: false, said: "" });
+      this.says.textContent = "";
       this.#show();
     });
   }
@@ -94,7 +95,7 @@ export class Teaching {
     const after = await answersNow(learning, fresh.map((each) => each.pixels));
     const written = (/** @type {import("./net_now.js").Answer} */ { answer, share }) => (answer === null ? "NaN" : `${classes[answer]} (${percent(share)})`);
     fresh.forEach((each, i) => {
-      each.said = `${written(before[i])} → ${written(after[i])}`;
+      each.said = `was ${written(before[i])}, is ${written(after[i])}`;
     });
     const right = (/** @type {import("./net_now.js").Answer[]} */ answers) => answers.filter(({ answer }, i) => answer === fresh[i].label).length;
     const { lost, won } = await forgotten.compare();
@@ -113,7 +114,7 @@ export class Teaching {
         this.#show();
       };
       return make(
-        "figure.kept", {}, picture(each.pixels, shape), make("figcaption", {}, `${name}${each.said ? `: ${each.said}` : ""}`),
+        "figure.kept", {}, picture(each.pixels, shape), make("figcaption", {}, make("b", {}, name), each.said ? make("span", {}, each.said) : null),
         each.isTaught ? null : make("button", { type: "button", "aria-label": `remove your ${name}`, onclick: remove }, "×"),
       );
     };

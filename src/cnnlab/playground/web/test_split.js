@@ -19,6 +19,7 @@ export class TestSplit {
       make("p", {}, "Choose by the validation images. The test images are for the end: whoever chooses by them, too, has none left that say how good the net is. Each opening is written down."),
       make("div.tools", {}, this.button), this.says,
     );
+    learning.addEventListener("renewed", () => (this.button.disabled = false));
     logbook.addEventListener("change", () => this.#show());
   }
 

@@ -65,6 +65,8 @@ export class Trainer extends EventTarget {
   #inspected = { life: -1, of: "" };
   #until = 0;
   #restarts = 0;
+  /** @type {string | null} */
+  #refused = null;
   #isDriving = false;
   #life = 0;
   /** @type {State} */
@@ -289,7 +291,7 @@ export class Trainer extends EventTarget {
     const threads = this.#asked ?? Math.min(MOST_WORKERS, globalThis.navigator?.hardwareConcurrency ?? 2);
     const batch = Math.ceil(this.training.images.length / this.perEpoch);
     const count = Math.max(1, Math.min(threads, Math.floor(batch / WORTH_A_WORKER)));
-    const crew = new Crew(count, this.#source, (reason) => life === this.#life && this.#lost(reason));
+    const crew = new Crew(count, this.#source, (reason, hasListened) => life === this.#life && this.#lost(reason, hasListened), this.#refused);
     this.#crew = crew;
     const answers = await crew.start(this.#of(this.#kept));
     const { kind, note } = answers[0];
@@ -446,8 +448,9 @@ export class Trainer extends EventTarget {
   }
 
   /** A worker died: begin again from what was kept. */
-  #lost(reason) {
+  #lost(reason, hasListened) {
     const wasPlaying = this.#until > this.steps;
+    if (!hasListened) this.#refused = reason; // the page's policy, or the browser, lets none begin
     if (this.#restarts++ >= RESTARTS) {
       this.#until = 0;
       this.dispatchEvent(new CustomEvent("stopped", { detail: { reason } }));
@@ -510,14 +513,20 @@ class Crew {
   #asked = 0;
   #lost;
   #hasEnded = false;
+  #hasListened = false;
   #watch = 0;
 
-  /** @param {number} count @param {string} source @param {(reason: string) => void} lost */
-  constructor(count, source, lost) {
+  /**
+   * @param {number} count
+   * @param {string} source
+   * @param {(reason: string, hasListened: boolean) => void} lost hasListened: whether any of them ever began
+   * @param {string | null} [refused] why no Worker is to be tried
+   */
+  constructor(count, source, lost, refused = null) {
     this.#lost = lost;
     /** Why it is not as it should be. @type {string | null} */
     this.note = null;
-    this.#workers = this.#hire(count, source);
+    this.#workers = this.#hire(count, source, refused);
   }
 
   get count() {
@@ -569,9 +578,10 @@ class Crew {
     });
   }
 
-  #hire(count, source) {
+  #hire(count, source, refused) {
     const workers = [];
     try {
+      if (refused) throw new Error(refused);
       const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
       for (let which = 0; which < count; which++) workers.push(this.#listening(new Worker(url)));
     } catch (error) {
@@ -585,7 +595,10 @@ class Crew {
   #listening(worker) {
     worker.listens = new Promise((resolve) => {
       worker.onmessage = ({ data }) => {
-        if (data.id === -1) resolve(null);
+        if (data.id === -1) {
+          this.#hasListened = true;
+          resolve(null);
+        }
         else this.#answered(data);
       };
     });
@@ -626,7 +639,7 @@ class Crew {
   #fail(reason) {
     if (this.#hasEnded) return;
     this.end();
-    this.#lost(reason);
+    this.#lost(reason, this.#hasListened);
   }
 }
 

@@ -9,8 +9,6 @@ import { sign } from "../../explorer/web/unit_arithmetic.js";
 import { precise, stepRows } from "./optimizer_step.js";
 import { parametersOf, WeightPicker } from "./weight_picker.js";
 
-/** CSS pixels of the longer side of a map of products. */
-const MAP = 160;
 /** Images of a batch that are drawn; of a larger one those that add most. */
 const IMAGES = 96;
 /** Milliseconds that the chosen weight stays the same before its quotient is asked for: that takes three passes. */
@@ -99,8 +97,12 @@ export class WeightPanel extends EventTarget {
     this.dispatchEvent(new CustomEvent("close"));
   }
 
-  /** Open the weight whose cell is clicked in the explorer's pictures of filters. @param {HTMLElement} element that holds them */
-  listen(element) {
+  /**
+   * Open the weight whose cell is clicked in the explorer's pictures of filters.
+   * @param {HTMLElement} element that holds them
+   * @param {AbortSignal} signal ends it
+   */
+  listen(element, signal) {
     element.addEventListener("click", (event) => {
       const canvas = /** @type {HTMLCanvasElement | null} */ (/** @type {Element} */ (event.target).closest(".filters canvas[data-channel]"));
       const held = canvas && this.held.find(({ layer, field }) => layer.name === canvas.dataset.layer && field === "weight");
@@ -110,7 +112,7 @@ export class WeightPanel extends EventTarget {
       const within = (/** @type {number} */ share, /** @type {number} */ size) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
       const [row, column] = [within((event.clientY - top) / height, rows), within((event.clientX - left) / width, columns)];
       this.open(held.name, ((Number(canvas.dataset.map) * channels + Number(canvas.dataset.channel)) * rows + row) * columns + column);
-    });
+    }, { signal });
   }
 
   /** Ask anew about the step that comes next. */
@@ -238,11 +240,11 @@ export class WeightPanel extends EventTarget {
     const figure = (values, name, padding = null) => {
       const cursor = make("i.cursor", {});
       cursors.push(cursor);
-      const zoom = MAP / Math.max(rows, columns);
+      const zoom = 1 / Math.max(rows, columns);
       const most = largest(values);
       const map = make("div.map.product-map", {
         tabindex: 0, role: "application", "aria-label": `${name}, ${rows}×${columns}, to ±${number(most)}: arrow keys choose a position`,
-        "--width": `${columns * zoom}px`, "--height": `${rows * zoom}px`, "--zoom": `${zoom}px`,
+        "--width": `calc(var(--side) * ${columns * zoom})`, "--height": `calc(var(--side) * ${rows * zoom})`, "--zoom": `calc(var(--side) * ${zoom})`,
         onpointermove: (event) => point(event), onpointerdown: (event) => point(event), onkeydown: (event) => key(event),
       }, picture(values, rows, columns, most, padding), cursor);
       return make("figure.strip-figure", {}, map, make("figcaption", {}, name, make("br"), `to ±${number(most)}`));

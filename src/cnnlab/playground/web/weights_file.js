@@ -15,6 +15,7 @@ import { sizeOf } from "../../explorer/web/numbers.js";
  * @property {any[]} epochs the trainer's records of them
  * @property {TestOpening[]} openings of the test split
  * @property {Taught[]} taught the reader's own images that it was trained on, by class
+ * @property {string[]} beside what neither settings nor training say of the run, a sentence each
  *
  * @typedef {object} TestOpening
  * @property {string} opened when: ISO 8601
@@ -35,6 +36,7 @@ export function weightsFile(trained) {
   const counters = planned.counters.map((/** @type {string} */ name) => ({ name, shape: [], values: new BigInt64Array([BigInt(steps)]) }));
   const cnnlab = {
     format: 1,
+    page: record.version,
     net: planned.net,
     options: netOptions(planned, settings),
     data: record.data.record,
@@ -45,6 +47,7 @@ export function weightsFile(trained) {
     steps,
     test_openings: trained.openings,
     taught: trained.taught,
+    beside: trained.beside,
   };
   // counters first: their eight bytes each stay aligned whatever the others' sizes are
   return safetensors([...counters, ...tensors], { format: "pt", cnnlab: JSON.stringify(cnnlab) });
