@@ -60,7 +60,7 @@ SEED = 0
 A_SECOND = 140e9
 
 #: Seconds that parts take, roughly, for the progress display.
-EXPLORER_S, PLAYGROUND_S, LOOK_S, CLAIM_S, REPORT_S, PAGES_S = 3.0, 10.0, 10.0, 1.0, 0.25, 8.0
+EXPLORER_S, PLAYGROUND_S, LOOK_S, CLAIM_S, REPORT_S, PAGES_S = 3.0, 25.0, 10.0, 1.0, 0.25, 8.0
 
 
 class View(Protocol):
