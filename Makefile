@@ -50,6 +50,7 @@ check-web:  ## the types in the comments of the pages' scripts, by tsc; needs No
 
 docs: setup  ## the documentation as a site: site/index.html
 	$(BIN)/zensical build --clean --strict
+	$(BIN)/cnnlab playground --out site/playground.html --no-open
 
 bench: setup  ## this machine: the stock notebook pipeline against cnnlab
 	$(BIN)/cnnlab bench --target 0.99

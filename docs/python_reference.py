@@ -38,6 +38,7 @@ BEHIND = (
     "cnnlab.features.attribution.grad_cam",
     "cnnlab.features.embedding.embed",
     "cnnlab.explorer.explorer_page",
+    "cnnlab.playground.playground_page",
     "cnnlab.prepare.read_image",
     "cnnlab.prepare.prepare",
 )
@@ -53,6 +54,7 @@ ROOMS = (
     "anatomy",
     "features",
     "explorer",
+    "playground",
     "prepare",
     "config",
 )

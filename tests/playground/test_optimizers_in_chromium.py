@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.resources import files
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from cnnlab.one_script import one_script
-
 pytestmark = pytest.mark.browser
 
-WEB = files("cnnlab.playground").joinpath("web")
 STEPS, WEIGHTS, RATE = 12, 6, 0.05
 OPTIMIZERS = {
     "sgd": torch.optim.SGD,
@@ -24,8 +20,9 @@ OPTIMIZERS = {
 }
 
 # The first half of the weights is decayed, the second is not.
-TAKE = """([settings, start, gradients]) => {
-  const { update, opened } = globalThis.optimizers;
+TAKE = """
+  const [settings, start, gradients] = given;
+  const { update, opened } = await module("optimizers.js");
   const half = start.length / 2;
   const weights = Float64Array.from(start);
   const [first, second] = [new Float64Array(start.length), new Float64Array(start.length)];
@@ -37,24 +34,15 @@ TAKE = """([settings, start, gradients]) => {
     update(settings, step + 1, weights, g, first, second, half, start.length, false);
     opens.at(-1).forEach((open, i) => Object.assign(open, { updated: weights[i], states: [first[i], second[i]] }));
   });
-  return { weights: [...weights], opens };
-}"""
-
-
-@pytest.fixture(scope="module")
-def in_page(browser: Any) -> Iterator[Any]:
-    """A page that has the optimizers."""
-    page = browser.new_page()
-    script = one_script(WEB, "optimizers.js") + "globalThis.optimizers = optimizers_js;"
-    page.add_script_tag(content=script, type="module")
-    page.wait_for_function("globalThis.optimizers !== undefined")
-    yield page
-    page.close()
+  return opens;
+"""
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_twelve_steps_are_those_of_torch_optim_in_float64(in_page: Any, name: str, decay: float) -> None:
+def test_twelve_steps_are_those_of_torch_optim_in_float64(
+    in_modules: Callable[..., Any], name: str, decay: float
+) -> None:
     rng = np.random.default_rng(3)
     start = rng.normal(size=WEIGHTS)
     gradients = rng.normal(size=(STEPS, WEIGHTS)) * [1, 1e-3, 1e-9, 1, 1e-3, 0]
@@ -63,8 +51,8 @@ def test_twelve_steps_are_those_of_torch_optim_in_float64(in_page: Any, name: st
         [{"params": [decayed], "weight_decay": decay}, {"params": [others], "weight_decay": 0.0}], lr=RATE
     )
     settings = {"optimizer": name, "learningRate": RATE, "weightDecay": decay}
-    found = in_page.evaluate(TAKE, [settings, start.tolist(), gradients.tolist()])
-    for gradient, opens in zip(gradients, found["opens"], strict=True):
+    found = in_modules(TAKE, [settings, start.tolist(), gradients.tolist()])
+    for gradient, opens in zip(gradients, found, strict=True):
         decayed.grad, others.grad = (torch.tensor(half) for half in np.split(gradient, 2))
         optimizer.step()
         expected = torch.cat([decayed, others]).tolist()

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from cnnlab.config import NetSpec
-from cnnlab.nets import LeNet5, build_net
+from cnnlab.nets import build_net
+from cnnlab.playground.nets import plan_net
 from cnnlab.training.course import Course, steps_per_epoch
 from cnnlab.training.state import derived_seed
 
@@ -96,27 +97,6 @@ def test_the_hash_of_a_place(in_modules: Callable[..., Any]) -> None:
     assert found == [[counter_hash(*place), counter_hash(*place) / 2**32] for place in places]
 
 
-def planned_tensors(net: torch.nn.Module) -> list[dict[str, Any]]:
-    """The tensors of a net as the page's record has them, in the order in which the net makes them."""
-    described: list[dict[str, Any]] = []
-    at = 0
-    for name, tensor in net.state_dict().items():
-        layer, _, of = name.rpartition(".")
-        module = net.get_submodule(layer)
-        if of == "num_batches_tracked":
-            continue
-        if isinstance(module, torch.nn.BatchNorm2d):
-            initial = {"kind": "constant", "value": 1 if of in ("weight", "running_var") else 0}
-        else:
-            fan_in = module.get_parameter("weight")[0].numel()
-            initial = {"kind": "uniform", "bound": fan_in**-0.5}
-        described.append({"name": name, "at": at, "shape": list(tensor.shape), "initial": initial})
-        at += tensor.numel()
-    if isinstance(net, LeNet5):  # it makes C3 first
-        described.sort(key=lambda tensor: not tensor["name"].startswith("features.3."))
-    return described
-
-
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -127,20 +107,20 @@ def planned_tensors(net: torch.nn.Module) -> list[dict[str, Any]]:
     ],
 )
 def test_initial_weights_are_those_of_build_net(in_modules: Callable[..., Any], name: str, options: dict) -> None:
-    seeds = [0, 1, 2**40 + 3]
-    nets = [
-        build_net(NetSpec(name=name, options=options), image_shape=(1, 28, 28), num_classes=10, seed=seed)
-        for seed in seeds
-    ]
+    seeds, spec, shape = [0, 1, 2**40 + 3], NetSpec(name=name, options=options), (1, 28, 28)
+    tensors = plan_net(spec, shape, 10).to_page()["tensors"]
     found = in_modules(
         """const { initialWeights } = await module("initial.js");
         const text = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
         return given.seeds.map((seed) => text(new Uint8Array(initialWeights(given, seed).buffer)));""",
-        {"tensors": planned_tensors(nets[0]), "seeds": seeds},
+        {"tensors": tensors, "seeds": seeds},
     )
-    for text, net in zip(found, nets, strict=True):
-        tensors = [tensor.flatten() for tensor in net.state_dict().values() if tensor.is_floating_point()]
-        assert np.array_equal(np.frombuffer(base64.b64decode(text), "<f4"), torch.cat(tensors).numpy())
+    for text, seed in zip(found, seeds, strict=True):
+        state = build_net(spec, image_shape=shape, num_classes=10, seed=seed).state_dict()
+        numbers = np.frombuffer(base64.b64decode(text), "<f4")
+        for tensor in tensors:
+            drawn = numbers[tensor["at"] :][: state[tensor["name"]].numel()]
+            assert np.array_equal(drawn, state[tensor["name"]].numpy().ravel()), (seed, tensor["name"])
 
 
 def test_steps_are_those_of_a_course(in_modules: Callable[..., Any]) -> None:

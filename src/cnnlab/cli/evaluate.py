@@ -49,7 +49,7 @@ def command(
     from cnnlab.evaluation import evaluate, logits
     from cnnlab.runs import open_run
 
-    run = open_run(run_path)
+    run = open_run(run_path, data_root=data_root, say=notice)
     net = net_of(run, own_code)
     images = run_data(run, data, data_root=data_root, image_size=image_size)
     part = images.split(split)

@@ -8,6 +8,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of, run_data
+from cnnlab.cli.terminal import notice
 from cnnlab.exchange.formats import FORMATS
 from cnnlab.strict_json import strict_json
 
@@ -48,7 +49,7 @@ def command(
     from cnnlab.exchange.formats import find_format
     from cnnlab.runs import open_run
 
-    run = open_run(run_path)
+    run = open_run(run_path, data_root=data_root, say=notice)
     run.result()  # an unfinished run is refused before anything is loaded
     find_format(to)  # and so is a package that is missing
     net = net_of(run, own_code)

@@ -12,6 +12,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of, run_data
 from cnnlab.cli.several import TakesSeveral
+from cnnlab.cli.terminal import notice
 from cnnlab.errors import UserError, nearest
 from cnnlab.strict_json import strict_json
 
@@ -64,7 +65,7 @@ def command(
     if files and indices:
         raise UserError("look: got both --images and --indices; expected one of them: your own files or test images")
     keep_freed_memory()
-    run = open_run(run_path)
+    run = open_run(run_path, data_root=data_root, say=notice)
     run.result()  # an unfinished run is refused before anything is loaded
     net = net_of(run, own_code)
     data = run_data(run, None, data_root=data_root, image_size=image_size)

@@ -11,6 +11,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of
+from cnnlab.cli.terminal import notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
@@ -40,7 +41,7 @@ def command(
     from cnnlab.prepare import prepare, read_image
     from cnnlab.runs import open_run
 
-    run = open_run(run_path)
+    run = open_run(run_path, say=notice)
     net = net_of(run, own_code)
     record = run.config.data
     preparation = "none" if no_prepare else record.preparation

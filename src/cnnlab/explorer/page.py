@@ -58,15 +58,16 @@ def explorer_page(
     *,
     report: str | None = None,
     lesson: str | None = None,
+    playground: str | None = None,
     moments: bool = True,
 ) -> ExplorerPage:
     """The explorer of one finished run's net, or of two on one input, as HTML that loads nothing from elsewhere.
 
     The nets are only read. data: what the runs were trained on; its test images are shown, with the first run's
     mistakes first. report: where the first run's report lies from the page; lesson: where the lesson's page does that
-    leads here. moments: whether the page holds what the runs kept of their way, for its time slider. Raises UserError
-    when a run is not finished, when the runs were not trained on the same data, and for a layer that the page cannot
-    compute.
+    leads here; playground: where the page that trains the net on. moments: whether the page holds what the runs kept of
+    their way, for its time slider. Raises UserError when a run is not finished, when the runs were not trained on the
+    same data, and for a layer that the page cannot compute.
     """
     first = shown[0].run
     record = first.config.data
@@ -95,6 +96,7 @@ def explorer_page(
         "data": record.name,
         "report": report,
         "lesson": lesson,
+        "playground": playground,
         "classes": list(record.classes),
         "shape": list(record.image_shape),
         "mean": list(record.mean),

@@ -1,7 +1,7 @@
 """From `web/kernels.wat` to the two modules that ship beside it: `python -m cnnlab.playground.assembly`.
 
-`kernels.wasm` multiplies and adds in one rounding (WebAssembly's relaxed SIMD), `kernels-simd.wasm` in two, for browsers
-without that.
+`kernels.wasm` multiplies and adds in one rounding (WebAssembly's relaxed SIMD), `kernels-simd.wasm` in two, for
+browsers without that.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from cnnlab.data.imageset import ImageSet, Split
-from cnnlab.data.views import stratified_order, view
+from cnnlab.data.views import split_name, stratified_order, view
 from cnnlab.errors import UserError
 
 #: What images may take of the file, deflated and in base64: about 9,000,000 bytes, 30,000 images of MNIST.
@@ -81,8 +81,8 @@ def page_images(data: ImageSet, count: int | None = None) -> PageImages:
     share = min(1.0, (fit - len(chosen.train)) / measured)
     validation, test = (_part(split, max(1, int(share * len(split)))) for split in (data.validation, data.test))
     kept = {"train": len(chosen.train), "validation": len(validation), "test": len(test)}
-    is_view = chosen is not data
-    order = np.arange(len(chosen.train)) if is_view else stratified_order(data.train.labels.numpy())
+    is_in_order = split_name(chosen.name)[1] is not None
+    order = np.arange(len(chosen.train)) if is_in_order else stratified_order(data.train.labels.numpy())
     return PageImages(chosen, chosen.train, validation, test, order, of, _note(kept, of))
 
 

@@ -130,9 +130,10 @@ def plan_module(module: nn.Module, spec: NetSpec, image_shape: tuple[int, int, i
     translated = translate(module, image_shape, classes)
     if translated.anatomy.unused_parameters:
         raise _refused(spec, translated.anatomy.unused_parameters[0], "no layer on the way to the answer uses it")
+    names = [_named(layer, module, spec) for layer in translated.layers]
     tensors = _tensors(module, spec)
     places = {tensor.name: tensor for tensor in tensors}
-    layers = tuple(_placed(layer, module, spec, places) for layer in translated.layers)
+    layers = tuple(_placed(layer, its, places) for layer, its in zip(translated.layers, names, strict=True))
     answer = next(layer for layer in translated.layers if layer.layer.name == translated.output)
     if answer.operation["kind"] == "softmax":
         raise _refused(spec, translated.output, "the page's loss has its own softmax; expected logits")
@@ -142,22 +143,28 @@ def plan_module(module: nn.Module, spec: NetSpec, image_shape: tuple[int, int, i
     return PlannedNet(spec, module, max(shares, default=0.0), layers, translated.output, tensors)
 
 
-def _placed(
-    translated: TranslatedLayer, module: nn.Module, spec: NetSpec, places: dict[str, PlannedTensor]
-) -> dict[str, Any]:
-    """A layer for the page with places instead of tensors. Raises UserError where the page cannot train it."""
-    layer, operation = translated.layer, dict(translated.operation)
+def _named(translated: TranslatedLayer, module: nn.Module, spec: NetSpec) -> dict[str, str]:
+    """What a layer's operation calls its tensors → their names. Raises UserError where the page cannot train it."""
+    layer, operation = translated.layer, translated.operation
     reason = _untrainable(layer, operation, module)
     if reason is not None:
         raise _refused(spec, layer.name, reason)
-    names = {id(tensor): name for name, tensor in layer.call.parameters.items()}
+    of_parameters = {id(tensor): name for name, tensor in layer.call.parameters.items()}
+    names = {}
     for key, value in operation.items():
-        if not isinstance(value, Tensor):
-            continue
-        running = {"mean": "running_mean", "variance": "running_var"}.get(key)
-        name = names.get(id(value)) if running is None else f"{layer.call.module}.{running}"
-        if name not in places:
-            raise _refused(spec, layer.name, f"its {key} is made from others; expected a parameter of the net")
+        if isinstance(value, Tensor):
+            running = {"mean": "running_mean", "variance": "running_var"}.get(key)
+            name = of_parameters.get(id(value)) if running is None else f"{layer.call.module}.{running}"
+            if name is None:
+                raise _refused(spec, layer.name, f"its {key} is made from others; expected a parameter of the net")
+            names[key] = name
+    return names
+
+
+def _placed(translated: TranslatedLayer, names: dict[str, str], places: dict[str, PlannedTensor]) -> dict[str, Any]:
+    """A layer for the page, with places instead of tensors."""
+    operation = dict(translated.operation)
+    for key, name in names.items():
         operation[key] = {"at": places[name].at, "shape": list(places[name].shape)}
     if operation["kind"] == "batch_norm":
         operation["momentum"] = MOMENTUM

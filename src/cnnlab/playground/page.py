@@ -12,6 +12,7 @@ from typing import Any
 
 from cnnlab.config import NetSpec
 from cnnlab.data.imageset import ImageSet, Progress
+from cnnlab.errors import UserError
 from cnnlab.explorer.page import escaped, packed, web
 from cnnlab.one_script import one_script, policy_hash, read, worker_script
 from cnnlab.playground.images import PageImages, page_images
@@ -25,6 +26,8 @@ from cnnlab.version import __version__
 #: The page as it ships, its way in and that of its workers; what these import is laid before them.
 WEB = files("cnnlab.playground").joinpath("web")
 ENTRY, WORKER = "app.js", "worker.js"
+#: The page's own styles, laid after the explorer's.
+STYLES = ("style.css", "backward.css")
 #: The page's arithmetic in WebAssembly, the quickest first: kind → file.
 KERNELS = {"simd+fma": "kernels.wasm", "simd": "kernels-simd.wasm"}
 
@@ -54,6 +57,9 @@ def playground_page(
     of the nets that PyTorch trained for the page. Raises UserError for a net that the page cannot train, and where the
     images do not fit.
     """
+    twice = [name for name in names if list(names).count(name) > 1]
+    if twice:
+        raise UserError(f"{twice[0]} is named twice; expected each net once: leave one out")
     chosen = page_images(data, images)
     specs = [NetSpec(name=name, options=BEGINNING if name == "conv-net" else {}) for name in names or TITLES]
     nets = [plan_net(spec, data.image_shape, len(data.classes)) for spec in specs]
@@ -89,7 +95,7 @@ def _page(
         beginning = {
             "weights": True if run is not None else None,
             "run": None if run is None else _run(run),
-            "proof": proof(net, images, settings),
+            "proof": proof(net, images, settings) if run is None else None,
         }
         planned.append(net.to_page() | beginning)
     if progress is not None:
@@ -118,7 +124,7 @@ def assemble(record: dict[str, Any], images: PageImages, weights: bytes, title: 
     by their hashes, workers of the text that the page brings along, WebAssembly, and nothing else.
     """
     script, worker = one_script(WEB, ENTRY), worker_script(WEB, WORKER)
-    style = web("style.css") + read(WEB, "style.css")
+    style = web("style.css") + "".join(read(WEB, name) for name in STYLES)
     parts = {
         "title": escaped(title),
         "script_hash": policy_hash(script),

@@ -13,6 +13,9 @@ in unsigned words of 32 bits; the seed modulo 2³²; h / 2³² is uniform in 0 �
   uniform(seed, 1 + L, s, i · size + place) ≥ p, and divided by 1 - p;
 - the batch's image i is shifted down by floor(uniform(seed, 1001, s, 2i) · (2 · shift + 1)) - shift pixels, and to the
   right by the same with 2i + 1; what it leaves is filled with the set's background.
+
+Wrong labels: the training image i gets one where uniform(seed, 2001, i, 0) < share, the class that lies
+1 + floor(uniform(seed, 2001, i, 1) · (classes - 1)) after its own, counted round.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ STEPS = (1, 10, 100)
 SAMPLED = 16
 
 #: The hash's purposes: a dropout layer's is `DROPOUT` + its number.
-DROPOUT, SHIFT = 1, 1001
+DROPOUT, SHIFT, WRONG = 1, 1001, 2001
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,22 @@ def shifted(images: Tensor, most: int, *, seed: int, step: int, fill: int) -> Te
     )
 
 
-def training_steps(planned: PlannedNet, images: PageImages, settings: Settings) -> Iterator[Step]:
+def mislabelled(labels: Tensor, share: float, *, classes: int, seed: int) -> Tensor:
+    """Labels of training images, int64 (N,), a share of them wrong."""
+    if not share:
+        return labels
+    draws = np.array([uniform(seed, WRONG, i, np.arange(2)) for i in range(len(labels))])
+    others = (labels.numpy() + 1 + np.floor(draws[:, 1] * (classes - 1)).astype(np.int64)) % classes
+    return torch.from_numpy(np.where(draws[:, 0] < share, others, labels.numpy()))
+
+
+def training_steps(
+    planned: PlannedNet, images: PageImages, settings: Settings, *, backwards: bool = False
+) -> Iterator[Step]:
     """Train a copy of the net from its weights on as the page does, step by step, without end.
 
-    Wrong labels are left to the page. The process's random state is not used.
+    backwards: each batch in the opposite order, which changes nothing but how sums are rounded. The process's random
+    state is not used.
     """
     net = copy.deepcopy(planned.module).train()
     masks = _put_masks(net, planned, settings)
@@ -100,32 +115,52 @@ def training_steps(planned: PlannedNet, images: PageImages, settings: Settings) 
     if settings.images < len(images.train):
         first = torch.from_numpy(images.order[: settings.images])
         pixels, labels = pixels[first], labels[first]
+    labels = mislabelled(labels, settings.wrong_labels, classes=len(data.classes), seed=settings.seed)
     for step in count():
         epoch, within = divmod(step, course.steps_per_epoch)
         if within == 0:
             order = course.order(settings.seed, epoch)
         chosen = order[course.batch(within)]
         x = shifted(pixels[chosen], settings.shift, seed=settings.seed, step=step, fill=fill)
+        y = labels[chosen]
+        if backwards:
+            x, y = x.flip(0), y.flip(0)
         for mask in masks:
-            mask.step = step
+            mask.step, mask.backwards = step, backwards
         optimizer.zero_grad()
-        loss = F.cross_entropy(net(normalise(x, data.mean, data.std)), labels[chosen])
+        loss = F.cross_entropy(net(normalise(x, data.mean, data.std)), y)
         loss.backward()
         optimizer.step()
         yield Step(step + 1, float(loss.detach()), net)
 
 
 def proof(planned: PlannedNet, images: PageImages, settings: Settings) -> dict[str, Any]:
-    """What PyTorch comes to after `STEPS`: the loss, and samples of each tensor with its largest value."""
+    """What PyTorch comes to after `STEPS`: the loss, and samples of each tensor with its largest value.
+
+    own_loss, own_deviation: how far PyTorch is from itself when it sums each batch in the opposite order, the weights'
+    as the page measures its own: the largest of the samples' deviations, relative to their tensor's largest value.
+    Biases before batch norm are left out: it takes them away again, their gradient is rounding alone, and Adam steps by
+    its sign.
+    """
+    compared = [tensor.name for tensor in planned.tensors if tensor.name not in _taken_away(planned)]
+    both = zip(
+        training_steps(planned, images, settings),
+        training_steps(planned, images, settings, backwards=True),
+        strict=True,
+    )
     steps = []
-    for done in training_steps(planned, images, settings):
+    for done, again in both:
         if done.step in STEPS:
-            state = done.net.state_dict()
+            tensors, others = (
+                [_sampled(name, each.net.state_dict()[name]) for name in compared] for each in (done, again)
+            )
             steps.append(
                 {
                     "step": done.step,
                     "loss": done.loss,
-                    "tensors": [_sampled(tensor.name, state[tensor.name]) for tensor in planned.tensors],
+                    "tensors": tensors,
+                    "own_loss": abs(again.loss - done.loss),
+                    "own_deviation": max(_deviation(a, b) for a, b in zip(tensors, others, strict=True)),
                 }
             )
         if done.step == STEPS[-1]:
@@ -133,18 +168,34 @@ def proof(planned: PlannedNet, images: PageImages, settings: Settings) -> dict[s
     return {"settings": settings.to_page(), "seed": settings.seed, "steps": steps}
 
 
+def _taken_away(planned: PlannedNet) -> set[str]:
+    """Biases of layers that nothing but batch norm reads."""
+    readers: dict[str, list[str]] = {}
+    for layer in planned.layers:
+        for name in layer["inputs"]:
+            readers.setdefault(name, []).append(layer["operation"]["kind"])
+    normed = {name for name, kinds in readers.items() if set(kinds) == {"batch_norm"}}
+    return {f"{name}.bias" for name in normed}
+
+
+def _deviation(expected: dict[str, Any], got: dict[str, Any]) -> float:
+    differences = [abs(a - b) for a, b in zip(expected["values"], got["values"], strict=True)]
+    return max(differences) / max(expected["largest"], 1e-12)
+
+
 class _Mask(nn.Module):
     """Dropout by the hash. number: of the layer among the net's; step: from 0, set before each forward pass."""
 
     def __init__(self, share: float, number: int, seed: int) -> None:
         super().__init__()
-        self.share, self.number, self.seed, self.step = share, number, seed, 0
+        self.share, self.number, self.seed, self.step, self.backwards = share, number, seed, 0, False
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.share:
             return x
         drawn = uniform(self.seed, DROPOUT + self.number, self.step, np.arange(x.numel()))
-        return x * torch.from_numpy((drawn >= self.share) / (1 - self.share)).float().view(x.shape)
+        factors = torch.from_numpy((drawn >= self.share) / (1 - self.share)).float().view(x.shape)
+        return x * (factors.flip(0) if self.backwards else factors)
 
 
 def _put_masks(net: nn.Module, planned: PlannedNet, settings: Settings) -> list[_Mask]:

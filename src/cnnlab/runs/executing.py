@@ -10,11 +10,11 @@ from torch import nn
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.plausible import implausible
 from cnnlab.errors import Stopped
-from cnnlab.evaluation import Evaluation, evaluate, logits
+from cnnlab.evaluation import evaluate, logits
 from cnnlab.nets import parameter_count
 from cnnlab.runs.board import EventFiles
 from cnnlab.runs.checkpoints import Checkpoints
-from cnnlab.runs.folder import Run, RunResult, SplitFigures
+from cnnlab.runs.folder import Run, RunResult, split_figures
 from cnnlab.runs.identity import Identity
 from cnnlab.runs.keeping import Keeper
 from cnnlab.training.course import Course
@@ -112,18 +112,9 @@ def finish(keeper: Keeper, data: ImageSet) -> RunResult:
         train_time_s=round(position.train_time_s, 3),
         epochs_run=position.epoch,
         best_epoch=position.best_epoch,
-        validation=_figures(evaluations["validation"]),
-        test=_figures(evaluations["test"]),
+        validation=split_figures(evaluations["validation"]),
+        test=split_figures(evaluations["test"]),
         warnings=(*data.leaks, *([warning] if warning else [])),
     )
     run.write_result(result)
     return result
-
-
-def _figures(evaluation: Evaluation) -> SplitFigures:
-    return SplitFigures(
-        accuracy=evaluation.accuracy,
-        loss=evaluation.loss,
-        accuracy_interval=evaluation.accuracy_interval,
-        images=evaluation.images,
-    )

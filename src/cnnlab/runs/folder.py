@@ -12,6 +12,8 @@
     test-openings.jsonl  a line for every time that the test split was measured
     report.html          the page
     explorer.html        the net's explorer, when `cnnlab explore` has made it
+    playground.html      the page that trains the net on, likewise
+    saved.json           of a run from a file that the playground saved: which file, and what it said
     tensorboard/         the same figures once more, where `cnnlab train --tensorboard` asked for them
     net.onnx, net.pt2, net.safetensors    the trained net, when `cnnlab export` has written it
 
@@ -61,6 +63,8 @@ _OF_A_RUN = (
     "test-openings.jsonl",
     "report.html",
     "explorer.html",
+    "playground.html",
+    "saved.json",
 )
 
 
@@ -124,6 +128,11 @@ class Run:
     def explorer_path(self) -> Path:
         """Where the net's explorer lies, once `cnnlab explore` has made it."""
         return self.path / "explorer.html"
+
+    @property
+    def playground_path(self) -> Path:
+        """Where the page that trains the net on lies, once `cnnlab explore` has made it."""
+        return self.path / "playground.html"
 
     def load_net(self, *, own_code: str | None = None) -> nn.Module:
         """The trained net, with the weights of its best epoch, in eval mode on the CPU.
@@ -317,6 +326,16 @@ class Run:
         """Keep the run's page; returns where."""
         write_whole(self.path / "report.html", page.encode())
         return self.path / "report.html"
+
+
+def split_figures(evaluation: Evaluation) -> SplitFigures:
+    """A split's figures without their details."""
+    return SplitFigures(
+        accuracy=evaluation.accuracy,
+        loss=evaluation.loss,
+        accuracy_interval=evaluation.accuracy_interval,
+        images=evaluation.images,
+    )
 
 
 def data_record(data: ImageSet) -> DataRecord:

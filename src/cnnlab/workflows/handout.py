@@ -40,8 +40,8 @@ def hand_out(lesson: Path, instead: Mapping[str, bytes], *, most_bytes: int = MO
     """Write a finished lesson's handout: the contents, and every page that links lead to from there.
 
     instead: page → what is handed out in its place. Pages of which a handout can do without are left out where there is
-    no room: runs' reports first, then explorers; a link to one becomes plain text that says so. The same folder gives
-    the same bytes. Raises UserError when the disk refuses; nothing is left behind then.
+    no room: runs' reports first, then the playground, then explorers; a link to one becomes plain text that says so.
+    The same folder gives the same bytes. Raises UserError when the disk refuses; nothing is left behind then.
     """
     pages = {place: instead.get(place, (lesson / place).read_bytes()) for place in _reached(lesson)}
     room, left_out = most_bytes - _SPARE_BYTES, []
@@ -84,10 +84,12 @@ def _target(place: str, href: str) -> str | None:
 
 
 def _rank(place: str) -> tuple[int, str]:
-    """How soon a page has to be in: the lesson's own, the explorers, the reports of the experiments' runs."""
+    """How soon a page has to be in: the lesson's own, the explorers, the playground, the experiments' reports."""
     if place.endswith("/explorer.html"):
         return 1, place
-    return (2 if place.startswith("claims/runs/") else 0), place
+    if place == "playground.html":
+        return 2, place
+    return (3 if place.startswith("claims/runs/") else 0), place
 
 
 def _without(page: bytes, place: str, left_out: frozenset[str]) -> bytes:

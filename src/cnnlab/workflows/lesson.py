@@ -30,6 +30,7 @@ from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.experiments import architectures, best_cnn, jobs_of, regularisers
 from cnnlab.lesson.record import LessonOutcome, LessonRecord
 from cnnlab.lesson.sizes import Sizes
+from cnnlab.playground import playground_page
 from cnnlab.report.back import back_from_look, back_from_run, back_to
 from cnnlab.report.comparison.page import comparison_page
 from cnnlab.report.lesson.pages import LessonFacts, lesson_pages
@@ -59,7 +60,7 @@ SEED = 0
 A_SECOND = 140e9
 
 #: Seconds that parts take, roughly, for the progress display.
-EXPLORER_S, LOOK_S, CLAIM_S, REPORT_S, PAGES_S = 3.0, 10.0, 1.0, 0.25, 8.0
+EXPLORER_S, PLAYGROUND_S, LOOK_S, CLAIM_S, REPORT_S, PAGES_S = 3.0, 10.0, 10.0, 1.0, 0.25, 8.0
 
 
 class View(Protocol):
@@ -199,6 +200,7 @@ class Lesson:
     def _other_work(self) -> dict[Any, float]:
         seconds: dict[Any, float] = {"pages": PAGES_S, "reports": 40 * REPORT_S}
         seconds |= {f"explorer {name}": EXPLORER_S for name in NETS if not (self.out / name / "explorer.html").exists()}
+        seconds |= {} if self._playground_page.exists() else {"playground": PLAYGROUND_S}
         seconds |= {} if self._look_page.exists() else {"look": LOOK_S}
         seconds |= {f"claim {name}": CLAIM_S for name in self._untested(self._round())}
         return {piece: A_SECOND * time_s for piece, time_s in seconds.items()}
@@ -224,7 +226,7 @@ class Lesson:
         return write_reports(runs, self.out, self.laboratory.load, back=back_to(chapter, depth=3))
 
     def explorers(self) -> None:
-        """An explorer for each net, and its report, which leads there. Raises Stopped."""
+        """An explorer for each net, and its report, which leads there; and the playground. Raises Stopped."""
         self.view.begin("explorers")
         for one in self._trained():
             self._go_on_or_stop()
@@ -233,6 +235,15 @@ class Lesson:
                 write_whole(run.explorer_path, self._explorer(one, moments=True))
             run.write_report(run_page(run, self.images, one.net, back=back_from_run(run.path)))
             self.view.progress(f"explorer {one.name}", 1.0)
+        self._go_on_or_stop()
+        if not self._playground_page.exists():
+            page = playground_page((), self.images, lesson="index.html")
+            write_whole(self._playground_page, page.html.encode())
+            self.view.progress("playground", 1.0)
+
+    @property
+    def _playground_page(self) -> Path:
+        return self.out / "playground.html"
 
     def _explorer(self, one: Trained, *, moments: bool) -> bytes:
         back = back_from_run(one.run.path)

@@ -87,11 +87,13 @@ function filtersOf({ operation }, map) {
   return Array.from({ length: operation.weight.shape[1] }, (_, channel) => channel);
 }
 
-function filterPicture({ operation }, map, channel, side) {
+function filterPicture({ operation, name }, map, channel, side) {
   const [, channels, rows, columns] = operation.weight.shape;
   const size = rows * columns;
   const all = operation.weight.values.subarray(map * channels * size, (map + 1) * channels * size);
-  return picture(all.subarray(channel * size, (channel + 1) * size), rows, columns, largest(all), side, `kernel ${channel}`);
+  const canvas = picture(all.subarray(channel * size, (channel + 1) * size), rows, columns, largest(all), side, `kernel ${channel}`);
+  Object.assign(canvas.dataset, { layer: name, map, channel });
+  return canvas;
 }
 
 function picture(values, rows, columns, most, side, label = "") {

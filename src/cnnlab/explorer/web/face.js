@@ -22,9 +22,11 @@ export class Face {
    * @param {string} name what the layer is called on the stage
    * @param {(unit: Unit, tile: DOMRect) => void} onOpen
    * @param {(unit: Unit | null) => void} onHover null when the pointer or the focus leaves
+   * @param {(layer: import("./net.js").Layer) => ArrayLike<number>} valuesOf what is shown of the layer
    */
-  constructor(layer, name, onOpen, onHover) {
+  constructor(layer, name, onOpen, onHover, valuesOf) {
     this.layer = layer;
+    this.valuesOf = valuesOf;
     this.shape = asMaps(layer.shape);
     const [maps, rows, columns] = this.shape;
     this.isVector = rows * columns === 1;
@@ -60,8 +62,9 @@ export class Face {
   choose() {
     const [maps, rows, columns] = this.shape;
     if (this.showsAll) return;
+    const values = this.valuesOf(this.layer);
     const plane = rows * columns;
-    const strength = Array.from({ length: maps }, (_, map) => sizeOf(this.layer.values, map * plane, (map + 1) * plane));
+    const strength = Array.from({ length: maps }, (_, map) => sizeOf(values, map * plane, (map + 1) * plane));
     const order = strength.map((_, map) => map).sort((a, b) => strength[b] - strength[a] || a - b).slice(0, STRONGEST);
     const coming = order.filter((map) => !this.maps.includes(map));
     this.maps = this.maps.map((map) => (order.includes(map) ? map : /** @type {number} */ (coming.shift())));
@@ -99,7 +102,7 @@ export class Face {
 
   /** @param {"layer" | "map"} scale */
   paint(scale) {
-    const { values } = this.layer;
+    const values = this.valuesOf(this.layer);
     const [, rows, columns] = this.shape;
     const plane = rows * columns;
     const most = largest(values);
@@ -200,8 +203,9 @@ export class Face {
     const unit = /** @type {Unit} */ ([map, rows >> 1, columns >> 1]);
     if (isOpening) this.onOpen(unit, this.#tile(map));
     else {
-      const most = largest(this.layer.values, map * rows * columns, (map + 1) * rows * columns);
-      if (this.option) this.option.setAttribute("aria-label", `unit ${map}: ${number(this.layer.values[map])}`);
+      const values = this.valuesOf(this.layer);
+      const most = largest(values, map * rows * columns, (map + 1) * rows * columns);
+      if (this.option) this.option.setAttribute("aria-label", `unit ${map}: ${number(values[map])}`);
       else this.tiles[this.slot].canvas.setAttribute("aria-label", `map ${map}, up to ±${number(most)}`);
       this.element.setAttribute("aria-activedescendant", this.option ? this.option.id : `${this.id}-${this.slot}`);
       this.onHover(unit);

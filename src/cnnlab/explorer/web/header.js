@@ -16,6 +16,7 @@ export function nameThePage(record) {
     nets.map((/** @type {any} */ net) =>
       `${areTwo ? `${net.net}: ` : ""}${percent(net.accuracy)} of ${counted(net.test_images)} test images, ${counted(net.parameters)} parameters, seed ${net.seed}`).join(" · "),
     record.report ? make("span", {}, " · ", make("a", { href: record.report }, "report")) : "",
+    record.playground ? make("span", {}, " · ", make("a", { href: record.playground }, "train on")) : "",
   );
   if (record.lesson) {
     byId("back").hidden = false;

@@ -28,7 +28,7 @@ export function fromPlanes(planes) {
  * @param {string} text
  * @returns {Uint8Array}
  */
-function fromBase64(text) {
+export function fromBase64(text) {
   const clean = text.trim();
   const quick = /** @type {any} */ (Uint8Array).fromBase64; // not in every browser yet
   if (quick) return quick.call(Uint8Array, clean);

@@ -39,6 +39,8 @@ export class Stage {
     this.net = net;
     this.listener = listener;
     this.blocks = blocksOf(net);
+    /** What the tiles show of a layer: its values, or others of its shape. @type {(layer: Layer) => ArrayLike<number>} */
+    this.valuesOf = (layer) => layer.values;
     /** @type {View[]} */
     this.views = this.blocks.map((block) => new View(block, net, this));
     this.overlay = draw("svg", { class: "edges", "aria-hidden": "true" });
@@ -282,7 +284,7 @@ class View {
     const before = this.faces;
     this.faces = layers.map((layer) =>
       before.find((face) => face.layer === layer) ??
-      new Face(layer, layers.length > 1 ? `${block.name}, ${word(layer)}` : block.name, (unit, tile) => stage.listener.onOpen(layer.name, unit, tile), (unit) => stage.point(layer, unit)));
+      new Face(layer, layers.length > 1 ? `${block.name}, ${word(layer)}` : block.name, (unit, tile) => stage.listener.onOpen(layer.name, unit, tile), (unit) => stage.point(layer, unit), (each) => stage.valuesOf(each)));
     this.faceRow.replaceChildren(
       ...this.faces.map((face, i) => make("div.face", {}, layers.length > 1 ? make("p.face-name", { title: face.layer.name }, i ? word(face.layer) : block.name.replace(/ \d+$/, "").toLowerCase()) : "", face.element)),
     );

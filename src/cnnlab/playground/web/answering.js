@@ -1,5 +1,6 @@
 // What a worker is asked, and how it answers: one request after the other, each answer with its request's number.
 
+import { Inspector } from "./inspector.js";
 import { Replica } from "./replica.js";
 
 /**
@@ -9,6 +10,8 @@ import { Replica } from "./replica.js";
 export function answering(post) {
   /** @type {any} */
   let replica = null;
+  /** @type {any} */
+  let inspector = null;
   /** @type {Record<string, (request: any) => any>} */
   const answers = {
     async start({ start }) {
@@ -18,9 +21,15 @@ export function answering(post) {
     train: ({ steps }) => replica.train(steps),
     evaluate: ({ measured }) => replica.evaluate(measured),
     state: () => replica.state(),
+    numbers: () => ({ step: replica.step, numbers: Float32Array.from(replica.learner.numbers) }),
     restore: ({ state }) => replica.restore(state),
     set: ({ settings }) => void (replica.settings = settings),
     batch: () => replica.batch(),
+    inspect({ start, state, settings, question }) {
+      if (start) inspector = new Inspector(start);
+      if (state) inspector.take(state, settings);
+      return inspector.answer(question);
+    },
   };
   // A step that waits for another replica lets no other request in.
   let last = Promise.resolve();

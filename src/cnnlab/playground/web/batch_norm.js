@@ -29,15 +29,8 @@ export function batchNorm(layer, [input], kernels, exchange) {
         // The variance around a mean near the batch's own, so that no digits cancel: the running one.
         sums.fill(0);
         for (let n = 0, at = 0; n < count; n++) {
-          for (let c = 0; c < C; c++) {
-            const near = mean.values[c];
-            let sum = 0;
-            let squares = 0;
-            for (const end = at + plane; at < end; at++) {
-              const difference = from[at] - near;
-              sum += difference;
-              squares += difference * difference;
-            }
+          for (let c = 0; c < C; c++, at += plane) {
+            const [sum, squares] = kernels.moments(from, at, from, at, plane, mean.values[c], mean.values[c]);
             sums[c] += sum;
             sums[C + c] += squares;
           }
@@ -59,10 +52,9 @@ export function batchNorm(layer, [input], kernels, exchange) {
         }
       }
       for (let n = 0, at = 0; n < count; n++) {
-        for (let c = 0; c < C; c++) {
+        for (let c = 0; c < C; c++, at += plane) {
           const scale = gamma.values[c] * inverse[c];
-          const shift = beta.values[c] - centre[c] * scale;
-          for (const end = at + plane; at < end; at++) values[at] = from[at] * scale + shift;
+          kernels.blend(from, at, from, at, values, at, plane, scale, 0, beta.values[c] - centre[c] * scale, false);
         }
       }
     },
@@ -73,14 +65,8 @@ export function batchNorm(layer, [input], kernels, exchange) {
       const from = input.values;
       sums.fill(0);
       for (let n = 0, at = 0; n < count; n++) {
-        for (let c = 0; c < C; c++) {
-          const middle = centre[c];
-          let sum = 0;
-          let products = 0;
-          for (const end = at + plane; at < end; at++) {
-            sum += gradients[at];
-            products += gradients[at] * (from[at] - middle);
-          }
+        for (let c = 0; c < C; c++, at += plane) {
+          const [sum, products] = kernels.moments(gradients, at, from, at, plane, 0, centre[c]);
           sums[c] += sum;
           sums[C + c] += products * inverse[c];
         }
@@ -94,13 +80,12 @@ export function batchNorm(layer, [input], kernels, exchange) {
       const to = input.gradients;
       const m = batch * plane;
       for (let n = 0, at = 0; n < count; n++) {
-        for (let c = 0; c < C; c++) {
+        for (let c = 0; c < C; c++, at += plane) {
           // γ/σ · (δ − mean of δ − x̂ · mean of δ·x̂); by running averages, which are constants, γ/σ · δ
           const scale = gamma.values[c] * inverse[c];
           const slope = isTraining ? (-scale * sums[C + c] * inverse[c]) / m : 0;
           const shift = isTraining ? (-scale * sums[c]) / m - slope * centre[c] : 0;
-          if (layer.adds[0]) for (const end = at + plane; at < end; at++) to[at] += scale * gradients[at] + slope * from[at] + shift;
-          else for (const end = at + plane; at < end; at++) to[at] = scale * gradients[at] + slope * from[at] + shift;
+          kernels.blend(gradients, at, from, at, to, at, plane, scale, slope, shift, layer.adds[0]);
         }
       }
     },

@@ -13,14 +13,18 @@ import { sizeOf } from "../../explorer/web/numbers.js";
  * @property {"max" | "average" | "stride" | "none"} pool how a block halves the image
  */
 
+/** Batch norm as PyTorch has it by default: what is added to the variance, and the running averages' share of new ones. */
 const EPSILON = 1e-5;
+const MOMENTUM = 0.1;
+/** PyTorch's default gain for weights, kaiming_uniform_ with a = √5. */
+const GAIN = Math.sqrt(2 / (1 + Math.sqrt(5) ** 2));
 const POOLS = ["max", "average", "stride", "none"];
 
 /**
  * The net's part of the page's record, as Python writes it for such a net: layers, tensors, initial weights.
  * @param {Design} design
  * @param {number} dropout share of units turned off before the answer
- * @param {[number, number, number]} imageShape (C, H, W)
+ * @param {number[]} imageShape (C, H, W)
  * @param {number} classes
  * @throws {UserError} where it is no net, or nothing of an image would be left
  */
@@ -50,10 +54,12 @@ export function designed(design, dropout, imageShape, classes) {
     title: "ConvNet",
     options: { widths, kernel_size: kernelSize, convs_per_block: convsPerBlock, batch_norm: batchNorm, dropout, hidden, pool },
     dropout,
+    design: { widths, kernelSize, convsPerBlock, batchNorm, hidden, pool },
     parameters: net.layers.reduce((sum, layer) => sum + layer.parameters, 0),
     layers: net.layers,
     output: net.layers[net.layers.length - 1].name,
     tensors: net.tensors,
+    counters: net.layers.filter(({ type }) => type === "BatchNorm2d").map(({ name }) => `${name}.num_batches_tracked`),
     weights: null,
     run: null,
     proof: null,
@@ -115,7 +121,7 @@ class Plan {
     const beta = this.#constant(name, "bias", channels, 0, "parameter");
     const mean = this.#constant(name, "running_mean", channels, 0, "buffer");
     const variance = this.#constant(name, "running_var", channels, 1, "buffer");
-    this.#add(name, "BatchNorm2d", this.#shape, { kind: "batch_norm", mean, variance, gamma, beta, epsilon: EPSILON });
+    this.#add(name, "BatchNorm2d", this.#shape, { kind: "batch_norm", mean, variance, gamma, beta, epsilon: EPSILON, momentum: MOMENTUM });
   }
 
   relu() {
@@ -189,9 +195,10 @@ class Plan {
     this.#shape = shape;
   }
 
-  /** A tensor that PyTorch draws from U(−1/√fan-in, 1/√fan-in). */
+  /** A tensor that PyTorch draws from U(−1/√fan-in, 1/√fan-in), rounded as it comes to it. */
   #uniform(layer, name, shape, fanIn) {
-    return this.#tensor(`${layer}.${name}`, shape, "parameter", { kind: "uniform", bound: 1 / Math.sqrt(fanIn) });
+    const bound = name === "weight" ? Math.sqrt(3) * (GAIN / Math.sqrt(fanIn)) : 1 / Math.sqrt(fanIn);
+    return this.#tensor(`${layer}.${name}`, shape, "parameter", { kind: "uniform", bound });
   }
 
   #constant(layer, name, shape, value, role) {

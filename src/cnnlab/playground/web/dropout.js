@@ -7,7 +7,7 @@ import { uniform } from "./random.js";
 
 /** @param {Trained} layer @param {Trained[]} inputs */
 export function dropout(layer, [input]) {
-  const factors = new Float32Array(layer.capacity * layer.size);
+  const factors = new layer.values.constructor(layer.capacity * layer.size);
   let isOn = false;
   return {
     /** @param {import("./learner.js").Pass} pass */

@@ -1,5 +1,7 @@
 // A dense layer, forwards and backwards: three matrix products over all images of a pass.
 
+import { packedSize } from "./kernels.js";
+
 /** @typedef {import("./learner.js").Trained} Trained */
 
 /**
@@ -9,25 +11,31 @@
  */
 export function linear(layer, [input], kernels) {
   const { weight, bias } = layer.operation;
+  const { capacity } = layer;
   const [O, I] = weight.shape;
-  const rowsOf = (/** @type {number} */ rows, /** @type {number} */ row) => kernels.table(Array.from({ length: rows }, (_, i) => i * row));
-  const weights = rowsOf(O, I);
-  const images = rowsOf(layer.capacity, I);
+  const starts = (/** @type {number} */ rows) => Array.from({ length: rows }, (_, row) => row * I);
+  const weights = kernels.table(starts(O));
+  const images = kernels.table(starts(capacity + 1));
+  const turned = kernels.allocate(packedSize(O, capacity + 1));
+  const given = kernels.allocate(packedSize(capacity, O));
 
   return {
     /** @param {import("./learner.js").Pass} pass */
     forward({ count }) {
       const { values } = layer;
       kernels.dots(input.values, 0, I, weight.values, 0, weights, values, 0, O, count, O, I, false);
-      if (bias) for (let n = 0, at = 0; n < count; n++) for (let o = 0; o < O; o++) values[at++] += bias.values[o];
+      if (bias) for (let n = 0; n < count; n++) kernels.copy(bias.values, 0, O, values, n * O, O, 1, O, 0, true);
     },
 
     /** @param {import("./learner.js").Pass} pass */
     backward({ count }) {
       const { gradients } = layer;
-      kernels.rows(gradients, 0, 1, O, input.values, 0, images, weight.gradients, 0, I, O, count, I, true);
-      if (bias) for (let n = 0, at = 0; n < count; n++) for (let o = 0; o < O; o++) bias.gradients[o] += gradients[at++];
-      if (input.gradients) kernels.rows(gradients, 0, O, 1, weight.values, 0, weights, input.gradients, 0, I, count, O, I, layer.adds[0]);
+      kernels.pack(turned, 0, gradients, 0, 1, O, O, count);
+      kernels.rows(turned, 0, input.values, 0, images, weight.gradients, 0, I, O, count, I, true);
+      if (bias) for (let n = 0; n < count; n++) kernels.copy(gradients, n * O, O, bias.gradients, 0, O, 1, O, 0, true);
+      if (!input.gradients) return;
+      kernels.pack(given, 0, gradients, 0, O, 1, count, O);
+      kernels.rows(given, 0, weight.values, 0, weights, input.gradients, 0, I, count, O, I, layer.adds[0]);
     },
   };
 }

@@ -5,8 +5,9 @@
  * @param {number} step taken
  * @param {Float32Array} numbers the net's block after it
  * @param {number} loss of the step's batch
- * @returns {{step: number, loss: number, expectedLoss: number, deviation: number, tensor: string}} deviation: the
- *   weights' largest, relative to their tensor's largest; tensor: where
+ * @returns {{step: number, loss: number, expectedLoss: number, deviation: number, tensor: string, ownLoss: number, ownDeviation: number}}
+ *   deviation: the weights' largest, relative to their tensor's largest; tensor: where; own…: how far PyTorch is from
+ *   itself when it sums the batches in the opposite order
  */
 export function deviationFrom(planned, step, numbers, loss) {
   const expected = planned.proof.steps.find((each) => each.step === step);
@@ -18,5 +19,5 @@ export function deviationFrom(planned, step, numbers, loss) {
       if (!(deviation <= worst.deviation)) worst = { deviation, tensor: name };
     });
   }
-  return { step, loss, expectedLoss: expected.loss, ...worst };
+  return { step, loss, expectedLoss: expected.loss, ...worst, ownLoss: expected.own_loss, ownDeviation: expected.own_deviation };
 }

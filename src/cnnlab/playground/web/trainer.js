@@ -60,8 +60,13 @@ export class Trainer extends EventTarget {
   #asked;
   /** @type {Crew | null} */
   #crew = null;
+  /** A worker that answers questions about a step, and what it knows: which start, which step. @type {Crew | null} */
+  #inspector = null;
+  #inspected = { life: -1, of: "" };
   #until = 0;
   #restarts = 0;
+  /** @type {string | null} */
+  #refused = null;
   #isDriving = false;
   #life = 0;
   /** @type {State} */
@@ -178,9 +183,18 @@ export class Trainer extends EventTarget {
 
   /** The weights, the optimizer's numbers, and figures of each tensor and ReLU. */
   async snapshot() {
-    const state = await this.#state();
+    return { ...(await this.#state()), statistics: this.#statistics };
+  }
+
+  /** The weights alone, and the figures: for what is painted again and again. */
+  async glance() {
+    await this.ready;
+    return { ...(await /** @type {Crew} */ (this.#crew).askOne("numbers")), statistics: this.#statistics };
+  }
+
+  get #statistics() {
     const norms = this.planned.tensors.map(({ name, role }, /** @type {number} */ i) => [name, role === "parameter" ? Math.sqrt(this.#squares[i] ?? NaN) : null]);
-    return { ...state, statistics: { gradientNorms: Object.fromEntries(norms.filter(([, norm]) => norm !== null)), dead: this.#dead } };
+    return { gradientNorms: Object.fromEntries(norms.filter(([, norm]) => norm !== null)), dead: this.#dead };
   }
 
   /**
@@ -199,6 +213,27 @@ export class Trainer extends EventTarget {
     return /** @type {Crew} */ (this.#crew).askOne("batch");
   }
 
+  /**
+   * Ask about the step that comes next, in double precision, in a worker of its own.
+   * @param {any} question as inspector.js takes it
+   * @returns {Promise<any>}
+   */
+  async inspect(question) {
+    await this.ready;
+    const { settings } = this;
+    const of = (/** @type {number} */ step) => JSON.stringify([step, settings]);
+    const isNew = this.#inspector === null || this.#inspected.life !== this.#life;
+    const request = /** @type {any} */ ({ question });
+    if (isNew || this.#isDriving || this.#inspected.of !== of(this.steps)) {
+      const state = await this.#state();
+      Object.assign(request, { state, settings, start: isNew ? this.#of(state) : null });
+      this.#inspected = { life: this.#life, of: of(state.step) };
+    }
+    this.#inspector ??= new Crew(1, this.#source, () => (this.#inspector = null));
+    const [answer] = await this.#inspector.ask("inspect", request);
+    return answer;
+  }
+
   /** All images: the page's and those taught. @returns {Uint8Array} */
   get images() {
     return this.#pixels;
@@ -210,6 +245,8 @@ export class Trainer extends EventTarget {
     this.#life++;
     this.#crew?.end();
     this.#crew = null;
+    this.#inspector?.end();
+    this.#inspector = null;
   }
 
   #begin(step, epoch) {
@@ -254,18 +291,23 @@ export class Trainer extends EventTarget {
     const threads = this.#asked ?? Math.min(MOST_WORKERS, globalThis.navigator?.hardwareConcurrency ?? 2);
     const batch = Math.ceil(this.training.images.length / this.perEpoch);
     const count = Math.max(1, Math.min(threads, Math.floor(batch / WORTH_A_WORKER)));
-    const { shape, mean, std, fill } = this.#record.data;
-    const crew = new Crew(count, this.#source, (reason) => life === this.#life && this.#lost(reason));
+    const crew = new Crew(count, this.#source, (reason, hasListened) => life === this.#life && this.#lost(reason, hasListened), this.#refused);
     this.#crew = crew;
-    const answers = await crew.start({
-      planned: this.planned, data: { shape, mean, std, fill }, settings: this.settings, pixels: this.#pixels,
-      training: this.training, state: this.#kept, origin: this.origin, modules: this.#modules,
-    });
+    const answers = await crew.start(this.#of(this.#kept));
     const { kind, note } = answers[0];
     const told = [crew.note, note].filter(Boolean).join("; ");
     const ready = { workers: crew.count, kernel: kind, note: told || null };
     this.dispatchEvent(new CustomEvent("ready", { detail: ready }));
     return ready;
+  }
+
+  /** What a replica is made of, from a state on. @param {State} state */
+  #of(state) {
+    const { shape, mean, std, fill } = this.#record.data;
+    return {
+      planned: this.planned, data: { shape, mean, std, fill }, settings: this.settings, pixels: this.#pixels,
+      training: this.training, state, origin: this.origin, modules: this.#modules,
+    };
   }
 
   /** Ask for steps as long as some are wanted, a few requests ahead. */
@@ -406,8 +448,9 @@ export class Trainer extends EventTarget {
   }
 
   /** A worker died: begin again from what was kept. */
-  #lost(reason) {
+  #lost(reason, hasListened) {
     const wasPlaying = this.#until > this.steps;
+    if (!hasListened) this.#refused = reason; // the page's policy, or the browser, lets none begin
     if (this.#restarts++ >= RESTARTS) {
       this.#until = 0;
       this.dispatchEvent(new CustomEvent("stopped", { detail: { reason } }));
@@ -470,14 +513,20 @@ class Crew {
   #asked = 0;
   #lost;
   #hasEnded = false;
+  #hasListened = false;
   #watch = 0;
 
-  /** @param {number} count @param {string} source @param {(reason: string) => void} lost */
-  constructor(count, source, lost) {
+  /**
+   * @param {number} count
+   * @param {string} source
+   * @param {(reason: string, hasListened: boolean) => void} lost hasListened: whether any of them ever began
+   * @param {string | null} [refused] why no Worker is to be tried
+   */
+  constructor(count, source, lost, refused = null) {
     this.#lost = lost;
     /** Why it is not as it should be. @type {string | null} */
     this.note = null;
-    this.#workers = this.#hire(count, source);
+    this.#workers = this.#hire(count, source, refused);
   }
 
   get count() {
@@ -529,9 +578,10 @@ class Crew {
     });
   }
 
-  #hire(count, source) {
+  #hire(count, source, refused) {
     const workers = [];
     try {
+      if (refused) throw new Error(refused);
       const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
       for (let which = 0; which < count; which++) workers.push(this.#listening(new Worker(url)));
     } catch (error) {
@@ -545,7 +595,10 @@ class Crew {
   #listening(worker) {
     worker.listens = new Promise((resolve) => {
       worker.onmessage = ({ data }) => {
-        if (data.id === -1) resolve(null);
+        if (data.id === -1) {
+          this.#hasListened = true;
+          resolve(null);
+        }
         else this.#answered(data);
       };
     });
@@ -586,7 +639,7 @@ class Crew {
   #fail(reason) {
     if (this.#hasEnded) return;
     this.end();
-    this.#lost(reason);
+    this.#lost(reason, this.#hasListened);
   }
 }
 

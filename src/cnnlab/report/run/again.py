@@ -11,6 +11,7 @@ from torch import nn
 from cnnlab.config import Augmentation, RunConfig, Training
 from cnnlab.data.imageset import ImageSet
 from cnnlab.numbers import plain
+from cnnlab.runs.saved import RECIPE
 from cnnlab.training.recipes import RECIPES, recipe
 
 
@@ -30,10 +31,11 @@ def command(config: RunConfig, data: ImageSet, net: nn.Module) -> str:
     words = ["cnnlab", "train", config.net.name, "--data", config.data.name]
     if config.data.name.startswith("folder:"):
         words += ["--image-size", str(config.data.image_shape[1])]
-    words += ["--epochs", _number(training.epochs), "--seed", str(config.seed), "--recipe", config.recipe]
-    if config.recipe in RECIPES:
-        base = recipe(config.recipe, net, data, epochs=training.epochs)
-        net_options = RECIPES[config.recipe].net_options
+    named = "lesson" if config.recipe == RECIPE else config.recipe  # the page trains as that recipe does
+    words += ["--epochs", _number(training.epochs), "--seed", str(config.seed), "--recipe", named]
+    if named in RECIPES:
+        base = recipe(named, net, data, epochs=training.epochs)
+        net_options = RECIPES[named].net_options
         words += _flags(config.net.options, net_options)
         words += _flags(_fields(training), _fields(base))
         words += _flags(training.augmentation.model_dump(), base.augmentation.model_dump())

@@ -15,6 +15,7 @@ from cnnlab.report.run.filters import first_layer
 from cnnlab.report.run.mistakes import mistakes
 from cnnlab.report.run.origin import note_without_folders, without_folders
 from cnnlab.runs.folder import Run
+from cnnlab.runs.saved import RECIPE
 from cnnlab.training.course import steps_per_epoch
 from cnnlab.training.recipes import RECIPES
 
@@ -36,6 +37,7 @@ def run_page(run: Run, data: ImageSet, net: nn.Module, *, back: Back | None = No
         "run/page.html",
         back=back,
         config=config,
+        is_of_page=config.recipe == RECIPE,
         record=record,
         result=result,
         test=test,
@@ -47,8 +49,8 @@ def run_page(run: Run, data: ImageSet, net: nn.Module, *, back: Back | None = No
         images_seen=steps
         * record.images["train"]
         // steps_per_epoch(record.images["train"], config.training.batch_size),
-        remeasured_images=epochs[-1].remeasured_images,
-        curves=learning_curves(epochs, result.best_epoch, config.training, net),
+        remeasured_images=epochs[-1].remeasured_images if epochs else 0,
+        curves=learning_curves(epochs, result.best_epoch, config.training, net) if epochs else None,
         confusion=confusion(test, data.test),
         calibration=calibration(test, data.test, config.training),
         mistakes=mistakes(test, data.test, record.classes),

@@ -1,0 +1,86 @@
+// What the reader takes along: the weights as a file, the settings as a command, the net as a class of PyTorch's.
+
+import { make } from "../../explorer/web/dom.js";
+import { trainCommand } from "./command.js";
+import { download } from "./download.js";
+import { pytorchClass } from "./pytorch_class.js";
+import { weightsFile } from "./weights_file.js";
+
+export class Saving {
+  /**
+   * @param {HTMLDetailsElement} place
+   * @param {import("./learning.js").Learning} learning
+   * @param {import("./logbook.js").Logbook} logbook
+   */
+  constructor(place, learning, logbook) {
+    this.place = place;
+    this.learning = learning;
+    this.logbook = logbook;
+    this.weights = /** @type {HTMLButtonElement} */ (make("button", { type: "button", onclick: () => this.save() }, "Download the weights"));
+    this.weightsSays = make("p.small", { role: "status" });
+    this.command = make("code", {});
+    this.limits = make("ul.small", {});
+    this.python = make("code", {});
+    place.append(
+      make("h3", {}, "The weights"), make("div.tools", {}, this.weights), this.weightsSays,
+      make("h3", {}, "The settings, as a command"), code(this.command), this.limits,
+      make("h3", {}, "The net, as a class of PyTorch’s"), code(this.python),
+    );
+    for (const event of ["renewed", "epoch", "paused"]) learning.addEventListener(event, () => this.show());
+    place.addEventListener("toggle", () => this.show());
+  }
+
+  /** Write command and class anew, where they are seen. */
+  show() {
+    const { learning, logbook } = this;
+    if (!this.place.open || !learning.trainer) return;
+    const { record } = learning.content;
+    const { planned, settings } = learning;
+    const run = logbook.of(learning);
+    const isTrained = run.steps > 0;
+    this.weights.disabled = !isTrained;
+    this.weightsSays.textContent = isTrained
+      ? `${planned.net}.safetensors: for cnnlab evaluate ${planned.net}.safetensors, cnnlab explore ${planned.net}.safetensors, and the class below.`
+      : "Train it first: there is nothing in it yet.";
+    const { command, cannot, differs } = trainCommand(record, planned, settings, wayOf(run));
+    this.command.textContent = isTrained ? command : "";
+    this.limits.replaceChildren(...(isTrained ? [...cannot, ...differs] : []).map((sentence) => make("li", {}, sentence)));
+    this.python.textContent = pytorchClass(record, planned, settings, run.passes);
+  }
+
+  /** Download the weights as they are. */
+  async save() {
+    const { learning, logbook } = this;
+    const { trainer, planned, settings, content } = learning;
+    const { step, numbers } = await trainer.snapshot();
+    const { epochs, taught, test_openings, changes } = logbook.of(learning);
+    const beside = [
+      ...(changes.length ? ["Settings were changed while it trained; these are the last ones."] : []),
+      ...(planned.weights ? [`It went on from the weights of the run ${planned.run.name}.`] : []),
+    ];
+    const file = weightsFile({ record: content.record, planned, settings, numbers, steps: step, passes: trainer.epochs, epochs, taught, openings: test_openings, beside });
+    download(`${planned.net}.safetensors`, /** @type {BlobPart} */ (file), "application/octet-stream");
+  }
+}
+
+/** @param {import("./logbook.js").RunLog} run @returns {import("./command.js").Way} */
+export function wayOf(run) {
+  const taught = run.taught.reduce((sum, { count }) => sum + count, 0);
+  return { passes: run.passes || 1, isChanged: run.changes.length > 0, taught };
+}
+
+/** Code, and a button that copies it. @param {HTMLElement} text */
+function code(text) {
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent ?? "");
+      button.textContent = "Copied";
+    } catch {
+      getSelection()?.selectAllChildren(text);
+      button.textContent = "Selected: press Ctrl+C";
+    }
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  };
+  const button = make("button", { type: "button", onclick: copy }, "Copy");
+  return make("div.code", {}, make("pre", { tabindex: 0 }, text), button);
+}

@@ -1,0 +1,251 @@
+"""What the playground's page saved: a safetensors file with its net, and the run folder that is made from it once.
+
+The folder lies beside the file and has its name without the ending. It holds what the page wrote down, the data's
+record, the training and its epochs, and figures that PyTorch measured here, on the whole validation and test split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from cnnlab.config import DataRecord, NetSpec, RunConfig, Scalar, Strict, Training, checked
+from cnnlab.data import load
+from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import UserError
+from cnnlab.evaluation import evaluate, logits
+from cnnlab.nets import NETS, build_net, parameter_count
+from cnnlab.runs.environment import made_here
+from cnnlab.runs.folder import Run, RunResult, create_run, open_run, read_json, split_figures, write_json
+from cnnlab.runs.identity import identity_of
+from cnnlab.training.loop import Epoch
+
+#: The recipe that a run from the page is written down under.
+RECIPE = "playground"
+
+#: The file of the folder that says which saved file it was made from, and what that said.
+ORIGIN = "saved.json"
+
+#: The longest description, in characters, that is read: a page's has a few thousand.
+LONGEST = 1_000_000
+
+
+class TestOpening(Strict):
+    """A look at the test split in the page. opened: when, ISO 8601. accuracy: 0–1. loss: mean cross-entropy, nats."""
+
+    opened: str
+    step: int = Field(ge=0)
+    accuracy: float = Field(ge=0, le=1)
+    loss: float
+    images: int = Field(ge=1)
+
+
+class Taught(Strict):
+    """Images of the reader's own that the net was trained on, of a class."""
+
+    label: str
+    count: int = Field(ge=0)
+
+
+class Saved(Strict):
+    """What the page's file says of itself, as JSON, in its metadata under `cnnlab`.
+
+    page: cnnlab's version that made it. options: of the net. settings: of the page's form. training: the same as
+    `cnnlab train` has it. epochs: whole ones so far; steps: of all. beside: what neither settings nor training say, a
+    sentence each.
+    """
+
+    format: Literal[1]
+    page: str
+    net: str
+    options: dict[str, Scalar | tuple[int, ...]]
+    data: DataRecord
+    settings: dict[str, Scalar | dict[str, Scalar | tuple[int, ...]] | None]
+    training: Training
+    seed: int = Field(ge=0, lt=2**63)
+    epochs: tuple[Epoch, ...]
+    steps: int = Field(ge=1)
+    test_openings: tuple[TestOpening, ...]
+    taught: tuple[Taught, ...]
+    beside: tuple[str, ...]
+
+    def notes(self) -> tuple[str, ...]:
+        """What the data's record does not say of what the page trained on, a line each."""
+        images, wrong = self.settings.get("images"), self.settings.get("wrongLabels")
+        taught = sum(each.count for each in self.taught)
+        lines = []
+        if isinstance(images, int) and images < self.data.images.get("train", 0):
+            lines.append(f"trained in the playground on {images:,} of the training images")
+        if isinstance(wrong, int | float) and wrong > 0:
+            lines.append(f"trained in the playground with wrong labels on {wrong:.0%} of the training images")
+        if taught:
+            lines.append(f"trained in the playground on {taught:,} image{'s' * (taught > 1)} of its reader's, too")
+        return (*lines, *(sentence.removesuffix(".") for sentence in self.beside))
+
+
+def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable[[str], None] | None = None) -> Run:
+    """The run of a file that the playground saved; its folder is made where it is not there yet.
+
+    data_root: as in `load`. say: told in a line when the folder is made. Raises UserError when the file is damaged, is
+    not the playground's or does not fit what it says of itself, when its data are not here or have changed, and when
+    something else lies where the folder would.
+    """
+    folder, digest = path.with_suffix(""), _digest(path)
+    if folder.exists():
+        origin = folder / ORIGIN
+        made_from = read_json(origin).get("sha256") if origin.is_file() else None
+        if made_from == digest and (folder / "result.json").exists():
+            return open_run(folder)
+        if made_from != digest:
+            what = "was made from another file of that name" if made_from else "was not made from it"
+            raise UserError(
+                f"{path} becomes a run in {folder}, which is there and {what}; expected nothing at that place: move "
+                "the folder away, or give the file another name"
+            )
+    tensors, saved = _read(path)
+    images = _data(path, saved.data, data_root)
+    net = _net(path, saved, tensors)
+    run = _make(folder, path, digest, saved, net, images)
+    if say is not None:
+        say(f"{path}: its run, measured by PyTorch, is in {folder} from now on")
+    return run
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); expected a file that the playground saved"
+        ) from None
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Saved]:
+    expected = "expected a file that the playground saved: save it there again"
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get("cnnlab", "")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        values = json.loads(said) if len(said) <= LONGEST else None
+    except safetensors.SafetensorError as error:
+        raise UserError(f"{path} is damaged ({error}); {expected}") from None
+    except (json.JSONDecodeError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} does not say what net it holds and what that was trained on; {expected}")
+    if values.get("steps") == 0:
+        raise UserError(f"{path} was saved before its net's first step; expected a trained net: train it, and save it")
+    return tensors, checked(Saved, values, f"{path}, its description")
+
+
+def _data(path: Path, record: DataRecord, data_root: str | Path | None) -> ImageSet:
+    side = record.image_shape[1] if record.name.startswith("folder:") else None
+    images = load(record.name, root=data_root, image_size=side)
+    if images.sha256 != record.sha256:
+        raise UserError(
+            f"{path} was trained on {record.name} of SHA-256 {record.sha256[:12]}…, which has {images.sha256[:12]}… "
+            "here; expected the same images: put them back"
+        )
+    if images.image_shape != record.image_shape or images.classes != record.classes:
+        raise UserError(f"{path} says that {record.name} has other shapes or classes than it has here; save it again")
+    return images
+
+
+def _net(path: Path, saved: Saved, tensors: dict[str, Tensor]) -> nn.Module:
+    """The net with its weights, in eval mode. Raises UserError where the two do not fit."""
+    spec = NetSpec(name=saved.net, options=saved.options)
+    if saved.net not in NETS:
+        raise UserError(f"{path}: got the net {saved.net!r}; expected one of {', '.join(NETS)}: save it again")
+    if _layers(saved.options) > len(tensors):
+        raise UserError(f"{path}: its {len(tensors)} tensors do not fit the net that it describes: save it again")
+    given: dict[str, Any] = {
+        "image_shape": saved.data.image_shape,
+        "num_classes": len(saved.data.classes),
+        "seed": saved.seed,
+    }
+    with torch.device("meta"):  # a size that is no net's takes no memory here
+        expected = {name: value.shape for name, value in build_net(spec, **given).state_dict().items()}
+    got = {name: value.shape for name, value in tensors.items()}
+    if got != expected:
+        odd = sorted(name for name in got | expected if got.get(name) != expected.get(name))
+        raise UserError(
+            f"{path}: its weights do not fit {saved.net}: {odd[0]} is {_shape(got.get(odd[0]))}; expected "
+            f"{_shape(expected.get(odd[0]))}: save it again"
+        )
+    if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
+        raise UserError(f"{path}: weights are NaN or infinite; expected numbers: save an earlier state of the net")
+    net = build_net(spec, **given)
+    net.load_state_dict(tensors)
+    return net.eval()
+
+
+def _layers(options: dict[str, Any]) -> int:
+    """Convolutions or dense layers that options ask for at least."""
+    several = [len(value) for value in options.values() if isinstance(value, tuple)]
+    each = options.get("convs_per_block", 1)
+    return max(several, default=1) * (each if isinstance(each, int) else 1)
+
+
+def _shape(shape: torch.Size | None) -> str:
+    return "not there" if shape is None else "×".join(map(str, shape)) or "one number"
+
+
+def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, images: ImageSet) -> Run:
+    data = saved.data.model_copy(update={"notes": (*saved.data.notes, *saved.notes())})
+    config = RunConfig(
+        net=NetSpec(name=saved.net, options=saved.options),
+        data=data,
+        recipe=RECIPE,
+        training=saved.training,
+        seed=saved.seed,
+    )
+    if (folder / ORIGIN).is_file():  # a kill came between the first file and the last
+        run = Run(folder, config)
+    else:
+        run = create_run(folder, config)
+    write_json(folder / ORIGIN, {"file": path.name, "sha256": digest, "says": saved.model_dump(mode="json")})
+    device = torch.device("cpu")
+    here = made_here(identity_of(config.model_copy(update={"training": _on_cpu(config.training)})), device)
+    run.write_environment(here.model_copy(update={"device_name": f"a browser; measured on {here.device_name}"}))
+    run.keep_epochs(0)
+    for epoch in saved.epochs:
+        run.write_epoch(epoch)
+    run.write_weights(net)
+    for opening in saved.test_openings[run.test_openings() :]:
+        run.note_test_opening(f"cnnlab playground, in the page, {opening.opened}")
+    run.note_test_opening("cnnlab playground, its file measured by PyTorch")
+    evaluations = {
+        name: evaluate(
+            logits(net, images.split(name).images, mean=images.mean, std=images.std),
+            images.split(name).labels,
+            classes=images.classes,
+        )
+        for name in ("validation", "test")
+    }
+    run.write_evaluations(evaluations)
+    count = len(saved.epochs)
+    run.write_result(
+        RunResult(
+            run=str(folder),
+            parameters=parameter_count(net),
+            train_time_s=round(saved.epochs[-1].train_time_s, 3) if saved.epochs else 0.0,
+            epochs_run=count,
+            best_epoch=count,
+            validation=split_figures(evaluations["validation"]),
+            test=split_figures(evaluations["test"]),
+            warnings=(*images.leaks, *saved.notes()),
+        )
+    )
+    return run
+
+
+def _on_cpu(training: Training) -> Training:
+    return training.model_copy(update={"device": "cpu", "precision": "fp32"})
