@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,8 +46,9 @@ learner.input.values.set(floats(given.images));
 await learner.forward(given.pass);
 const { loss } = learner.loss(given.labels);
 await learner.backward();
-const layers = learner.layers.map((layer) => [layer.name, text(layer.gradients.subarray(0, count * layer.size))]);
-return { kind: kernels.kind, loss: loss / count, layers: Object.fromEntries(layers), gradients: text(learner.gradients) };
+const values = learner.layers.map((layer) => [layer.name, text(layer.gradients.subarray(0, count * layer.size))]);
+const [layers, gradients] = [Object.fromEntries(values), text(learner.gradients)];
+return { kind: kernels.kind, loss: loss / count, layers, gradients };
 """
 
 
@@ -66,7 +68,7 @@ return new Uint8Array(snapshot.numbers.buffer).toBase64();
 
 
 class Residual(nn.Module):
-    """Two blocks with a shortcut each: the images' maps as they are, and through a 1×1 convolution with a stride of 2."""
+    """Two blocks with a shortcut each: its maps as they are, and through a 1×1 convolution with a stride of 2."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -232,9 +234,17 @@ def steps_in_page(
 
 
 def steps_by_pytorch(
-    planned: PlannedNet, images: PageImages, settings: Settings, steps: int
+    planned: PlannedNet,
+    images: PageImages,
+    settings: Settings,
+    steps: int,
+    *,
+    precision: torch.dtype = torch.float32,
 ) -> dict[str, np.ndarray]:
-    """The same by PyTorch in float32."""
+    """The same by PyTorch."""
+    module = copy.deepcopy(planned.module).to(precision)
+    module.register_forward_pre_hook(lambda _, inputs: (inputs[0].to(precision),))
+    planned = dataclasses.replace(planned, module=module)
     done = next(done for done in training_steps(planned, images, settings) if done.step == steps)
     return {name: each.detach().numpy().ravel() for name, each in done.net.named_parameters()}
 
