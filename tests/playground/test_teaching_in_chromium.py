@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from tests.axe import findings
 
 from cnnlab.config import NetSpec
 from cnnlab.data import load
@@ -152,3 +153,7 @@ def test_the_record_holds_what_was_tried(trained: Any, tmp_path: Path) -> None:
     assert run["test_openings"][0]["accuracy"] == pytest.approx(accuracy)
     assert len(run["epochs"]) == int(run["passes"])
     assert run["command"]["command"].startswith(f"cnnlab train mlp --data {DATA} --epochs ")
+
+
+def test_what_has_come_up_in_the_panels_is_accessible(trained: Any) -> None:
+    assert findings(trained) == []

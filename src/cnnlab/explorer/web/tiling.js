@@ -28,9 +28,9 @@ export function tiling(count, [rows, columns], [width, height], most, gap) {
  * @param {number} ranks
  * @param {number} width CSS pixels
  * @param {number} least CSS pixels of a column
- * @returns {number} columns in a row
+ * @returns {number} columns in a row, one at least
  */
 export function ranksInARow(ranks, width, least) {
-  const rows = Math.ceil((ranks * least) / width);
+  const rows = Math.min(ranks, Math.ceil((ranks * least) / Math.max(1, width)));
   return Math.ceil(ranks / rows);
 }

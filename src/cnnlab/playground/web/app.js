@@ -187,10 +187,9 @@ function take() {
   if (!sheet) return;
   const { layer } = state.choice;
   if (layer !== null && !net.byName.has(layer)) state.set({ layer: null, map: null, unit: null });
-  else showOpen();
+  turn();
   update();
   stage.choose();
-  turn();
 }
 
 /** The tiles show values, or how the loss would change with them. */
@@ -480,7 +479,7 @@ learning.addEventListener("proof", (/** @type {any} */ { detail }) => {
   const { step, deviation, loss, expectedLoss, tensor } = detail;
   const written = deviation.toExponential(0).replace("-", "−");
   byId("proof").append(
-    byId("proof").textContent ? " · " : "off PyTorch’s weights after ",
+    byId("proof").textContent ? " · " : "off PyTorch: ",
     make("span", { "data-step": step, "data-value": deviation, title: `the largest difference, relative to its tensor’s largest weight, in ${tensor}; loss ${loss.toFixed(6)}, PyTorch’s ${expectedLoss.toFixed(6)}` }, `step ${step}: ${written}`),
   );
 });

@@ -89,7 +89,7 @@ export class Forgotten {
     this.found.replaceChildren(
       make(
         "table.by-class", {},
-        make("thead", {}, make("tr", {}, ["class", "images", "right before", "right now", "change", ""].map((name) => make("th", { scope: "col" }, name)))),
+        make("thead", {}, make("tr", {}, ["class", "images", "right before", "right now", "change"].map((name) => make("th", { scope: "col" }, name)), make("td", {}))),
         make("tbody", {}, classes.map(row)),
       ),
       this.#pictures("Lost: class → what it says now", lost, answers, LOST_SHOWN),

@@ -70,9 +70,9 @@ export class Learner {
     this.tensors = planned.tensors;
     const size = Math.max(0, ...planned.tensors.map((/** @type {any} */ { at, shape }) => at + sizeOf(shape)));
     /** All weights and buffers, at their places in the page's block. */
-    this.numbers = kernels.allocate(size);
+    this.numbers = kernels.allocate(size).subarray(0, size); // kernels may have taken some more
     /** Their gradients; 0 at the buffers. */
-    this.gradients = kernels.allocate(size);
+    this.gradients = kernels.allocate(size).subarray(0, size);
     /** @type {Trained} */
     this.input = /** @type {any} */ ({ name: IMAGE, kind: "image", place: -1, shape, size: sizeOf(shape), capacity, values: kernels.allocate(capacity * sizeOf(shape)), gradients: null, reads: [], adds: [] });
     /** @type {Trained[]} */

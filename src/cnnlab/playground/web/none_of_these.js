@@ -95,7 +95,7 @@ export class NoneOfThese {
       rows.push(make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, `${alarms} of ${images.length}`), make("td", {}, percent(alarms / images.length))));
     }
     this.tryButton.disabled = false;
-    this.tried.replaceChildren(make("table.by-class", {}, make("thead", {}, make("tr", {}, ["never seen", "called none of these", ""].map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, rows)));
+    this.tried.replaceChildren(make("table.by-class", {}, make("thead", {}, make("tr", {}, ["never seen", "called none of these", "share"].map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, rows)));
   }
 
   #later() {

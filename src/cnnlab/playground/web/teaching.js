@@ -24,11 +24,11 @@ export class Teaching {
   /**
    * @param {HTMLElement} place
    * @param {import("./learning.js").Learning} learning
-   * @param {object} with_
-   * @param {Uint8ClampedArray} with_.pixels of the sheet
-   * @param {import("./forgotten.js").Forgotten} with_.forgotten
-   * @param {import("./logbook.js").Logbook} with_.logbook
-   * @param {() => void} with_.onKept called when an image was kept: the sheet is free for the next
+   * @param {object} beside
+   * @param {Uint8ClampedArray} beside.pixels of the sheet
+   * @param {import("./forgotten.js").Forgotten} beside.forgotten
+   * @param {import("./logbook.js").Logbook} beside.logbook
+   * @param {() => void} beside.onKept called when an image was kept: the sheet is free for the next
    */
   constructor(place, learning, { pixels, forgotten, logbook, onKept }) {
     this.learning = learning;

@@ -55,6 +55,7 @@ export class WeightPanel extends EventTarget {
     this.images = make("div.weight-images", { role: "group", "aria-label": "images of the batch", onkeydown: (event) => this.#walk(event) });
     this.imagesSay = make("p.muted.small", {});
     this.products = make("div.strip.weight-products", {});
+    this.productsTitle = make("span", {});
     this.sum = make("div.weight-sum", {});
     this.quotient = make("div.weight-quotient", { "aria-live": "polite" });
     this.step = make("table.weight-step", {});
@@ -67,7 +68,7 @@ export class WeightPanel extends EventTarget {
         this.picker.element,
         make("div.weight-work", {},
           part("1", "What each image adds", this.images, this.imagesSay),
-          part("2", "This image: value read × ∂L/∂output, position by position", this.products),
+          part("2", this.productsTitle, this.products),
           part("3", "The gradient: the mean over the batch, for the loss is a mean", make("div.weight-both", {}, this.sum, this.quotient)),
           part("4", "What the optimizer makes of it", this.step, make("div.tools", {}, this.takeButton), this.taken))));
     trainer.addEventListener("paused", () => this.refresh());
@@ -77,6 +78,7 @@ export class WeightPanel extends EventTarget {
 
   /** @param {string | null} tensor PyTorch's name; null: the first @param {number} at flat place in it */
   open(tensor = null, at = 0) {
+    if (tensor !== this.tensor || at !== this.at) this.taken.replaceChildren();
     this.tensor = tensor ?? this.tensor;
     this.at = at;
     this.picker.show(this.tensor, at);
@@ -171,10 +173,12 @@ export class WeightPanel extends EventTarget {
   /** @param {WeightAnswer} answer */
   #write(answer) {
     const { title } = this.picker.chosen;
+    this.picker.paint();
     this.title.textContent = title;
     this.where.replaceChildren(`${this.picker.words(this.at)}: w = `, make("b", { "data-weight": answer.value }, precise(answer.value)), make("span.muted", {}, ` · step ${counted(answer.step + 1)}, which comes next`));
     this.#writeImages(answer);
     this.products.replaceChildren(...this.#productParts(answer));
+    this.productsTitle.textContent = `This image: ${answer.products.read ? "value read × ∂L/∂output" : "∂L/∂output alone, for what is added has the factor 1"}${answer.products.products.length > 1 ? ", position by position" : ""}`;
     const { sum, gradient, contributions } = answer;
     this.sum.replaceChildren(
       line("Σ over ", plural(contributions.length, "image"), " = ", value(sum)),
@@ -230,12 +234,12 @@ export class WeightPanel extends EventTarget {
     const { rows, columns, delta, read, isPadding, sum } = products;
     const count = rows * columns;
     const [owed, was] = field === "gamma" ? ["δ = ∂L/∂output", "x̂, normalised"] : ["δ = ∂L/∂output", field === "weight" ? "x, what it read" : "1"];
-    const total = make("figure.strip-figure", {}, make("b", { "data-sum": contributions[image] }, number(sum)), make("figcaption", {}, count > 1 ? `Σ over ${counted(count)} positions` : "the only position"));
+    const total = make("p.product-at", {}, `Σ over ${counted(count)} positions = `, make("b", { "data-sum": contributions[image] }, number(sum)));
     if (count === 1) {
       const written = read ? `${number(read[0])} × ${factor(delta[0])} = ` : "1 × δ = ";
       return [make("p.strip-formula", {}, make("span.muted", {}, `${was} × ${owed}: `), written, make("b", { "data-sum": contributions[image] }, number(sum)))];
     }
-    const says = make("p.product-at.small", { "aria-live": "polite" });
+    const says = make("p.product-at.muted.small", { "aria-live": "polite" });
     const cursors = [];
     const figure = (values, name, padding = null) => {
       const cursor = make("i.cursor", {});
@@ -271,10 +275,10 @@ export class WeightPanel extends EventTarget {
       if (at + by >= 0 && at + by < count) show(at + by);
     };
     const parts = read
-      ? [figure(read, was, isPadding), sign("×"), figure(delta, owed), sign("="), figure(products.products, "products"), sign("Σ"), total]
-      : [figure(delta, owed), sign("Σ"), total];
+      ? [figure(read, was, isPadding), sign("×"), figure(delta, owed), sign("="), figure(products.products, "products")]
+      : [figure(delta, owed)];
     show(at);
-    return [...parts, says];
+    return [...parts, total, says];
   }
 
   /** @param {import("./inspector.js").QuotientAnswer} found */
@@ -288,7 +292,7 @@ export class WeightPanel extends EventTarget {
       line("quotient ", value(quotient, "quotient"), ": differs from the sum by ", make("b", { "data-off": off }, exponent(off))),
       isFar || kinks
         ? make(isFar ? "p.kink.small" : "p.muted.small", {}, kinks
-          ? `Between w − h and w + h ${kinks}: the loss has a kink there${isFar ? ", and no derivative at it" : ", too small to be seen in the quotient"}.`
+          ? `Between w − h and w + h ${kinks}: the loss has a kink there. ${isFar ? "The quotient mixes what lies on both sides of it; the gradient is that of w’s own." : "It is too small to be seen in the quotient."}`
           : "No ReLU and no max pool switches between w − h and w + h: the difference is more than rounding explains.")
         : "");
   }

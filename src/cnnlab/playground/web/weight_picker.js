@@ -8,8 +8,8 @@ import { make } from "../../explorer/web/dom.js";
 import { asMaps, number, plural } from "../../explorer/web/numbers.js";
 
 /** CSS pixels: the side of a cell at least and at most, and the width of all cells, about. */
-const CELL = { least: 3, most: 16 };
-const WIDTH = 300;
+const CELL = { least: 3, most: 28 };
+const WIDTH = 204;
 /** Cells of a vector in a row. */
 const ROW = 16;
 const FIELDS = { weight: "weights", bias: "biases", gamma: "γ", beta: "β" };
@@ -89,7 +89,7 @@ export class WeightPicker {
     const isMatrix = shape.length > 1;
     this.steps.hidden = !isMatrix || shape[0] === 1;
     const output = this.#output;
-    this.row.textContent = `to ${layer.shape.length > 1 ? "map" : "unit"} ${output}, of 0 to ${shape[0] - 1}`;
+    this.row.textContent = `to ${layer.shape.length > 1 ? "map" : "unit"} ${output} of ${shape[0]}`;
     const down = Math.ceil(tiles / across);
     this.canvas.width = across * (columns + gap) - gap;
     this.canvas.height = down * (rows + gap) - gap;
@@ -149,7 +149,7 @@ export class WeightPicker {
     const sides = shape.length === 4 ? shape.slice(1) : shape.length === 2 ? asMaps(unflattened(this.net, layer.reads[0]).shape) : [shape[0], 1, 1];
     const [tiles, rows, columns] = sides;
     const gap = rows * columns > 1 ? 1 : 0;
-    const wide = Math.max(1, Math.floor((WIDTH / CELL.least / 1.6 + gap) / (columns + gap)));
+    const wide = Math.max(1, Math.floor((WIDTH / CELL.least + gap) / (columns + gap)));
     return { tiles, rows, columns, gap, across: Math.min(tiles, gap ? Math.min(wide, Math.ceil(Math.sqrt(tiles))) : ROW) };
   }
 
