@@ -224,7 +224,7 @@ def _speed(browser: Browser, folder: Path, data: ImageSet) -> dict[str, Any]:
         ]:
             rival = browser.new_page()
             rival.goto(f"{site}/{file}.html")
-            rival.wait_for_function("globalThis.start && globalThis.trainFor")
+            rival.wait_for_function("globalThis.trainFor !== undefined")
             options = {"batchSize": BATCH_SIZE, "mean": data.mean[0], "std": data.std[0]}
             rival.evaluate("([net, options]) => start(net, options)", [net, options])
             turns[name] = partial(_rival_trains, rival)
