@@ -101,12 +101,13 @@ IMAGES_CHECKED, STEPS = 32, 100
 #: Before the page's own script: when it could train, and what held its thread.
 _WATCHING = """
 let held;
-globalThis.watched = { ready: null, tasks: [], gaps: [], frames: 0 };
+globalThis.watched = { tasks: [], gaps: [] };
+watched.ready = new Promise((resolve) => (watched.isReady = resolve));
 Object.defineProperty(globalThis, "playground", {
   get: () => held,
   set(value) {
     held = value;
-    value.learning.trainer.ready.then(() => (watched.ready = performance.now()));
+    value.learning.trainer.ready.then(() => watched.isReady(performance.now()));
   },
 });
 new PerformanceObserver((list) => {
@@ -223,7 +224,7 @@ def _speed(browser: Browser, folder: Path, data: ImageSet) -> dict[str, Any]:
         ]:
             rival = browser.new_page()
             rival.goto(f"{site}/{file}.html")
-            rival.wait_for_function("globalThis.start && globalThis.trainFor")
+            rival.wait_for_function("globalThis.trainFor !== undefined")
             options = {"batchSize": BATCH_SIZE, "mean": data.mean[0], "std": data.std[0]}
             rival.evaluate("([net, options]) => start(net, options)", [net, options])
             turns[name] = partial(_rival_trains, rival)
@@ -426,7 +427,7 @@ def _opened(browser: Browser, file: Path, settings: dict[str, Any]) -> Page:
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.add_init_script(_WATCHING)
     page.goto(f"{file.resolve().as_uri()}#{urlencode(settings)}")
-    page.wait_for_function("globalThis.watched?.ready")
+    page.evaluate("watched.ready")
     return page
 
 
