@@ -76,6 +76,7 @@ def test_the_page_holds_the_images_the_labels_and_the_kernels(page):
     assert record["settings"]["images"] == record["data"]["train"] == 100
     assert [step["step"] for step in record["nets"][0]["proof"]["steps"]] == [1, 10, 100]
     assert record["data"]["record"]["sha256"] == data.sha256
+    assert record["data"]["record"]["source"] == "embedded: …/data/mnist_5k.csv.gz"
 
 
 @pytest.mark.parametrize(

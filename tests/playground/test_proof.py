@@ -16,7 +16,7 @@ from cnnlab.config import NetSpec
 from cnnlab.data import load
 from cnnlab.playground.images import page_images
 from cnnlab.playground.nets import plan_module, plan_net
-from cnnlab.playground.proof import STEPS, adrift, proof, training_steps
+from cnnlab.playground.proof import STEPS, proof, training_steps
 from cnnlab.playground.settings import Settings
 from cnnlab.runs.plan import Plan
 from cnnlab.training import fit, start
@@ -103,7 +103,7 @@ def test_steps_with_dropout_shifts_and_wrong_labels_are_a_plain_loop_s(optimizer
             labels[i] = (int(labels[i]) + 1 + math.floor(uniform(seed, 2001, i, 1) * 9)) % 10
     assert 3 < int((labels != train.labels[:30]).sum()) < 17
     course = training_steps(planned, images, settings)
-    for step in range(5):  # 30 images in batches of about 16 are 2 steps an epoch
+    for step in range(3):  # 30 images in batches of about 16 are 2 steps an epoch
         epoch, within = divmod(step, 2)
         chosen = order(seed, epoch, 30)[15 * within : 15 * within + 15]
         shifts = [math.floor(uniform(seed, 1001, step, i) * 5) - 2 for i in range(30)]
@@ -116,9 +116,10 @@ def test_steps_with_dropout_shifts_and_wrong_labels_are_a_plain_loop_s(optimizer
         done = next(course)
         assert done.step == step + 1
         assert done.loss == pytest.approx(float(loss.detach()), rel=1e-4)
-    assert adrift(planned) == {"first.bias", "norm.running_mean"}
+    # Batch norm takes the bias out again: its gradient is rounding alone, and Adam makes whole steps of that.
+    adrift = {"first.bias", "norm.running_mean"}
     for name, value in done.net.state_dict().items():
-        if name not in adrift(planned):
+        if name not in adrift:
             torch.testing.assert_close(value, net.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 
@@ -136,10 +137,11 @@ def test_without_dropout_it_is_the_run_of_cnnlab_train():
 
 
 def test_the_proof_says_where_its_samples_lie():
-    planned, images = plan_net(NetSpec(name="mlp", options={"hidden": (4,)}), (1, 28, 28), 10), None
+    planned = plan_net(NetSpec(name="mlp", options={"hidden": (4,)}), (1, 28, 28), 10)
     images = page_images(load("mnist-5k@100"))
     told = proof(planned, images, Settings(images=100))
     assert [step["step"] for step in told["steps"]] == list(STEPS)
+    assert all(0 <= step["own_deviation"] < 1e-3 for step in told["steps"])
     course = training_steps(planned, images, Settings(images=100))
     net = next(course).net
     for sample in told["steps"][0]["tensors"]:

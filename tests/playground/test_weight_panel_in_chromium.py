@@ -110,8 +110,20 @@ OPEN = (
   await until(() => place.querySelector("[data-made]") && panel.answer.step === 3 && quotient());
   const [made, off] = [all("[data-made]", "made")[0], all(".weight-taken [data-off]", "off")[0]];
   const taken = { made, off, where: look().where };
+
+  const { mapLevel } = await import(`${location.origin}/explorer/web/block_panel.js`);
+  const { blocksOf } = await import(`${location.origin}/explorer/web/blocks.js`);
+  const block = blocksOf(net).find(({ layers }) => layers[0].name === "features.4");
+  const filters = document.createElement("div");
+  document.body.append(filters);
+  filters.append(...mapLevel(block, block.layers[0], 2, () => {}));
+  panel.listen(filters, new AbortController().signal);
+  const kernel = filters.querySelectorAll(".filters canvas")[1];
+  const { right, top } = kernel.getBoundingClientRect();
+  kernel.dispatchEvent(new MouseEvent("click", { bubbles: true, clientX: right - 0.5, clientY: top + 0.5 }));
+  const clicked = [panel.tensor, panel.at];
   trainer.dispose();
-  return { first, second, beside, taken, before: before[at] };
+  return { first, second, beside, taken, before: before[at], clicked };
 """
 )
 
@@ -146,6 +158,7 @@ def test_a_weight_opens_and_the_engine_takes_the_step_that_was_worked_out(
     assert taken["off"] == abs(taken["made"] - first["rows"]["new w"])
     assert taken["made"] != first["weight"]
     assert taken["where"].endswith("step 4, which comes next")
+    assert found["clicked"] == ["features.4.weight", ((2 * 3 + 1) * 3 + 0) * 3 + 2], "map 2, kernel 1, row 0, column 2"
 
 
 BACKWARD = (

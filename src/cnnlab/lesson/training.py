@@ -94,6 +94,7 @@ def section(evidence: Evidence) -> TrainingChapter:
         see=(
             cnn.report("This run: loss, confusion, calibration, mistakes"),
             cnn.explorer(cnn.layers("linear")[-1].name, "How the trained net comes to its answer"),
+            Link("page", "Train a net yourself, in the browser, and watch it learn", "playground.html"),
         ),
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from cnnlab.config import NetSpec
 from cnnlab.data.imageset import ImageSet, Progress
+from cnnlab.data.origin import note_without_folders, without_folders
 from cnnlab.errors import UserError
 from cnnlab.explorer.page import escaped, packed, web
 from cnnlab.one_script import one_script, policy_hash, read, worker_script
@@ -145,6 +146,7 @@ def assemble(record: dict[str, Any], images: PageImages, weights: bytes, title: 
 def _data(images: PageImages) -> dict[str, Any]:
     data = images.data
     record = data_record(data)
+    notes = [note_without_folders(note, record.source) for note in record.notes]
     return {
         "name": data.name,
         "sha256": data.sha256,
@@ -157,7 +159,7 @@ def _data(images: PageImages) -> dict[str, Any]:
         **images.counts,
         "of": images.of,
         "note": images.note,
-        "record": record.model_dump(mode="json"),
+        "record": record.model_dump(mode="json") | {"source": without_folders(record.source), "notes": notes},
     }
 
 

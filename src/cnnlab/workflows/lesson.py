@@ -60,7 +60,7 @@ SEED = 0
 A_SECOND = 140e9
 
 #: Seconds that parts take, roughly, for the progress display.
-EXPLORER_S, PLAYGROUND_S, LOOK_S, CLAIM_S, REPORT_S, PAGES_S = 3.0, 10.0, 10.0, 1.0, 0.25, 8.0
+EXPLORER_S, PLAYGROUND_S, LOOK_S, CLAIM_S, REPORT_S, PAGES_S = 3.0, 25.0, 10.0, 1.0, 0.25, 8.0
 
 
 class View(Protocol):
@@ -237,7 +237,7 @@ class Lesson:
             self.view.progress(f"explorer {one.name}", 1.0)
         self._go_on_or_stop()
         if not self._playground_page.exists():
-            page = playground_page((), self.images, lesson="index.html")
+            page = playground_page((), self.images, lesson=back_to("training").page)
             write_whole(self._playground_page, page.html.encode())
             self.view.progress("playground", 1.0)
 

@@ -78,6 +78,7 @@ export class WeightPanel extends EventTarget {
 
   /** @param {string | null} tensor PyTorch's name; null: the first @param {number} at flat place in it */
   open(tensor = null, at = 0) {
+    if (tensor !== this.tensor || at !== this.at) this.taken.replaceChildren();
     this.tensor = tensor ?? this.tensor;
     this.at = at;
     this.picker.show(this.tensor, at);
@@ -291,7 +292,7 @@ export class WeightPanel extends EventTarget {
       line("quotient ", value(quotient, "quotient"), ": differs from the sum by ", make("b", { "data-off": off }, exponent(off))),
       isFar || kinks
         ? make(isFar ? "p.kink.small" : "p.muted.small", {}, kinks
-          ? `Between w − h and w + h ${kinks}: the loss has a kink there${isFar ? ", and no derivative at it" : ", too small to be seen in the quotient"}.`
+          ? `Between w − h and w + h ${kinks}: the loss has a kink there. ${isFar ? "The quotient mixes what lies on both sides of it; the gradient is that of w’s own." : "It is too small to be seen in the quotient."}`
           : "No ReLU and no max pool switches between w − h and w + h: the difference is more than rounding explains.")
         : "");
   }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from cnnlab.data.imageset import ImageSet
+from cnnlab.data.origin import note_without_folders, without_folders
 from cnnlab.report.back import Back
 from cnnlab.report.pages import render
 from cnnlab.report.run.again import command, settings
@@ -13,7 +14,6 @@ from cnnlab.report.run.confusion import confusion
 from cnnlab.report.run.curves import learning_curves
 from cnnlab.report.run.filters import first_layer
 from cnnlab.report.run.mistakes import mistakes
-from cnnlab.report.run.origin import note_without_folders, without_folders
 from cnnlab.runs.folder import Run
 from cnnlab.runs.saved import RECIPE
 from cnnlab.training.course import steps_per_epoch

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnnlab.report.run.origin import note_without_folders, without_folders
+from cnnlab.data.origin import note_without_folders, without_folders
 
 
 @pytest.mark.parametrize(
