@@ -7,7 +7,7 @@ import { byId, make } from "../../explorer/web/dom.js";
 import { UserError } from "../../explorer/web/errors.js";
 import { fieldSays, fieldsOf, unitToPlace } from "../../explorer/web/fields.js";
 import { Net } from "../../explorer/web/net.js";
-import { asMaps, counted, fromBase64, number, parsed, sizeOf, unpack } from "../../explorer/web/numbers.js";
+import { asMaps, counted, fromBase64, number, parsed, percent, sizeOf, unpack } from "../../explorer/web/numbers.js";
 import { Sheet } from "../../explorer/web/sheet.js";
 import { Stage } from "../../explorer/web/stage.js";
 import { fromFragment, State, toFragment } from "../../explorer/web/state.js";
@@ -82,7 +82,7 @@ const race = new Race(byId("race"), byId("verdict"), learning, () => settings, (
   if (race.rival) logbook.follow(race.rival);
   settings = first;
   renew();
-});
+}, showFigures);
 const bar = new Bar(learning, { play, pause, step: () => each((trainer) => trainer.step()), epoch: () => each((trainer) => trainer.epoch()), reset });
 
 /** The trainer, or both of a race. @param {(trainer: any) => void} does */
@@ -521,7 +521,12 @@ onSchemeChange(() => {
 
 const { data } = record;
 const some = (/** @type {"train" | "validation" | "test"} */ split) => counted(data[split]);
-byId("subtitle").textContent = `${data.name}: ${some("train")} images to learn from, ${some("validation")} to validate, ${some("test")} to test${data.note ? ` · ${data.note}` : ""}`;
+const { run } = record.nets[0];
+byId("subtitle").textContent = [
+  run ? `goes on from ${run.name}, ${percent(run.accuracy)} of ${counted(run.test_images)} test images` : "",
+  `${data.name}: ${some("train")} images to learn from, ${some("validation")} to validate, ${some("test")} to test`, data.note ?? "",
+].filter(Boolean).join(" · ");
+byId("subtitle").title = byId("subtitle").textContent;
 for (const [href, says] of [[record.lesson, "‹ back to the lesson"], [record.explorer, "‹ the explorer"]]) {
   if (!href) continue;
   byId("back").hidden = false;

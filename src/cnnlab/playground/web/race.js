@@ -27,7 +27,7 @@ const PAIRS = [
     of(settings) {
       const design = settings.design ?? SIMPLE;
       const own = (/** @type {boolean} */ batchNorm) => ({ ...settings, net: "conv-net", design: { ...design, batchNorm } });
-      return { names: ["batch norm", "none"], settings: [own(true), own(false)], variant: "--variants no-batchnorm" };
+      return { names: ["batch norm", "no batch norm"], settings: [own(true), own(false)], variant: "--variants no-batchnorm" };
     },
   },
   {
@@ -46,8 +46,9 @@ export class Race {
    * @param {Learning} learning the first of the two
    * @param {() => Settings} settings as they stand
    * @param {(settings: Settings) => void} begin starts the first anew, with these
+   * @param {() => void} onEnd
    */
-  constructor(place, verdict, learning, settings, begin) {
+  constructor(place, verdict, learning, settings, begin, onEnd) {
     this.verdict = verdict;
     this.learning = learning;
     this.begin = begin;
@@ -68,7 +69,7 @@ export class Race {
     };
     const which = /** @type {HTMLSelectElement} */ (make("select", { id: "race-setting", onchange: show }, fields.map((field) => make("option", { value: field.key }, field.label))));
     which.value = "learningRate";
-    this.end = /** @type {HTMLButtonElement} */ (make("button", { type: "button", onclick: () => this.stop() }, "End the race"));
+    this.end = /** @type {HTMLButtonElement} */ (make("button", { type: "button", onclick: () => this.#finish(onEnd) }, "End the race"));
     this.end.disabled = true;
     place.append(
       make("p", {}, "Two runs on the same images, from the same seed, that differ in one thing. Both begin anew; the second is the dashed one."),
@@ -105,6 +106,11 @@ export class Race {
     this.rival.start(pair.settings[1]);
     this.begin(pair.settings[0]);
     for (const learning of [this.learning, this.rival]) learning.trainer.play();
+  }
+
+  #finish(onEnd) {
+    this.stop();
+    onEnd();
   }
 
   stop() {
