@@ -5,7 +5,7 @@
 /**
  * @typedef {object} Task
  * @property {number} number in the lesson
- * @property {string} text the lesson's
+ * @property {string} text what is asked
  * @property {string} here how it is done in this page
  * @property {(runs: RunLog[], record: any) => string} tried what of it the runs show; empty where nothing yet
  */
@@ -14,7 +14,7 @@
 export const TASKS = [
   {
     number: 1,
-    text: "Experiment with different CNN architectures for MNIST: change number of filters, kernel sizes, or depth.",
+    text: "Change the architecture and see what it does on MNIST: more or fewer filters, other kernels, a deeper net.",
     here: "Choose the net ConvNet under Settings and change its blocks, one thing at a time; train each from the same seed.",
     tried(runs) {
       const nets = new Set(trained(runs).filter(({ net }) => net !== "mlp").map(({ net, settings }) => JSON.stringify([net, settings.design])));
@@ -23,7 +23,7 @@ export const TASKS = [
   },
   {
     number: 2,
-    text: "Compare models with and without Dropout and BatchNorm. Plot training and validation curves and discuss overfitting.",
+    text: "Train with and without dropout, with and without batch norm. Where do the curves of training and validation part, and why?",
     here: "Race two settings trains both at once and draws their curves. Few training images show the gap best.",
     tried(runs) {
       const pairs = ["dropout", "batchNorm"].filter((key) => differIn(trained(runs), key));
@@ -32,13 +32,13 @@ export const TASKS = [
   },
   {
     number: 3,
-    text: "Visualize intermediate feature maps for a few test images to see what early and late layers are detecting.",
+    text: "Look at feature maps for a few images. What do early layers answer to, what late ones?",
     here: "Click a map of the net, above; choose images under Validation images. cnnlab explore of the saved weights shows test images.",
     tried: () => "",
   },
   {
     number: 4,
-    text: "Try training on Fashion-MNIST with your best CNN and compare results to Lesson 2’s fully connected network.",
+    text: "Take your best CNN to Fashion-MNIST, and set it against a fully connected net.",
     here: "The page with those images: cnnlab playground --data fashion-mnist. Train your CNN there, then the net MLP.",
     tried(runs, record) {
       if (!record.data.name.startsWith("fashion-mnist")) return "";
