@@ -88,11 +88,13 @@ export class Replica {
   }
 
   /**
-   * Take steps. Sums are of this replica's part of the batches; lastLoss is its part of the last batch's mean.
+   * Take steps. Sums are of this replica's part of the batches; lastLoss is its part of the last batch's mean; spent:
+   * milliseconds.
    * @param {number} steps
    */
   async train(steps) {
     const { learner, exchange } = this;
+    const started = performance.now();
     let [loss, correct, seen, lastLoss] = [0, 0, 0, 0];
     /** @type {number[]} */
     let squares = [];
@@ -113,7 +115,7 @@ export class Replica {
       await exchange.share(learner.numbers);
       this.step++;
     }
-    return { step: this.step, loss, correct, seen, lastLoss, squares };
+    return { step: this.step, loss, correct, seen, lastLoss, squares, spent: performance.now() - started };
   }
 
   /** The whole batch of the step that comes next. @returns {Labelled} */

@@ -25,7 +25,7 @@ const SMOOTHED = 0.9;
 
 /**
  * @typedef {import("./replica.js").State} State
- * @typedef {{step: number, epoch: number, loss: number, accuracy: number, imagesPerS: number, lastLoss: number}} StepFigures lastLoss: of the last batch; the others are smoothed
+ * @typedef {{step: number, epoch: number, loss: number, accuracy: number, lastLoss: number}} StepFigures lastLoss: of the last batch; the others are smoothed
  * @typedef {object} EpochFigures as a line of a run's metrics.jsonl, in nats and shares of 1
  * @property {number} epoch
  * @property {number} steps
@@ -335,7 +335,6 @@ export class Trainer extends EventTarget {
     let [asked, slice] = [this.steps, 1];
     /** @type {{steps: number, answer: Promise<any>}[]} */
     const ahead = [];
-    let before = performance.now();
     while (life === this.#life && (asked < this.#until || ahead.length)) {
       // At an epoch's end and at a mark the weights as they are then are asked for before any further step.
       while (ahead.length < AHEAD && asked < this.#until && !(ahead.length && isHalt(asked))) {
@@ -349,8 +348,7 @@ export class Trainer extends EventTarget {
       const parts = await answer;
       if (life !== this.#life) return;
       const now = performance.now();
-      const spent = now - before;
-      before = now;
+      const spent = Math.max(...parts.map((part) => part.spent));
       slice = Math.max(1, Math.min(2 * slice, Math.round((SLICE_MS * steps) / Math.max(0.1, spent))));
       if (!this.#took(parts, spent)) return this.#diverged();
       if (ahead.length) continue;
@@ -358,10 +356,8 @@ export class Trainer extends EventTarget {
       if (marks.includes(this.steps)) await this.#compare();
       if (done % this.perEpoch === 0) {
         await this.#endEpoch();
-        before = performance.now();
       } else if (now - this.#keptAt > KEEP_MS) {
         await this.#keep();
-        before = performance.now();
       }
       if (life !== this.#life) return;
     }
@@ -396,7 +392,6 @@ export class Trainer extends EventTarget {
     const figures = {
       step: this.steps, epoch: this.epochs,
       loss: blend(last?.loss ?? 0, loss / seen), accuracy: blend(last?.accuracy ?? 0, correct / seen),
-      imagesPerS: blend(last?.imagesPerS ?? 0, (1000 * seen) / Math.max(0.1, spent)),
       lastLoss: parts.reduce((total, part) => total + part.lastLoss, 0),
     };
     this.curves.steps.push(figures);
