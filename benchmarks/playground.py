@@ -13,9 +13,9 @@ its convolutions written as its matrix product, which is many times quicker than
 is left out.
 
 target: the settings are the quickest of a few by the mean time until the validation split says 97 % (98 %), on three
-seeds that are not among the five. Then each of five seeds trains until validation says so after an epoch; only then is the test
-split opened. Where that is below the target, training goes on to the next epoch of which validation says so. `time_s`
-is that of the training, without measuring; `wall_s` has all.
+seeds that are not among the five. Then each of five seeds trains until validation says so after an epoch; only then is
+the test split opened. Where that is below the target, training goes on to the next epoch of which validation says so.
+`time_s` is that of the training, without measuring; `wall_s` has all.
 
 page: LeNet-5's file with all images; from the start of loading until it could train; the main thread's tasks while it
 trains, by the clock and by the processor, as Chromium's trace has them, and the time between frames; from `pause` to
@@ -278,7 +278,7 @@ def _target(browser: Browser, folder: Path, data: ImageSet) -> list[dict[str, An
     records = []
     for net, (target, candidates) in TARGETS.items():
         file = _written(folder / f"{net}.html", (net,), data)
-        tried = []
+        tried: list[dict[str, Any]] = []
         for settings in candidates:
             runs = [
                 _chase(browser, file, {**settings, "seed": seed}, target, opens_test=False) for seed in CHOOSING_SEEDS
