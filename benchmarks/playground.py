@@ -12,10 +12,10 @@ beside it the page trains SimpleCNN without batch norm by SGD with momentum. jax
 its convolutions written as its matrix product, which is many times quicker than its own. The first round warms up and
 is left out.
 
-target: the settings are the quickest of a few by the time until the validation split says 97 % (98 %), on a seed that
-is not among the five. Then each of five seeds trains until validation says so after an epoch; only then is the test
-split opened. Where that is below the target, training goes on to the next epoch of which validation says so. `time_s`
-is that of the training, without measuring; `wall_s` has all.
+target: the settings are the quickest of a few by the mean time until the validation split says 97 % (98 %), on three
+seeds that are not among the five. Then each of five seeds trains until validation says so after an epoch; only then is
+the test split opened. Where that is below the target, training goes on to the next epoch of which validation says so.
+`time_s` is that of the training, without measuring; `wall_s` has all.
 
 page: LeNet-5's file with all images; from the start of loading until it could train; the main thread's tasks while it
 trains, by the clock and by the processor, as Chromium's trace has them, and the time between frames; from `pause` to
@@ -96,7 +96,7 @@ TARGETS: dict[str, tuple[float, list[dict[str, Any]]]] = {
         ],
     ),
 }
-CHOOSING_SEED, SEEDS, MOST_EPOCHS = 100, range(5), 40
+CHOOSING_SEEDS, SEEDS, MOST_EPOCHS = range(100, 103), range(5), 40
 PAGES, PAUSES, WATCHED_S, EPOCHS = 5, 10, 8.0, 20
 IMAGES_CHECKED, STEPS = 32, 100
 
@@ -278,12 +278,21 @@ def _target(browser: Browser, folder: Path, data: ImageSet) -> list[dict[str, An
     records = []
     for net, (target, candidates) in TARGETS.items():
         file = _written(folder / f"{net}.html", (net,), data)
-        tried = []
+        tried: list[dict[str, Any]] = []
         for settings in candidates:
-            found = _chase(browser, file, {**settings, "seed": CHOOSING_SEED}, target, opens_test=False)
-            tried.append({"settings": settings, **{key: found[key] for key in ("reached", "epochs", "time_s")}})
+            runs = [
+                _chase(browser, file, {**settings, "seed": seed}, target, opens_test=False) for seed in CHOOSING_SEEDS
+            ]
+            tried.append(
+                {
+                    "settings": settings,
+                    "reached": all(run["reached"] for run in runs),
+                    "epochs": [run["epochs"] for run in runs],
+                    "time_s": [run["time_s"] for run in runs],
+                }
+            )
             print(net, tried[-1], flush=True)
-        best = min(tried, key=lambda each: (not each["reached"], each["time_s"]))["settings"]
+        best = min(tried, key=lambda each: (not each["reached"], mean(each["time_s"])))["settings"]
         chases = []
         for seed in SEEDS:
             chases.append({"seed": seed} | _chase(browser, file, {**best, "seed": seed}, target, opens_test=True))
