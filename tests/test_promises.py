@@ -21,7 +21,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize(
     ("net", "epochs", "promised"),
-    [("simple-cnn", 3, 0.992), ("lenet5", 4, 0.989), pytest.param("mlp", 4, 0.98, marks=pytest.mark.long)],
+    [
+        pytest.param("simple-cnn", 3, 0.992, marks=pytest.mark.long),
+        ("lenet5", 4, 0.989),
+        pytest.param("mlp", 4, 0.98, marks=pytest.mark.long),
+    ],
 )
 def test_default_recipe_reaches_its_accuracy_on_mnist(net, epochs, promised, cnnlab_process, full_sets, tmp_path):
     result = cnnlab_process(

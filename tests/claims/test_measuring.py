@@ -102,9 +102,20 @@ def test_every_claim_asks_for_all_its_runs_at_once(tmp_path):
     assert len(work) <= sum(calls)  # some are shared
 
 
+#: Rehearsals of half a minute each: by `make test-long`.
+LONG = ("dropout-regularises", "pooling-invariance", "small-data-overfits")
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_trainings")
-@pytest.mark.parametrize("name", [name for name in CLAIMS if find_claim(name).kind == "statistical"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long) if name in LONG else name
+        for name in CLAIMS
+        if find_claim(name).kind == "statistical"
+    ],
+)
 def test_the_rehearsal_misses_no_run(name, tmp_path):
     engine = Counting()
     laboratory = Laboratory(
