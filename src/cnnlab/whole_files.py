@@ -20,6 +20,8 @@ def whole_file(path: Path) -> Generator[IO[bytes]]:
     The file is open for writing and reading, so that the block can check what it wrote. Folders are made.
     Raises OSError when the disk refuses; nothing is left behind then.
     """
+    if not path.name:  # "", "." or "/"
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:

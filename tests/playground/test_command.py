@@ -6,12 +6,15 @@ import base64
 import json
 import re
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnnlab.data import load
 from cnnlab.one_script import policy_hash
+from cnnlab.playground import page as playground
 
 
 def blocks(html: str) -> dict[str, str]:
@@ -86,7 +89,11 @@ def test_the_page_holds_the_images_the_labels_and_the_kernels(page):
         (["lenet5-1998"], "expected one of lenet5, simple-cnn, mlp, conv-net"),
         (["mine.py:Net"], "a net of your own"),
         (["mlp", "--images", "5000"], "has 4,000 training images; expected 1 to that many"),
+        (["mlp", "--images", 0], "0 is not in the range"),
+        (["mlp", "--images", 10**9], "has 4,000 training images; expected 1 to that many"),
         (["mlp", "--data", "mnist-6k"], "unknown data set"),
+        (["mlp", "--data", ""], "unknown data set"),
+        (["mlp", "--data", f"folder:{'x' * 5000}"], "cannot be read"),
         (["mlp", "mlp"], "named twice"),
     ],
 )
@@ -98,12 +105,28 @@ def test_what_cannot_be_is_said_in_one_line(cnnlab, tmp_path, words, says):
     assert not (tmp_path / "page.html").exists()
 
 
-def test_a_place_that_cannot_be_written_to_is_said_too(cnnlab, tmp_path):
-    (tmp_path / "file").write_text("")
-    words = ["mlp", "--data", "mnist-5k@100", "--out", tmp_path / "file" / "page.html", "--no-open"]
-    outcome = cnnlab("playground", *words)
+def test_a_set_of_one_class_is_refused(cnnlab, tmp_path):
+    (tmp_path / "only").mkdir()
+    for i in range(5):
+        Image.new("L", (28, 28), i).save(tmp_path / "only" / f"{i}.png")
+    outcome = cnnlab("playground", "mlp", "--data", f"folder:{tmp_path}", "--out", tmp_path / "page.html")
     assert outcome.code == 2
-    assert "cannot write" in outcome.err
+    assert "holds one class only" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "says"), [("file/page.html", "cannot write"), ("", "cannot write"), (".", "is a dir")]
+)
+def test_a_place_that_cannot_be_written_to_is_said_too(cnnlab, tmp_path, monkeypatch, place, says):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    monkeypatch.setattr(playground, "proof", lambda *_: None)
+    outcome = cnnlab("playground", "mlp", "--data", "mnist-5k@100", "--out", place, "--no-open")
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 def test_images_left_out_are_said_on_the_page_and_by_the_command(cnnlab, tmp_path):

@@ -172,11 +172,11 @@ def test_a_loss_that_is_no_number_says_so_and_keeps_the_last_good_weights(opened
         page.click("#play")
         until(page, "!document.getElementById('notice').hidden")
         assert "no longer a number" in page.inner_text("#notice")
-        page.get_by_role("button", name="Go on with 10").click()
-        assert page.evaluate("playground.learning.trainer.settings.learningRate") == 10
         assert page.evaluate(
             "playground.learning.trainer.snapshot().then(({ numbers }) => numbers.every(Number.isFinite))"
         )
+        page.get_by_role("button", name="Go on with 10").click()
+        assert page.evaluate("playground.learning.trainer.settings.learningRate") == 10
 
 
 def test_where_no_worker_may_begin_the_page_trains_itself(opened: Opened, written: Path, tmp_path: Path) -> None:

@@ -39,13 +39,12 @@ def load(
     Returns three splits of uint8 images (N, C, H, W) on the CPU.
     Raises UserError for an unknown name and for anything missing, unreadable or wrong.
     """
-    _, _, path = name.partition(":")
-    if not (path and Path(path).exists()):  # a path may hold any sign
+    kind, colon, path = name.partition(":")
+    if not (_is_there(path if colon else name) and colon):  # a path may hold any sign
         base, count, changes = split_name(name)
         if base != name:
             whole = load(base, root=root, cache=cache, fetch=fetch, image_size=image_size, progress=progress)
             return view(whole, count, changes)
-    kind, colon, path = name.partition(":")
     if colon and kind == "folder":
         return load_folder(path, cache=cache, image_size=image_size, progress=progress)
     if image_size is not None:
@@ -65,6 +64,13 @@ def load(
     if not colon and Path(name).is_file():
         raise UserError(f"unknown data set {name!r}, which is a file: did you mean npz:{name}?")
     raise UserError(f"unknown data set {name!r}: {nearest(name, names)}")
+
+
+def _is_there(place: str) -> bool:
+    try:
+        return bool(place) and Path(place).exists()
+    except OSError as error:
+        raise UserError(f"{place} cannot be read ({error.strerror}); expected a path that can be: mend it") from None
 
 
 def _load_embedded() -> ImageSet:

@@ -16,12 +16,12 @@ from cnnlab.data.imageset import ImageSet, Split, image_set
 from cnnlab.data.splits import shuffle_keys
 from cnnlab.errors import UserError, nearest
 
-_SUFFIX = re.compile(r"^(?P<base>.+?)(?:@(?P<count>\d+))?(?P<changes>(?:\+[a-z-]+)*)$")
+_SUFFIX = re.compile(r"(?P<base>.*?)(?:@(?P<count>\d+))?(?P<changes>(?:\+[a-z-]+)*)", re.DOTALL)
 
 
 def split_name(name: str) -> tuple[str, int | None, tuple[str, ...]]:
     """`mnist@1000+shuffled-labels` → (`mnist`, 1000, (`shuffled-labels`,)). Raises UserError for an unknown change."""
-    found = _SUFFIX.match(name)
+    found = _SUFFIX.fullmatch(name)
     assert found is not None  # the pattern takes any text
     changes = tuple(found["changes"].split("+")[1:])
     for change in changes:

@@ -95,7 +95,8 @@ def build_net(
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f"{spec.name}: building the net failed: {type(error).__name__}: {error}") from error
+            said = str(error).partition("\n")[0]  # PyTorch's own go on with a trace of C++
+            raise UserError(f"{spec.name}: building the net failed: {type(error).__name__}: {said}") from error
         if is_own(spec.name) and needs_logits:
             _require_logits(net, spec.name, image_shape, num_classes)
     return net

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -137,7 +138,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Saved]:
         values = json.loads(said) if len(said) <= LONGEST else None
     except safetensors.SafetensorError as error:
         raise UserError(f"{path} is damaged ({error}); {expected}") from None
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, too deep
         values = None
     if not isinstance(values, dict):
         raise UserError(f"{path} does not say what net it holds and what that was trained on; {expected}")
@@ -156,6 +157,9 @@ def _data(path: Path, record: DataRecord, data_root: str | Path | None) -> Image
         )
     if images.image_shape != record.image_shape or images.classes != record.classes:
         raise UserError(f"{path} says that {record.name} has other shapes or classes than it has here; save it again")
+    for name, got, here in (("mean", record.mean, images.mean), ("std", record.std, images.std)):
+        if len(got) != len(here) or not all(map(math.isclose, got, here)):
+            raise UserError(f"{path}: got the {name} {got} of {record.name}; expected {here}: save it again")
     return images
 
 
@@ -172,13 +176,13 @@ def _net(path: Path, saved: Saved, tensors: dict[str, Tensor]) -> nn.Module:
         "seed": saved.seed,
     }
     with torch.device("meta"):  # a size that is no net's takes no memory here
-        expected = {name: value.shape for name, value in build_net(spec, **given).state_dict().items()}
-    got = {name: value.shape for name, value in tensors.items()}
+        expected = {name: (value.shape, value.dtype) for name, value in build_net(spec, **given).state_dict().items()}
+    got = {name: (value.shape, value.dtype) for name, value in tensors.items()}
     if got != expected:
         odd = sorted(name for name in got | expected if got.get(name) != expected.get(name))
         raise UserError(
-            f"{path}: its weights do not fit {saved.net}: {odd[0]} is {_shape(got.get(odd[0]))}; expected "
-            f"{_shape(expected.get(odd[0]))}: save it again"
+            f"{path}: its weights do not fit {saved.net}: {odd[0]} is {_form(got.get(odd[0]))}; expected "
+            f"{_form(expected.get(odd[0]))}: save it again"
         )
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
         raise UserError(f"{path}: weights are NaN or infinite; expected numbers: save an earlier state of the net")
@@ -194,8 +198,11 @@ def _layers(options: dict[str, Any]) -> int:
     return max(several, default=1) * (each if isinstance(each, int) else 1)
 
 
-def _shape(shape: torch.Size | None) -> str:
-    return "not there" if shape is None else "×".join(map(str, shape)) or "one number"
+def _form(form: tuple[torch.Size, torch.dtype] | None) -> str:
+    if form is None:
+        return "not there"
+    shape, dtype = form
+    return f"{'×'.join(map(str, shape)) or 'one number'} of {str(dtype).removeprefix('torch.')}"
 
 
 def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, images: ImageSet) -> Run:

@@ -4,7 +4,7 @@ import { Inspector } from "./inspector.js";
 import { Replica } from "./replica.js";
 
 /**
- * @param {(message: any) => void} post
+ * @param {(message: any) => void} post −1 as the number: it listens; −2: it is at work on what takes long
  * @returns {(request: any) => void} takes a request
  */
 export function answering(post) {
@@ -19,7 +19,7 @@ export function answering(post) {
       return { kind: replica.kind, note: replica.note };
     },
     train: ({ steps }) => replica.train(steps),
-    evaluate: ({ measured }) => replica.evaluate(measured),
+    evaluate: ({ measured }) => replica.evaluate(measured, () => post({ id: -2 })),
     state: () => replica.state(),
     numbers: () => ({ step: replica.step, numbers: Float32Array.from(replica.learner.numbers) }),
     restore: ({ state }) => replica.restore(state),

@@ -473,8 +473,8 @@ learning.addEventListener("diverged", (/** @type {any} */ { detail }) => {
   race.rival?.trainer.pause();
   live.wake();
 });
-learning.addEventListener("stopped", (/** @type {any} */ { detail }) => notice(`The training ended: ${detail.reason}. Reset begins anew; what was learned up to the last picture is still shown.`));
-learning.addEventListener("restarted", (/** @type {any} */ { detail }) => (byId("engine").textContent = `a worker was lost (${detail.reason}): on from step ${counted(detail.step)}`));
+learning.addEventListener("restarted", (/** @type {any} */ { detail }) => notice(`A worker was lost (${detail.reason}): another took its place, from step ${counted(detail.step)} on.`));
+learning.addEventListener("stopped", (/** @type {any} */ { detail }) => notice(`Workers were lost again and again (${detail.reason}), so the training rests. What was learned up to step ${counted(learning.trainer.steps)} is kept; Go on tries again.`));
 learning.addEventListener("proof", (/** @type {any} */ { detail }) => {
   const { step, deviation, loss, expectedLoss, tensor, ownDeviation } = detail;
   const written = (/** @type {number} */ value) => value.toExponential(0).replace("-", "−");

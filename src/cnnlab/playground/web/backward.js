@@ -3,6 +3,7 @@
 
 import { largest } from "../../explorer/web/colours.js";
 import { make } from "../../explorer/web/dom.js";
+import { UserError } from "../../explorer/web/errors.js";
 import { fixed, number, percent } from "../../explorer/web/numbers.js";
 
 /** @typedef {import("../../explorer/web/net.js").Layer} Layer */
@@ -80,6 +81,9 @@ export class Backward {
         const found = await this.trainer.inspect({ about: "activations", input: this.net.input.values.slice(), label });
         if (this.isBackward) this.#show(found, label);
       }
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.says.textContent = error.message;
     } finally {
       this.isAsking = false;
     }

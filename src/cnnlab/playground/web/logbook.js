@@ -38,6 +38,8 @@ export class Logbook extends EventTarget {
       const run = this.of(learning);
       const { step, epoch } = /** @type {CustomEvent} */ (event).detail;
       this.#noteChanges(run, learning.settings, step);
+      // from weights that were gone back to, epochs come again
+      while (run.epochs.length && run.epochs[run.epochs.length - 1].epoch >= epoch) run.epochs.pop();
       Object.assign(run, { steps: step, passes: epoch });
     });
     learning.addEventListener("epoch", (event) => {

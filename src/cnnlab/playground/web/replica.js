@@ -165,11 +165,12 @@ export class Replica {
   /**
    * Measure images as they are, in eval mode.
    * @param {Labelled} measured
+   * @param {() => void} [lives] called now and then
    * @returns {Promise<{loss: number, correct: number, answers: Uint8Array, surest: Float32Array, alive: Record<string, Uint8Array>}>}
    *   sums over them; answers: their classes; surest: each one's largest logit; alive: for each ReLU, which of its maps
    *   or units any of them turned on
    */
-  async evaluate({ images, labels }) {
+  async evaluate({ images, labels }, lives = () => {}) {
     const { learner } = this;
     const { capacity, answer } = learner;
     let [loss, correct] = [0, 0];
@@ -190,6 +191,7 @@ export class Replica {
         surest[from + n] = logits[answers[from + n]];
       }
       for (const layer of relus) turnedOn(layer, part.length, alive[layer.name]);
+      lives();
     }
     return { loss, correct, answers, surest, alive };
   }

@@ -10,9 +10,9 @@ import { trainingImages } from "./training_images.js";
 /** Milliseconds that the steps asked for at a time are meant to take, and requests that lie ahead. */
 const SLICE_MS = 30;
 const AHEAD = 2;
-/** Milliseconds without an answer after which a worker is taken for dead, and how often they are started anew. */
+/** Milliseconds without an answer after which a worker is taken for dead, and how many deaths in a row end a training. */
 const SILENT_MS = 20_000;
-const RESTARTS = 3;
+const DEATHS = 3;
 /** Milliseconds between two keepings of the weights, to go back to. */
 const KEEP_MS = 2000;
 /** Training images that are measured again after an epoch, evenly spaced, as Python's run does; fewer, to go on soon. */
@@ -64,21 +64,27 @@ export class Trainer extends EventTarget {
   #inspector = null;
   #inspected = { life: -1, of: "" };
   #until = 0;
-  #restarts = 0;
+  /** Workers lost since weights were last kept. */
+  #deaths = 0;
+  #hasStopped = false;
   /** @type {string | null} */
   #refused = null;
-  #isDriving = false;
+  /** @type {Promise<void> | null} */
+  #driving = null;
   #life = 0;
-  /** @type {State} */
+  /** What is gone back to where a worker dies; where the loss becomes no number, what is known to be good. */
   #kept;
+  #good;
   #keptAt = 0;
+  /** The last step that was held to PyTorch, and whether the run is still the one that PyTorch took. */
+  #compared = 0;
+  #isAsProven = true;
   /** @type {number[]} */
   #squares = [];
   /** @type {Record<string, {dead: number, of: number}>} */
   #dead = {};
-  #epochSums = { loss: 0, correct: 0, seen: 0 };
-  #trainMs = 0;
-  #best = { accuracy: -1, loss: Infinity };
+  /** Of the epoch so far; trainMs: of all. */
+  #sums = { loss: 0, correct: 0, seen: 0, trainMs: 0 };
 
   /**
    * @param {object} options
@@ -107,21 +113,20 @@ export class Trainer extends EventTarget {
     this.initial = Float32Array.from(numbers);
     /** What the reader has taught. @type {{images: Uint32Array, labels: Uint8Array, repeats: number}[]} */
     this.taught = [];
-    this.#kept = { step: 0, numbers: this.initial, first: null, second: null };
+    this.#kept = this.#good = beginning(this.initial);
     this.#begin(0, 0);
   }
 
   /** Forget all steps, and begin again from weights. @param {Float32Array} [numbers] */
   reset(numbers) {
     if (numbers) this.initial = Float32Array.from(numbers);
-    this.#kept = { step: 0, numbers: this.initial, first: null, second: null };
+    this.#kept = this.#good = beginning(this.initial);
     this.#begin(0, 0);
   }
 
   /** Take steps until paused. */
   play() {
-    this.#until = Infinity;
-    this.#drive();
+    this.#drive(Infinity);
   }
 
   /** Take no more steps than those that are under way. */
@@ -132,8 +137,7 @@ export class Trainer extends EventTarget {
 
   /** @param {number} [count] steps to take, then rest */
   step(count = 1) {
-    this.#until = this.steps + count;
-    return this.#drive();
+    return this.#drive(this.steps + count);
   }
 
   /** Go on to the end of the epoch, then rest. */
@@ -144,7 +148,7 @@ export class Trainer extends EventTarget {
 
   /** Whether steps are being taken, or asked for. */
   get isPlaying() {
-    return this.#isDriving && this.#until > this.steps;
+    return this.#driving !== null && this.#until > this.steps;
   }
 
   /** Epochs done, as a share of one where one is under way. */
@@ -161,9 +165,10 @@ export class Trainer extends EventTarget {
     const before = this.settings;
     this.settings = { ...before, ...changes };
     const differs = (/** @type {string} */ key) => before[key] !== this.settings[key];
+    if (this.steps > 0 || this.#driving) this.#isAsProven &&= !Object.keys(changes).some(differs);
     if (["seed", "images", "wrongLabels"].some(differs)) this.reset();
     else if (["optimizer", "batchSize"].some(differs)) return this.#goOn(differs("optimizer"));
-    else this.#crew?.ask("set", { settings: this.settings });
+    else this.#crew?.ask("set", { settings: this.settings }).catch(() => {}); // those that follow are made with them
     return Promise.resolve();
   }
 
@@ -188,8 +193,8 @@ export class Trainer extends EventTarget {
 
   /** The weights alone, and the figures: for what is painted again and again. */
   async glance() {
-    await this.ready;
-    return { ...(await /** @type {Crew} */ (this.#crew).askOne("numbers")), statistics: this.#statistics };
+    const { step, numbers } = this.#hasStopped ? this.#kept.state : await this.#asking((crew) => crew.askOne("numbers"));
+    return { step, numbers, statistics: this.#statistics };
   }
 
   get #statistics() {
@@ -202,15 +207,13 @@ export class Trainer extends EventTarget {
    * @param {"train" | "validation" | "test"} split train: what is trained on, with the labels it is trained with
    * @returns {Promise<Measured>}
    */
-  async evaluate(split) {
-    await this.ready;
-    return this.#measure(this.#split(split));
+  evaluate(split) {
+    return this.#asking((crew) => this.#measure(crew, this.#split(split)));
   }
 
   /** The batch of the step that comes next: places among the page's images, and the labels it is trained with. */
-  async nextBatch() {
-    await this.ready;
-    return /** @type {Crew} */ (this.#crew).askOne("batch");
+  nextBatch() {
+    return this.#asking((crew) => crew.askOne("batch"));
   }
 
   /**
@@ -219,12 +222,12 @@ export class Trainer extends EventTarget {
    * @returns {Promise<any>}
    */
   async inspect(question) {
-    await this.ready;
+    await this.#asking(async () => {});
     const { settings } = this;
     const of = (/** @type {number} */ step) => JSON.stringify([step, settings]);
     const isNew = this.#inspector === null || this.#inspected.life !== this.#life;
     const request = /** @type {any} */ ({ question });
-    if (isNew || this.#isDriving || this.#inspected.of !== of(this.steps)) {
+    if (isNew || this.#driving || this.#inspected.of !== of(this.steps)) {
       const state = await this.#state();
       Object.assign(request, { state, settings, start: isNew ? this.#of(state) : null });
       this.#inspected = { life: this.#life, of: of(state.step) };
@@ -243,6 +246,7 @@ export class Trainer extends EventTarget {
   dispose() {
     this.#until = 0;
     this.#life++;
+    this.ready = new Promise(() => {});
     this.#crew?.end();
     this.#crew = null;
     this.#inspector?.end();
@@ -253,11 +257,10 @@ export class Trainer extends EventTarget {
     this.steps = step;
     this.origin = { step, epoch };
     this.curves = { steps: /** @type {StepFigures[]} */ ([]), epochs: /** @type {EpochFigures[]} */ ([]) };
-    this.#trainMs = 0;
-    this.#best = { accuracy: -1, loss: Infinity };
     this.#until = 0;
     this.#dead = {};
     this.#squares = [];
+    [this.#compared, this.#isAsProven, this.#deaths] = [0, true, 0];
     this.#start();
   }
 
@@ -265,15 +268,18 @@ export class Trainer extends EventTarget {
   async #goOn(forgetsOptimizer) {
     const wasPlaying = this.isPlaying;
     this.pause();
-    const { step, numbers, first, second } = await this.#state();
-    this.#kept = forgetsOptimizer ? { step, numbers, first: null, second: null } : { step, numbers, first, second };
-    this.origin = { step, epoch: Math.ceil(this.epochs) };
+    await this.#driving; // an epoch that is at its end is measured yet
+    const state = await this.#state();
+    const sums = { loss: 0, correct: 0, seen: 0, trainMs: this.#sums.trainMs };
+    this.#kept = this.#good = { state: forgetsOptimizer ? { ...state, first: null, second: null } : state, sums };
+    this.origin = { step: state.step, epoch: Math.ceil(this.epochs) };
     this.#start();
     if (wasPlaying) this.play();
   }
 
   #start() {
     this.#life++;
+    this.#hasStopped = false;
     this.#crew?.end();
     this.#crew = null;
     this.training = trainingImages({
@@ -281,8 +287,7 @@ export class Trainer extends EventTarget {
       settings: this.settings, taught: this.taught,
     });
     this.perEpoch = stepsPerEpoch(this.training.images.length, this.settings.batchSize);
-    this.steps = this.#kept.step;
-    this.#epochSums = { loss: 0, correct: 0, seen: 0 };
+    this.#goBack(this.#kept);
     this.ready = this.#hire(this.#life);
     this.ready.catch(() => {}); // whoever asks is told
   }
@@ -293,7 +298,7 @@ export class Trainer extends EventTarget {
     const count = Math.max(1, Math.min(threads, Math.floor(batch / WORTH_A_WORKER)));
     const crew = new Crew(count, this.#source, (reason, hasListened) => life === this.#life && this.#lost(reason, hasListened), this.#refused);
     this.#crew = crew;
-    const answers = await crew.start(this.#of(this.#kept));
+    const answers = await crew.start(this.#of(this.#kept.state));
     const { kind, note } = answers[0];
     const told = [crew.note, note].filter(Boolean).join("; ");
     const ready = { workers: crew.count, kernel: kind, note: told || null };
@@ -310,56 +315,79 @@ export class Trainer extends EventTarget {
     };
   }
 
-  /** Ask for steps as long as some are wanted, a few requests ahead. */
-  async #drive() {
-    if (this.#isDriving) return;
-    this.#isDriving = true;
-    let life = this.#life;
-    try {
-      await this.ready;
-      life = this.#life;
-      this.dispatchEvent(new CustomEvent("playing"));
-      await this.#takeSteps(life);
-    } finally {
-      this.#isDriving = false;
-      if (life === this.#life && this.#until <= this.steps) {
-        this.#until = 0;
-        this.dispatchEvent(new CustomEvent("paused"));
-      } else if (this.#until > this.steps) this.#drive();
+  /**
+   * Ask the workers; where they are lost over it, those that follow.
+   * @template T
+   * @param {(crew: Crew) => Promise<T>} does
+   * @returns {Promise<T>}
+   */
+  async #asking(does) {
+    for (;;) {
+      const { ready } = this;
+      try {
+        await ready;
+        return await does(/** @type {Crew} */ (this.#crew));
+      } catch (error) {
+        if (ready === this.ready) throw error;
+      }
     }
   }
 
-  async #takeSteps(life) {
+  /** Take steps as long as some are wanted; whoever asks meanwhile waits for the same. */
+  #drive(until) {
+    if (this.#hasStopped) {
+      this.#deaths = 0;
+      this.#start();
+    }
+    const wasPlaying = this.isPlaying;
+    this.#until = until;
+    const all = (this.#driving ??= this.#takeAll());
+    if (!wasPlaying) this.dispatchEvent(new CustomEvent("playing"));
+    return all;
+  }
+
+  async #takeAll() {
+    try {
+      while (this.#until > this.steps) await this.#asking((crew) => this.#takeSteps(crew));
+    } finally {
+      this.#until = 0;
+      this.#driving = null;
+      this.dispatchEvent(new CustomEvent("paused"));
+    }
+  }
+
+  /** Ask for steps, a few requests ahead. @param {Crew} crew */
+  async #takeSteps(crew) {
+    const life = this.#life;
     const marks = this.#marks();
     const isHalt = (/** @type {number} */ step) => marks.includes(step) || (step - this.origin.step) % this.perEpoch === 0;
+    const isDue = () => performance.now() - this.#keptAt > KEEP_MS;
     let [asked, slice] = [this.steps, 1];
     /** @type {{steps: number, answer: Promise<any>}[]} */
     const ahead = [];
     while (life === this.#life && (asked < this.#until || ahead.length)) {
-      // At an epoch's end and at a mark the weights as they are then are asked for before any further step.
-      while (ahead.length < AHEAD && asked < this.#until && !(ahead.length && isHalt(asked))) {
+      // At an epoch's end, at a mark and to keep them the weights as they are then are asked for before any further step.
+      while (ahead.length < AHEAD && asked < this.#until && !(ahead.length && (isHalt(asked) || isDue()))) {
         const toEpoch = this.perEpoch - ((asked - this.origin.step) % this.perEpoch);
         const mark = marks.find((step) => step > asked) ?? Infinity;
         const steps = Math.min(slice, toEpoch, mark - asked, this.#until - asked);
         asked += steps;
-        ahead.push({ steps, answer: /** @type {Crew} */ (this.#crew).ask("train", { steps }) });
+        const answer = crew.ask("train", { steps });
+        answer.catch(() => {}); // it is awaited in its turn
+        ahead.push({ steps, answer });
       }
       const { steps, answer } = /** @type {any} */ (ahead.shift());
       const parts = await answer;
       if (life !== this.#life) return;
-      const now = performance.now();
       const spent = Math.max(...parts.map((part) => part.spent));
       slice = Math.max(1, Math.min(2 * slice, Math.round((SLICE_MS * steps) / Math.max(0.1, spent))));
-      if (!this.#took(parts, spent)) return this.#diverged();
+      if (!this.#took(parts, spent)) return this.#diverged(crew);
       if (ahead.length) continue;
       const done = this.steps - this.origin.step;
-      if (marks.includes(this.steps)) await this.#compare();
-      if (done % this.perEpoch === 0) {
-        await this.#endEpoch();
-      } else if (now - this.#keptAt > KEEP_MS) {
-        await this.#keep();
-      }
-      if (life !== this.#life) return;
+      if (marks.includes(this.steps)) await this.#compare(crew);
+      const isEpoch = done % this.perEpoch === 0;
+      if (!isEpoch && !isDue()) continue;
+      if (!(await (isEpoch ? this.#endEpoch(crew) : this.#keep(crew)))) return this.#diverged(crew);
     }
   }
 
@@ -367,12 +395,15 @@ export class Trainer extends EventTarget {
   #marks() {
     const { proof } = this.planned;
     if (!proof || this.origin.step || this.taught.length) return [];
-    const same = Object.entries(proof.settings).every(([key, value]) => this.settings[key] === value);
-    return same ? proof.steps.map(({ step }) => step) : [];
+    const same = this.#isAsProven && Object.entries(proof.settings).every(([key, value]) => this.settings[key] === value);
+    return same ? proof.steps.map(({ step }) => step).filter((/** @type {number} */ step) => step > this.#compared) : [];
   }
 
-  async #compare() {
-    const { numbers } = await this.#state();
+  /** @param {Crew} crew */
+  async #compare(crew) {
+    const { numbers } = await crew.askOne("numbers");
+    if (!this.#isAsProven) return;
+    this.#compared = this.steps;
     const detail = deviationFrom(this.planned, this.steps, numbers, this.curves.steps[this.curves.steps.length - 1].lastLoss);
     this.dispatchEvent(new CustomEvent("proof", { detail }));
   }
@@ -382,11 +413,15 @@ export class Trainer extends EventTarget {
     const sum = (/** @type {string} */ key) => parts.reduce((total, part) => total + part[key], 0);
     const [loss, correct, seen] = [sum("loss"), sum("correct"), sum("seen")];
     this.steps = parts[0].step;
-    this.#trainMs += spent;
     this.#squares = parts[0].squares.map((_, /** @type {number} */ i) => parts.reduce((total, part) => total + part.squares[i], 0));
     if (!Number.isFinite(loss) || this.#squares.some((square) => !Number.isFinite(square))) return false;
-    for (const [key, value] of Object.entries({ loss, correct, seen })) this.#epochSums[key] += value;
-    const last = this.curves.steps[this.curves.steps.length - 1];
+    for (const [key, value] of Object.entries({ loss, correct, seen, trainMs: spent })) this.#sums[key] += value;
+    const { steps, epochs } = this.curves;
+    // where it went back to weights that were kept, what came after them comes again
+    while (steps.length && steps[steps.length - 1].step >= this.steps) steps.pop();
+    while (epochs.length && epochs[epochs.length - 1].epoch >= this.epochs) epochs.pop();
+    if (this.#isSane(loss / seen) && this.#kept.state.step < this.steps) this.#good = this.#kept;
+    const last = steps[steps.length - 1];
     const stay = last ? SMOOTHED ** (seen / this.settings.batchSize) : 0;
     const blend = (/** @type {number} */ old, /** @type {number} */ now) => (last ? stay * old + (1 - stay) * now : now);
     const figures = {
@@ -394,79 +429,96 @@ export class Trainer extends EventTarget {
       loss: blend(last?.loss ?? 0, loss / seen), accuracy: blend(last?.accuracy ?? 0, correct / seen),
       lastLoss: parts.reduce((total, part) => total + part.lastLoss, 0),
     };
-    this.curves.steps.push(figures);
+    steps.push(figures);
     this.dispatchEvent(new CustomEvent("step", { detail: figures }));
     return true;
   }
 
-  async #endEpoch() {
+  /** @param {Crew} crew @returns {Promise<boolean>} as #keep */
+  async #endEpoch(crew) {
     const started = performance.now();
-    const life = this.#life;
     const { images, labels } = this.training;
     const some = Math.min(REMEASURED, images.length);
     const places = Uint32Array.from({ length: some }, (_, i) => Math.floor((i * images.length) / some));
     const again = { images: places.map((place) => images[place]), labels: Uint8Array.from(places, (place) => labels[place]) };
-    const [remeasured, validation] = [await this.#measure(again), await this.#measure(this.#split("validation"))];
-    if (life !== this.#life) return;
+    const [remeasured, validation] = [await this.#measure(crew, again), await this.#measure(crew, this.#split("validation"))];
+    const { loss, correct, seen, trainMs } = this.#sums;
+    this.#sums = { loss: 0, correct: 0, seen: 0, trainMs };
+    if (!(await this.#keep(crew))) return false;
+    if (this.#isSane(validation.loss)) this.#good = this.#kept;
     this.#dead = remeasured.dead;
-    const { loss, correct, seen } = this.#epochSums;
-    const is_best = validation.accuracy > this.#best.accuracy || (validation.accuracy === this.#best.accuracy && validation.loss < this.#best.loss);
-    if (is_best) this.#best = validation;
+    const is_best = this.curves.epochs.every(({ validation_accuracy, validation_loss }) =>
+      validation.accuracy > validation_accuracy || (validation.accuracy === validation_accuracy && validation.loss < validation_loss));
     /** @type {EpochFigures} */
     const figures = {
       epoch: Math.round(this.epochs), steps: this.perEpoch, learning_rate: this.settings.learningRate,
       training_loss: loss / seen, training_accuracy: correct / seen,
       remeasured_loss: remeasured.loss, remeasured_accuracy: remeasured.accuracy, remeasured_images: some,
       validation_loss: validation.loss, validation_accuracy: validation.accuracy, is_best,
-      train_time_s: this.#trainMs / 1000, eval_time_s: (performance.now() - started) / 1000,
+      train_time_s: trainMs / 1000, eval_time_s: (performance.now() - started) / 1000,
     };
-    this.#epochSums = { loss: 0, correct: 0, seen: 0 };
-    await this.#keep();
     this.curves.epochs.push(figures);
     this.dispatchEvent(new CustomEvent("epoch", { detail: figures }));
+    return true;
   }
 
-  /** Keep the weights, to go back to where a worker dies or the loss becomes no number. */
-  async #keep() {
-    const state = await this.#state();
-    if (state.numbers.every(Number.isFinite)) this.#kept = state;
+  /**
+   * Keep the weights, to go back to where a worker dies or the loss becomes no number.
+   * @param {Crew} crew
+   * @returns {Promise<boolean>} whether they are numbers: others are not kept
+   */
+  async #keep(crew) {
+    const state = await wholeState(crew);
     this.#keptAt = performance.now();
+    const areNumbers = [state.numbers, state.first, state.second].every((numbers) => numbers === null || numbers.every(Number.isFinite));
+    if (areNumbers) [this.#kept, this.#deaths] = [{ state, sums: { ...this.#sums } }, 0];
+    return areNumbers;
   }
 
-  async #diverged() {
+  /** @param {Crew} crew */
+  async #diverged(crew) {
     const at = this.steps;
     this.#until = 0;
-    await this.#crew?.ask("restore", { state: this.#kept });
-    this.steps = this.#kept.step;
-    this.#epochSums = { loss: 0, correct: 0, seen: 0 };
-    this.dispatchEvent(new CustomEvent("diverged", { detail: { step: at, kept: this.#kept.step } }));
+    this.#kept = this.#good;
+    await crew.ask("restore", { state: this.#kept.state });
+    this.#goBack(this.#kept);
+    this.dispatchEvent(new CustomEvent("diverged", { detail: { step: at, kept: this.steps } }));
   }
 
-  /** A worker died: begin again from what was kept. */
+  /** @param {ReturnType<typeof beginning>} kept */
+  #goBack({ state, sums }) {
+    this.steps = state.step;
+    this.#sums = { ...sums };
+  }
+
+  /** Whether a loss is that of weights that still know something, not of weights about to become no numbers. @param {number} loss */
+  #isSane(loss) {
+    return loss < 2 * Math.log(this.#record.data.classes.length) + 1;
+  }
+
+  /** A worker died, or none could begin: begin again from what was kept. */
   #lost(reason, hasListened) {
-    const wasPlaying = this.#until > this.steps;
-    if (!hasListened) this.#refused = reason; // the page's policy, or the browser, lets none begin
-    if (this.#restarts++ >= RESTARTS) {
-      this.#until = 0;
-      this.dispatchEvent(new CustomEvent("stopped", { detail: { reason } }));
-      return;
-    }
+    const isRefused = !hasListened && this.#refused === null; // by the page's policy, or the browser
+    if (isRefused) this.#refused = reason;
+    else if (++this.#deaths >= DEATHS) return this.#stop(reason);
     this.#start();
-    this.dispatchEvent(new CustomEvent("restarted", { detail: { reason, step: this.#kept.step } }));
-    if (wasPlaying) this.play();
+    if (!isRefused) this.dispatchEvent(new CustomEvent("restarted", { detail: { reason, step: this.steps } }));
   }
 
-  /** The whole state: the optimizer's numbers put together from the replicas'. @returns {Promise<State>} */
+  /** Rest with the weights that were kept, until somebody plays again. */
+  #stop(reason) {
+    this.#life++;
+    this.#hasStopped = true;
+    this.#until = 0;
+    this.#crew = null;
+    this.#goBack(this.#kept);
+    this.ready = new Promise((resolve) => this.addEventListener("ready", (event) => resolve(/** @type {CustomEvent} */ (event).detail), { once: true }));
+    this.dispatchEvent(new CustomEvent("stopped", { detail: { reason } }));
+  }
+
+  /** @returns {Promise<State>} */
   async #state() {
-    await this.ready;
-    const parts = await /** @type {Crew} */ (this.#crew).ask("state");
-    const [state] = parts;
-    const size = state.numbers.length;
-    parts.forEach((part, which) => {
-      const [from, end] = [Math.floor((which * size) / parts.length), Math.floor(((which + 1) * size) / parts.length)];
-      for (const key of ["first", "second"]) if (state[key]) state[key].set(part[key].subarray(from, end), from);
-    });
-    return state;
+    return this.#hasStopped ? this.#kept.state : this.#asking(wholeState);
   }
 
   #split(split) {
@@ -477,9 +529,8 @@ export class Trainer extends EventTarget {
     return { images, labels: Uint8Array.from(images, (image) => this.#labels[image]) };
   }
 
-  /** @returns {Promise<Measured>} */
-  async #measure({ images, labels }) {
-    const crew = /** @type {Crew} */ (this.#crew);
+  /** @param {Crew} crew @param {import("./replica.js").Labelled} labelled @returns {Promise<Measured>} */
+  async #measure(crew, { images, labels }) {
     const parts = await crew.ask("evaluate", (which) => {
       const range = [Math.floor((which * images.length) / crew.count), Math.floor(((which + 1) * images.length) / crew.count)];
       return { measured: { images: images.slice(...range), labels: labels.slice(...range) } };
@@ -499,6 +550,25 @@ export class Trainer extends EventTarget {
       confusion, answers, surest: parts.map((part) => part.surest).reduce(joined), dead: Object.fromEntries(dead),
     };
   }
+}
+
+/** Weights before the first step, and the sums of their epoch. @param {Float32Array} numbers */
+function beginning(numbers) {
+  /** @type {State} */
+  const state = { step: 0, numbers, first: null, second: null };
+  return { state, sums: { loss: 0, correct: 0, seen: 0, trainMs: 0 } };
+}
+
+/** The whole state: the optimizer's numbers put together from the replicas'. @param {Crew} crew @returns {Promise<State>} */
+async function wholeState(crew) {
+  const parts = await crew.ask("state");
+  const [state] = parts;
+  const size = state.numbers.length;
+  parts.forEach((part, which) => {
+    const [from, end] = [Math.floor((which * size) / parts.length), Math.floor(((which + 1) * size) / parts.length)];
+    for (const key of ["first", "second"]) if (state[key]) state[key].set(part[key].subarray(from, end), from);
+  });
+  return state;
 }
 
 /** The workers of a training, and what they were asked. */
@@ -556,20 +626,23 @@ class Crew {
     return this.#one(0, ask, {}, []);
   }
 
-  end() {
+  /** What was asked and not answered is refused. @param {string} [reason] */
+  end(reason = "the workers have ended") {
     this.#hasEnded = true;
     clearTimeout(this.#watch);
     for (const worker of this.#workers) worker.terminate();
+    for (const { reject } of this.#waiting.values()) reject(new UserError(reason));
+    this.#waiting.clear();
   }
 
-  async #one(which, ask, request, transferred) {
+  #one(which, ask, request, transferred) {
     const id = this.#asked++;
     const worker = this.#workers[which];
-    await worker.listens;
     return new Promise((resolve, reject) => {
+      if (this.#hasEnded) return reject(new UserError("the workers have ended"));
       this.#waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, ask, ...request }, transferred);
       this.#watchOver();
+      worker.listens.then(() => this.#hasEnded || worker.postMessage({ id, ask, ...request }, transferred));
     });
   }
 
@@ -593,7 +666,7 @@ class Crew {
         if (data.id === -1) {
           this.#hasListened = true;
           resolve(null);
-        }
+        } else if (data.id === -2) this.#watchOver(); // it is at work on something long
         else this.#answered(data);
       };
     });
@@ -633,7 +706,7 @@ class Crew {
 
   #fail(reason) {
     if (this.#hasEnded) return;
-    this.end();
+    this.end(reason);
     this.#lost(reason, this.#hasListened);
   }
 }

@@ -158,8 +158,13 @@ export class WeightPanel extends EventTarget {
   async #askQuotient(tensor, at, step) {
     const isSame = () => this.isOpen && this.tensor === tensor && this.at === at && this.answer?.step === step && !this.trainer.isPlaying;
     if (!isSame()) return;
-    const found = await this.trainer.inspect({ about: "quotient", tensor, place: at });
-    if (isSame()) this.#writeQuotient(found);
+    try {
+      const found = await this.trainer.inspect({ about: "quotient", tensor, place: at });
+      if (isSame()) this.#writeQuotient(found);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      if (isSame()) this.notice.textContent = error.message;
+    }
   }
 
   /** Say which step it is about, and whether that is still the next. */
