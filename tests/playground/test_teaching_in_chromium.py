@@ -131,7 +131,7 @@ def test_none_of_these_alarms_at_the_rate_it_states(trained: Any) -> None:
     panel.get_by_role("button", name="Try it").click()
     panel.get_by_text("turned by a quarter").wait_for(timeout=10_000)
     trained.evaluate("playground.learning.trainer.step()")
-    says.filter(has_text="is set when training rests").wait_for(timeout=5_000)
+    says.filter(has_text="is set when training is paused").wait_for(timeout=5_000)
     assert trained.is_hidden("#none-says")
 
 
