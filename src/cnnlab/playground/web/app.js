@@ -101,7 +101,6 @@ function pause() {
 }
 
 function reset() {
-  byId("notice").hidden = true;
   if (race.pair && race.rival) {
     race.rival.start({ ...race.pair.settings[1], seed: settings.seed });
     race.pair.settings[0] = { ...race.pair.settings[0], seed: settings.seed };
@@ -112,6 +111,7 @@ function reset() {
 
 /** Begin anew, by the settings. */
 function renew() {
+  byId("notice").hidden = true;
   try {
     learning.start(settings);
   } catch (error) {
@@ -294,7 +294,8 @@ function layOut() {
   const key = [width, top, below, innerWidth, innerHeight, isSmall].join();
   if (key === laidOut) return;
   laidOut = key;
-  const room = isSmall ? Math.max(130, 0.22 * innerHeight) : Math.max(220, innerHeight - top - below);
+  const least = backward.isBackward ? Math.min(300, innerHeight - top - below + byId("lower").offsetHeight) : 220;
+  const room = isSmall ? Math.max(130, 0.22 * innerHeight) : Math.max(220, least, innerHeight - top - below);
   stage.layout(width, isNarrow ? stage.rowsIn(width) * (isSmall ? 130 : 220) : room, isSmall);
 }
 

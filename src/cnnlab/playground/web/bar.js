@@ -58,7 +58,7 @@ export class Bar {
   }
 
   show() {
-    const { trainer, planned } = this.learning;
+    const { trainer } = this.learning;
     const { steps, epochs } = trainer.curves;
     const [step, epoch] = [steps.at(-1), epochs.at(-1)];
     const percent = (/** @type {number} */ share) => (100 * share).toFixed(1);
@@ -72,8 +72,6 @@ export class Bar {
     set("epochs", trainer.epochs.toFixed(1));
     set("pace", this.pace === null ? "–" : counted(Number(this.pace.toPrecision(2))));
     byId("first").hidden = trainer.isPlaying || trainer.steps > 0;
-    const invites = `Press Train and watch ${planned.title} learn${planned.run ? " on" : ""}. Then draw on the black sheet.`;
-    if (byId("first").textContent !== invites) byId("first").textContent = invites;
     const says = trainer.isPlaying ? "Pause" : trainer.steps ? "Go on" : "Train";
     if (byId("play-says").textContent !== says) {
       byId("play-says").textContent = says;
