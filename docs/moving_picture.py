@@ -3,9 +3,9 @@
     .venv/bin/python docs/moving_picture.py [RUN]
     .venv/bin/python docs/moving_picture.py --playground
 
-RUN is a finished run of `cnnlab train simple-cnn`; without it one is trained. Always the same way through each page. The
-explorer: a digit is drawn, a map is pointed at, a unit opens, and its filter slides. The playground, with a page that
-is written anew: LeNet-5 trains, a digit is drawn, and a weight opens into the products of its gradient.
+RUN is a finished run of `cnnlab train simple-cnn`; without it one is trained. Always the same way through each page.
+The explorer: a digit is drawn, a map is pointed at, a unit opens, and its filter slides. The playground, a new page:
+LeNet-5 trains, a digit is drawn, and a weight opens into the products of its gradient.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
         if sys.argv[1:] == ["--playground"]:
             page = Path(folder) / "playground.html"
             _cnnlab("playground", "lenet5", "--no-open", "--out", str(page))
-            _write(PICTURES / "playground.webp", _film_playground(page), quality=40)
+            _write(PICTURES / "playground.webp", _film_playground(page), quality=50)
             return
         run = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "run"
         if len(sys.argv) == 1:
@@ -133,14 +133,21 @@ def _film_playground(path: Path) -> Iterator[tuple[Image.Image, int]]:
         page.locator(".weight-quotient [data-quotient]").wait_for()
         page.mouse.move(0, 0)
         yield _frame(page), 1500
-        panel = page.locator("#weight").bounding_box()
-        down = panel["y"] + panel["height"] - PAGE["height"]
-        for part in range(1, 7):
-            page.evaluate("top => scrollTo(0, top)", down * part / 6)
-            page.wait_for_timeout(100)
-            yield _frame(page), 120
+        panel, products = (page.locator(each).bounding_box() for each in ("#weight", ".weight-products"))
+        end = panel["y"] + panel["height"] - PAGE["height"]
+        yield from _scroll(page, 0, products["y"] - 0.6 * PAGE["height"])
+        yield _frame(page), 1500
+        yield from _scroll(page, products["y"] - 0.6 * PAGE["height"], end)
         yield _frame(page), 2200
         chromium.close()
+
+
+def _scroll(page: Any, start: float, end: float) -> Iterator[tuple[Image.Image, int]]:
+    """Frames on the way down."""
+    for part in (0.25, 0.5, 0.75, 1):
+        page.evaluate("top => scrollTo(0, top)", start + part * (end - start))
+        page.wait_for_timeout(100)
+        yield _frame(page), 100
 
 
 def _draw(page: Any) -> Iterator[tuple[Image.Image, int]]:

@@ -207,7 +207,7 @@ def test_the_stage_shows_what_every_activation_owes_the_loss(
         assert look["loss"] == pytest.approx(-np.log(p[label]), abs=1e-5)
         assert look["logits"] == look["answer"]
         assert look["sizes"]
-    assert "the image's label" in found["own"]["words"]
+    assert "the image’s label" in found["own"]["words"]
     assert "chosen here" in found["other"]["words"]
     assert found["differs"]
     assert found["isBack"]
