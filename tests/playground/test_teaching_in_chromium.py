@@ -85,9 +85,9 @@ def test_what_it_was_taught_and_forgot_is_what_pytorch_finds(trained: Any, tmp_p
     teaching.get_by_role("button", name="remove your 1").last.click()
     assert teaching.locator("figure").count() == 2
     teaching.get_by_role("button", name="Teach it these").click()
-    says = teaching.get_by_role("status").filter(has_text="Of your 2 images")
+    says = teaching.get_by_role("status").filter(has_text="Your 2 images:")
     says.wait_for(timeout=30_000)
-    assert "now 2." in says.inner_text()
+    assert "2 now." in says.inner_text()
 
     after = answers(saved(trained, tmp_path / "after.safetensors"), "validation")
     labels = load(DATA).validation.labels
@@ -113,7 +113,7 @@ def test_what_it_was_taught_and_forgot_is_what_pytorch_finds(trained: Any, tmp_p
 def test_none_of_these_alarms_at_the_rate_it_states(trained: Any) -> None:
     panel = opened(trained, "none")
     says = panel.locator("p[role=status]")
-    says.filter(has_text="would raise the alarm").wait_for(timeout=10_000)
+    says.filter(has_text="lie below it: false alarms").wait_for(timeout=10_000)
     assert "5 of 500 validation images (1.0 %)" in says.inner_text()
     found = trained.evaluate(
         """async () => {
@@ -129,9 +129,9 @@ def test_none_of_these_alarms_at_the_rate_it_states(trained: Any) -> None:
     panel.get_by_role("slider").fill("4")
     assert "25 of 500 validation images (5.0 %)" in says.inner_text()
     panel.get_by_role("button", name="Try it").click()
-    panel.get_by_text("turned by a quarter").wait_for(timeout=10_000)
+    panel.get_by_text("turned by 90°").wait_for(timeout=10_000)
     trained.evaluate("playground.learning.trainer.step()")
-    says.filter(has_text="is set when training rests").wait_for(timeout=5_000)
+    says.filter(has_text="is set when training is paused").wait_for(timeout=5_000)
     assert trained.is_hidden("#none-says")
 
 

@@ -140,7 +140,7 @@ def test_a_weight_opens_and_the_engine_takes_the_step_that_was_worked_out(
     )
     first, second, beside, taken = (found[key] for key in ("first", "second", "beside", "taken"))
     assert first["weight"] == found["before"], "the engine's own number"
-    assert first["where"].endswith("step 3, which comes next")
+    assert first["where"].endswith("step 3, the next one")
     for look in (first, second, beside):
         assert len(look["contributions"]) == BATCH
         assert look["gradient"] == pytest.approx(sum(look["contributions"]) / BATCH, rel=1e-12)
@@ -157,7 +157,7 @@ def test_a_weight_opens_and_the_engine_takes_the_step_that_was_worked_out(
     assert taken["made"] == pytest.approx(first["rows"]["new w"], abs=2e-6)
     assert taken["off"] == abs(taken["made"] - first["rows"]["new w"])
     assert taken["made"] != first["weight"]
-    assert taken["where"].endswith("step 4, which comes next")
+    assert taken["where"].endswith("step 4, the next one")
     assert found["clicked"] == ["features.4.weight", ((2 * 3 + 1) * 3 + 0) * 3 + 2], "map 2, kernel 1, row 0, column 2"
 
 
@@ -207,7 +207,7 @@ def test_the_stage_shows_what_every_activation_owes_the_loss(
         assert look["loss"] == pytest.approx(-np.log(p[label]), abs=1e-5)
         assert look["logits"] == look["answer"]
         assert look["sizes"]
-    assert "the image's label" in found["own"]["words"]
+    assert "the image’s label" in found["own"]["words"]
     assert "chosen here" in found["other"]["words"]
     assert found["differs"]
     assert found["isBack"]

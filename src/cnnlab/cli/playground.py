@@ -41,11 +41,11 @@ def command(
     no_open: bool,
     as_json: bool,
 ) -> None:
-    """Write the playground: one HTML page that trains nets itself, with the images in it.
+    """Write the playground: one HTML page that trains nets in the browser, with the images in it.
 
-    NET is lenet5, simple-cnn, mlp or conv-net, whose blocks are set in the page; without it all four are there, and the
-    first one named is shown first. The page works from a file, loads nothing, begins with PyTorch's weights and says
-    how far it is from PyTorch after 1, 10 and 100 steps. What it saves, cnnlab evaluate and cnnlab explore read.
+    NET is lenet5, simple-cnn, mlp or conv-net, whose blocks you set in the page. Without NET all four are in it; the
+    first one named is shown first. The page works from a file, loads nothing, starts from PyTorch's initial weights and
+    shows how far it is from PyTorch after 1, 10 and 100 steps. cnnlab evaluate and cnnlab explore read what it saves.
     """
     from cnnlab.data import load
     from cnnlab.playground import playground_page

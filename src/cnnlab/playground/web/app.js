@@ -69,7 +69,7 @@ let renewal = new AbortController();
 let beforeDrag = pixels;
 /** The room that the net was laid out in. */
 let laidOut = "";
-let [openTimer, linkTimer, isDue, isStale] = [0, 0, false, false];
+let [openTimer, linkTimer, isDue, isStale, wasEmpty] = [0, 0, false, false, false];
 
 const controls = new Controls(byId("settings"), byId("explains"), record, change);
 const designer = new Designer(byId("designer"), record, (design) => change({ design }));
@@ -101,7 +101,6 @@ function pause() {
 }
 
 function reset() {
-  byId("notice").hidden = true;
   if (race.pair && race.rival) {
     race.rival.start({ ...race.pair.settings[1], seed: settings.seed });
     race.pair.settings[0] = { ...race.pair.settings[0], seed: settings.seed };
@@ -112,6 +111,7 @@ function reset() {
 
 /** Begin anew, by the settings. */
 function renew() {
+  byId("notice").hidden = true;
   try {
     learning.start(settings);
   } catch (error) {
@@ -177,7 +177,7 @@ function take() {
   for (const event of ["open", "close"]) weight.addEventListener(event, showOpen);
   backward = new Backward(byId("backward"), learning.trainer, net, stage, classes);
   byId("proof").replaceChildren();
-  byId("reset").title = planned.weights ? "back to the run’s weights, with the settings as they stand" : "new weights from the seed, with the settings as they stand";
+  byId("reset").title = planned.weights ? "back to the run’s weights, with the settings as they are now" : "new weights from the seed, with the settings as they are now";
   statistics.renew(net, planned);
   filters.renew(net);
   gallery.renew(planned, numbers);
@@ -294,7 +294,8 @@ function layOut() {
   const key = [width, top, below, innerWidth, innerHeight, isSmall].join();
   if (key === laidOut) return;
   laidOut = key;
-  const room = isSmall ? Math.max(130, 0.22 * innerHeight) : Math.max(220, innerHeight - top - below);
+  const least = backward.isBackward ? Math.min(300, innerHeight - top - below + byId("lower").offsetHeight) : 220;
+  const room = isSmall ? Math.max(130, 0.22 * innerHeight) : Math.max(220, least, innerHeight - top - below);
   stage.layout(width, isNarrow ? stage.rowsIn(width) * (isSmall ? 130 : 220) : room, isSmall);
 }
 
@@ -319,6 +320,8 @@ function nameImage() {
   const { image } = state.choice;
   gallery.mark(image);
   const isEmpty = !pixels.some((pixel) => pixel > 0);
+  if (isEmpty !== wasEmpty) byId("invitation").hidden = !isEmpty;
+  wasEmpty = isEmpty;
   const text = isEmpty ? "an empty sheet" : image === null ? `your own image: ${answers.spoken}` : gallery.name(image);
   if (byId("image-name").textContent !== text) byId("image-name").textContent = text;
 }
@@ -479,13 +482,13 @@ learning.addEventListener("proof", (/** @type {any} */ { detail }) => {
   const { step, deviation, loss, expectedLoss, tensor, ownDeviation } = detail;
   const written = (/** @type {number} */ value) => value.toExponential(0).replace("-", "−");
   // Where rounding has grown to more than that, it has in PyTorch, too.
-  const own = deviation > 1e-4 ? ` (PyTorch off itself: ${written(ownDeviation)})` : "";
+  const own = deviation > 1e-4 ? ` (PyTorch vs itself: ${written(ownDeviation)})` : "";
   const title =
-    `the largest difference, relative to its tensor’s largest weight, in ${tensor}; loss ${loss.toFixed(6)}, PyTorch’s ${expectedLoss.toFixed(6)}. ` +
-    `PyTorch is off itself by ${written(ownDeviation)} when it sums each batch in the opposite order.`;
+    `after step ${step}: the largest difference from PyTorch’s weights, relative to the largest weight of the tensor, here ${tensor}; loss ${loss.toFixed(6)}, PyTorch’s ${expectedLoss.toFixed(6)}. ` +
+    `PyTorch differs from itself by ${written(ownDeviation)} when it sums each batch in the opposite order.`;
   byId("proof").append(
-    byId("proof").textContent ? " · " : "off PyTorch: ",
-    make("span", { "data-step": step, "data-value": deviation, title }, `step ${step}: ${written(deviation)}${own}`),
+    byId("proof").textContent ? " · " : "vs PyTorch, step ",
+    make("span", { "data-step": step, "data-value": deviation, title }, `${step}: ${written(deviation)}${own}`),
   );
 });
 learning.addEventListener("ready", (/** @type {any} */ { detail }) => {
@@ -529,7 +532,7 @@ const some = (/** @type {"train" | "validation" | "test"} */ split) => counted(d
 const { run } = record.nets[0];
 byId("subtitle").textContent = [
   run ? `goes on from ${run.name}, ${percent(run.accuracy)} of ${counted(run.test_images)} test images` : "",
-  `${data.name}: ${some("train")} images to learn from, ${some("validation")} to validate, ${some("test")} to test`, data.note ?? "",
+  `${data.name}: ${some("train")} training, ${some("validation")} validation, ${some("test")} test images`, data.note ?? "",
 ].filter(Boolean).join(" · ");
 byId("subtitle").title = byId("subtitle").textContent;
 for (const [href, says] of [[record.lesson, "‹ back to the lesson"], [record.explorer, "‹ the explorer"]]) {

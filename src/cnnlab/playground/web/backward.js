@@ -40,9 +40,9 @@ export class Backward {
       make("div", {},
         make("label.backward-label", {}, "The answer should be ", this.select),
         this.says,
-        make("p.muted.small", {}, "The tiles show ∂L/∂value. ", make("b.raises", {}, "Orange"), ": a larger value there would raise the loss. ", make("b.lowers", {}, "Blue"), ": it would lower it. The ground colour: nothing would change.")),
+        make("p.muted.small", {}, "The tiles show ∂L/∂value. ", make("b.raises", {}, "Orange"), ": raising that value would raise the loss. ", make("b.lowers", {}, "Blue"), ": it would lower it. No colour: no change.")),
       make("table.contributions.answer-gradient", {},
-        make("caption", {}, "Where it begins: ∂L/∂z = p − y"),
+        make("caption", {}, "Where backward begins: ∂L/∂z = p − y"),
         make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), ["p", "y", "p − y"].map((head) => make("th.number", { scope: "col" }, head)), make("td", {}))),
         this.body));
   }
@@ -102,7 +102,7 @@ export class Backward {
     if (isFirst) this.stage.choose();
     else this.stage.paint(this.stage.scale);
     this.select.value = String(label);
-    const whose = this.chosen === null ? (this.own === null ? "the net's own answer: choose another, and see what would have to change" : "the image's label") : this.chosen === this.own ? "the image's label" : "chosen here";
+    const whose = this.chosen === null ? (this.own === null ? "the net’s own answer; choose another to see what would have to change" : "the image’s label") : this.chosen === this.own ? "the image’s label" : "chosen here";
     this.says.replaceChildren(`(${whose}). L = −ln p = −ln ${number(probabilities[label])} = `, make("b", { "data-loss": loss }, number(loss)));
     const most = largest(answer) || 1;
     this.body.replaceChildren(...this.classes.map((name, k) =>

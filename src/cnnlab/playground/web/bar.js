@@ -11,7 +11,7 @@ const PAUSE = "M6 5h4.2v14H6zM13.8 5H18v14h-4.2z";
 const PACE_MS = 3000;
 
 const FIGURES = /** @type {const} */ ([
-  ["validation", "validation accuracy"], ["training", "seen while training"], ["loss", "loss"], ["epochs", "epochs"], ["steps", "steps"], ["pace", "images a second"],
+  ["validation", "validation accuracy"], ["training", "seen while training"], ["loss", "loss"], ["epochs", "epochs"], ["steps", "steps"], ["pace", "images per second"],
 ]);
 
 export class Bar {
@@ -71,6 +71,7 @@ export class Bar {
     set("steps", counted(trainer.steps));
     set("epochs", trainer.epochs.toFixed(1));
     set("pace", this.pace === null ? "–" : counted(Number(this.pace.toPrecision(2))));
+    byId("first").hidden = trainer.isPlaying || trainer.steps > 0;
     const says = trainer.isPlaying ? "Pause" : trainer.steps ? "Go on" : "Train";
     if (byId("play-says").textContent !== says) {
       byId("play-says").textContent = says;

@@ -11,16 +11,16 @@ const RATES = [-5, -4, -3, -2, -1, 0].flatMap((power) => [1, 2, 5].map((digit) =
 
 /** What each setting does. */
 const EXPLAINS = {
-  net: "Which net learns. The blocks of your own conv net are set below.",
-  optimizer: "What a step makes of the gradient: SGD goes straight down, momentum keeps rolling, Adam gives each weight a rate of its own.",
-  learningRate: "How far a step goes. Too small learns slowly; too large jumps about, or ends in NaN.",
-  batchSize: "How many images a step averages its gradient over. Small batches: many rough steps an epoch.",
-  dropout: "Share of units turned off at random in each step, so that no unit can rely on one other.",
-  weightDecay: "Pulls each weight a little towards 0 in every step.",
-  shift: "Moves each training image at random, by at most this many pixels along each axis.",
-  images: "How many training images it may learn from. A few it learns by heart: watch the gap.",
-  wrongLabels: "Share of the training images that are given a wrong class on purpose.",
-  seed: "The dice of a run: first weights, order, dropout, shifts. Equal seeds give equal runs.",
+  net: "Which net to train. ConvNet is your own: set its blocks below.",
+  optimizer: "How a step uses the gradient: SGD follows it, momentum also keeps its speed, Adam scales the step for each weight.",
+  learningRate: "How far each step goes. Too small: slow. Too large: the loss jumps about or becomes NaN.",
+  batchSize: "Images in each step; the gradient is their mean. Smaller batches: more and noisier steps per epoch.",
+  dropout: "Share of units turned off at random in each training step, so that no unit can rely on another.",
+  weightDecay: "Pulls every weight a little towards 0 at each step. AdamW keeps this pull apart from the gradient.",
+  shift: "Moves each training image at random by up to this many pixels, sideways and up or down.",
+  images: "How many training images the net learns from. It can learn a few by heart: watch the gap.",
+  wrongLabels: "Share of the training images that get a wrong label on purpose.",
+  seed: "Fixes all that is random: first weights, order, dropout, shifts. The same seed and settings give the same run.",
 };
 
 export class Controls {
@@ -58,14 +58,14 @@ export class Controls {
   /** A line on the setting pointed at; else which of them wait. */
   #explain() {
     const labels = this.fields.filter(({ key }) => this.waiting.includes(key)).map(({ label }) => label);
-    const text = this.pointed ? this.#about(this.pointed) : labels.length ? `↺ From the next reset: ${labels.join(", ")}.` : "Point at a setting to see what it does.";
+    const text = this.pointed ? this.#about(this.pointed) : labels.length ? `↺ Press Reset to apply: ${labels.join(", ")}.` : "Point at a setting to see what it does.";
     if (this.explains.textContent !== text) this.explains.textContent = text;
     this.explains.classList.toggle("waits", !this.pointed && labels.length > 0);
   }
 
   /** @param {string} key */
   #about(key) {
-    return `${EXPLAINS[/** @type {keyof typeof EXPLAINS} */ (key)]}${this.waiting.includes(key) ? " From the next reset." : AT_ONCE.includes(key) ? " Works at once." : ""}`;
+    return `${EXPLAINS[/** @type {keyof typeof EXPLAINS} */ (key)]}${this.waiting.includes(key) ? " Applies from the next reset." : AT_ONCE.includes(key) ? " Applies at once." : ""}`;
   }
 
   /**

@@ -115,7 +115,7 @@ class Chart {
       ]),
       this.axis, this.gap, this.lines,
     );
-    this.element = make("figure.curve", {}, make("figcaption", {}, make("h2", {}, name), make("span.muted.small", {}, name === "Loss" ? "cross-entropy, logarithmic" : "in percent; the top is stretched")), this.svg);
+    this.element = make("figure.curve", {}, make("figcaption", {}, make("h2", {}, name), make("span.muted.small", {}, name === "Loss" ? "cross-entropy, log scale" : "%, stretched towards 100")), this.svg);
     /** @type {Map<string, SVGElement>} */
     this.paths = new Map();
     this.end = 0;

@@ -26,7 +26,7 @@ export class Designer {
     this.blocks = make("ol.blocks", { "aria-label": "Blocks" });
     this.shared = [
       choice("kernelSize", "Kernel", [1, 2, 3, 4, 5, 7, 9].map((side) => [side, `${side}×${side}`]), change),
-      choice("convsPerBlock", "Convolutions a block", [1, 2, 3].map((count) => [count, String(count)]), change),
+      choice("convsPerBlock", "Convs per block", [1, 2, 3].map((count) => [count, String(count)]), change),
       choice("pool", "Pool", [["max", "max 2×2"], ["average", "average 2×2"], ["stride", "stride 2"], ["none", "none"]], change),
       choice("batchNorm", "Batch norm", [[true, "yes"], [false, "no"]], change),
       choice("hidden", "Hidden units", [0, 32, 64, 128, 256, 512].map((units) => [units, units ? String(units) : "none"]), change),

@@ -41,11 +41,11 @@ export class Forgotten {
     /** What was remembered: answers to the validation images, and when. @type {{answers: Uint8Array, when: string} | null} */
     this.before = null;
     this.found = make("div.forgotten", {});
-    this.says = make("p.small", { role: "status" }, "Nothing is remembered yet.");
+    this.says = make("p.small", { role: "status" }, "Nothing stored yet.");
     this.compareButton = /** @type {HTMLButtonElement} */ (make("button", { type: "button", disabled: true, onclick: () => this.compare() }, "Compare with now"));
     place.append(
-      make("p", {}, "Remember how the net answers the validation images now, train on or teach it something, and compare: which of them it knew and knows no more."),
-      make("div.tools", {}, make("button", { type: "button", onclick: () => this.remember() }, "Remember now"), this.compareButton),
+      make("p", {}, "Store the net’s answers to the validation images, train on or teach it something, then compare: which images did it know before and get wrong now?"),
+      make("div.tools", {}, make("button", { type: "button", onclick: () => this.remember() }, "Store the answers"), this.compareButton),
       this.says, this.found,
     );
   }
@@ -56,7 +56,7 @@ export class Forgotten {
     const { answers, accuracy, images } = await trainer.evaluate("validation");
     this.before = { answers, when: `${planned.title} after ${plural(trainer.steps, "step")}` };
     this.compareButton.disabled = false;
-    this.says.textContent = `Remembered: ${this.before.when}, ${counted(Math.round(accuracy * images))} of ${plural(images, "validation image")} right.`;
+    this.says.textContent = `Stored: ${this.before.when}, ${counted(Math.round(accuracy * images))} of ${plural(images, "validation image")} right.`;
     this.found.replaceChildren();
   }
 
@@ -92,8 +92,8 @@ export class Forgotten {
         make("thead", {}, make("tr", {}, ["class", "images", "right before", "right now", "change"].map((name) => make("th", { scope: "col" }, name)), make("td", {}))),
         make("tbody", {}, classes.map(row)),
       ),
-      this.#pictures("Lost: class → what it says now", lost, answers, LOST_SHOWN),
-      this.#pictures("Won", won, answers, WON_SHOWN),
+      this.#pictures("Lost: right class → answer now", lost, answers, LOST_SHOWN),
+      this.#pictures("Won: right now, wrong before", won, answers, WON_SHOWN),
     );
   }
 

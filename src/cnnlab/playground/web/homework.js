@@ -14,8 +14,8 @@
 export const TASKS = [
   {
     number: 1,
-    text: "Change the architecture and see what it does on MNIST: more or fewer filters, other kernels, a deeper net.",
-    here: "Choose the net ConvNet under Settings and change its blocks, one thing at a time; train each from the same seed.",
+    text: "Change the architecture and see what happens: more or fewer filters, another kernel size, a deeper net.",
+    here: "Choose ConvNet as the net and change its blocks, one thing at a time; train each from the same seed.",
     tried(runs) {
       const nets = new Set(trained(runs).filter(({ net }) => net !== "mlp").map(({ net, settings }) => JSON.stringify([net, settings.design])));
       return nets.size > 1 ? `${nets.size} CNNs trained` : "";
@@ -23,8 +23,8 @@ export const TASKS = [
   },
   {
     number: 2,
-    text: "Train with and without dropout, with and without batch norm. Where do the curves of training and validation part, and why?",
-    here: "Race two settings trains both at once and draws their curves. Few training images show the gap best.",
+    text: "Train with and without dropout, with and without batch norm. Where do the training and validation curves part, and why?",
+    here: "Race two settings trains both at once and draws their curves. The gap shows best with few training images.",
     tried(runs) {
       const pairs = ["dropout", "batchNorm"].filter((key) => differIn(trained(runs), key));
       return pairs.map((key) => `with and without ${key === "dropout" ? "dropout" : "batch norm"}`).join(", ");
@@ -32,14 +32,14 @@ export const TASKS = [
   },
   {
     number: 3,
-    text: "Look at feature maps for a few images. What do early layers answer to, what late ones?",
-    here: "Click a map of the net, above; choose images under Validation images. cnnlab explore of the saved weights shows test images.",
+    text: "Look at the feature maps of a few images. What do early layers respond to, and what do late ones?",
+    here: "Click a map of the net, above; choose images under Validation images. To see test images, open the saved weights with cnnlab explore.",
     tried: () => "",
   },
   {
     number: 4,
-    text: "Take your best CNN to Fashion-MNIST, and set it against a fully connected net.",
-    here: "The page with those images: cnnlab playground --data fashion-mnist. Train your CNN there, then the net MLP.",
+    text: "Take your best CNN to Fashion-MNIST and compare it with a fully connected net.",
+    here: "Make a page with those images: cnnlab playground --data fashion-mnist. Train your CNN there, then the MLP.",
     tried(runs, record) {
       if (!record.data.name.startsWith("fashion-mnist")) return "";
       const nets = new Set(trained(runs).map(({ net }) => net));

@@ -48,12 +48,13 @@ export class NoneOfThese {
     this.slider = /** @type {HTMLInputElement} */ (make("input", { type: "range", min: 0, max: RATES.length - 1, value: USUAL, "aria-label": "share of validation images that raise the alarm", oninput: () => this.#set() }));
     this.says = make("p.small", { role: "status" });
     this.tryButton = /** @type {HTMLButtonElement} */ (make("button", { type: "button", disabled: true, onclick: () => this.tryIt() }, "Try it on what it never saw"));
+    this.drawn = make("p.small", {});
     this.tried = make("div", {});
     place.append(
-      make("p", {}, "Softmax shares out 100 % whatever comes: a shoe is a 5, too. The largest logit, before softmax, says how strongly anything spoke at all. Below a threshold the answer is: none of these."),
+      make("p", {}, "Softmax always shares out 100 %, even for a picture of a shoe. The largest logit, before softmax, tells how strongly any class responded. Below a threshold the answer is: none of these."),
       make("div.tools", {}, make("label.small", {}, "false alarms on validation images ", this.slider, " ", this.value), this.tryButton),
-      this.says, this.tried,
-      make("p.muted.small", {}, "What it misses: whatever excites a class’s units as much as a digit does, a letter of much the same strokes above all. It is no judge of what a digit is; it only knows what is unusually faint for this net."),
+      this.says, this.drawn, this.tried,
+      make("p.muted.small", {}, "What it misses: anything that excites a class as strongly as a real image does, such as a letter with similar strokes. It does not know what belongs to a class; it only notices an unusually weak response."),
     );
     for (const event of ["renewed", "playing", "step"]) learning.addEventListener(event, () => this.#forget());
     learning.addEventListener("paused", () => this.#later());
@@ -70,7 +71,8 @@ export class NoneOfThese {
     const isNone = surest < threshold;
     const written = alike(Math.max(Math.abs(surest), Math.abs(threshold)));
     badge.classList.toggle("alarm", isNone);
-    badge.textContent = isNone ? `None of these: largest logit ${written(surest)}, below ${written(threshold)}` : `Known enough: largest logit ${written(surest)}, threshold ${written(threshold)}`;
+    badge.textContent = isNone ? "None of these" : "Known enough";
+    badge.title = this.drawn.textContent = `The image on the sheet: largest logit ${written(surest)}, ${isNone ? "below" : "above"} the threshold ${written(threshold)}.`;
   }
 
   /** Measure the validation images' scores, and set the threshold. */
@@ -112,8 +114,9 @@ export class NoneOfThese {
     this.threshold = null;
     this.tryButton.disabled = true;
     this.tried.replaceChildren();
+    this.drawn.textContent = "";
     this.value.textContent = percent(RATES[Number(this.slider.value)]);
-    this.says.textContent = "The threshold is set when training rests: train, then pause.";
+    this.says.textContent = "The threshold is set when training is paused: train, then pause.";
     this.badge.hidden = true;
   }
 
@@ -129,8 +132,8 @@ export class NoneOfThese {
     this.tryButton.disabled = false;
     this.tried.replaceChildren();
     this.says.textContent =
-      `Threshold ${number(threshold)}: ${counted(alarms)} of ${plural(images, "validation image")} (${percent(alarms / images)}) lie below it and would raise the alarm, ` +
-      `${counted(wrong)} of which the net gets wrong anyway.`;
+      `Threshold ${number(threshold)}: ${counted(alarms)} of ${plural(images, "validation image")} (${percent(alarms / images)}) lie below it: false alarms, ` +
+      `${counted(wrong)} of them on images the net gets wrong anyway.`;
     this.onCalibrated();
   }
 }
@@ -154,8 +157,8 @@ function strangers({ record, images }) {
   return {
     "random pixels": some.map((_, n) => Uint8Array.from({ length: size }, (__, i) => hash(0, 1, n, i) & 255)),
     "an empty sheet": [new Uint8Array(size)],
-    "light and dark exchanged": some.map((pixels) => pixels.map((pixel) => 255 - pixel)),
-    ...(height === width ? { "turned by a quarter": some.map(turned) } : {}),
-    "two on top of one another": some.map((pixels, n) => pixels.map((pixel, i) => Math.max(pixel, some[(n + 7) % some.length][i]))),
+    "light and dark swapped": some.map((pixels) => pixels.map((pixel) => 255 - pixel)),
+    ...(height === width ? { "turned by 90°": some.map(turned) } : {}),
+    "two images on top of each other": some.map((pixels, n) => pixels.map((pixel, i) => Math.max(pixel, some[(n + 7) % some.length][i]))),
   };
 }

@@ -31,7 +31,7 @@ const PAIRS = [
     },
   },
   {
-    says: "shifted images or not",
+    says: "with and without shifts",
     of: (settings) => ({ names: ["no shift", "shift 2"], settings: [{ ...settings, shift: 0 }, { ...settings, shift: 2 }], variant: "--set shift=2" }),
   },
 ];
@@ -72,11 +72,11 @@ export class Race {
     this.end = /** @type {HTMLButtonElement} */ (make("button", { type: "button", onclick: () => this.#finish(onEnd) }, "End the race"));
     this.end.disabled = true;
     place.append(
-      make("p", {}, "Two runs on the same images, from the same seed, that differ in one thing. Both begin anew; the second is the dashed one."),
+      make("p", {}, "Two runs with the same images and the same seed that differ in one thing. Both start from scratch; the second is dashed."),
       make("div.tools", {}, PAIRS.map(({ says, of }) => make("button", { type: "button", onclick: () => this.start(of(this.settings())) }, says))),
       make(
         "div.race-own", {},
-        make("div.field", {}, make("label", { for: "race-setting" }, "or the settings above against another"), which),
+        make("div.field", {}, make("label", { for: "race-setting" }, "or the settings above with another"), which),
         make("div.field", {}, make("label", { for: "race-value" }, "its value"), value),
         make("button", { type: "button", onclick: () => this.start(this.#own(fields, which.value)) }, "Race"),
         this.end,
@@ -137,7 +137,7 @@ export class Race {
     this.verdict.hidden = false;
     const { names, variant } = this.pair;
     if (!epochs) {
-      this.verdict.replaceChildren(`${names[0]} against ${names[1]}: wait for the first epoch.`);
+      this.verdict.replaceChildren(`${names[0]} against ${names[1]}: the first epoch will tell.`);
       return;
     }
     const key = `${epochs}`;
@@ -150,10 +150,10 @@ export class Race {
     const apart = Math.abs(a - b);
     const chance = 2 * Math.sqrt((a * (1 - a) + b * (1 - b)) / images); // as if the two answered independently
     const ahead = a === b ? "Equal" : `${a > b ? names[0] : names[1]} leads by ${(100 * apart).toFixed(1)} points`;
-    const range = `chance alone makes ±${(100 * chance).toFixed(1)} on ${images} images`;
+    const range = `with ${images} images chance alone can make ±${(100 * chance).toFixed(1)} points`;
     this.verdict.replaceChildren(
-      make("b", {}, `After ${epochs} ${epochs === 1 ? "epoch" : "epochs"}: ${ahead}`), ` on the validation images; ${range}. ${apart > chance ? "Even so, one" : "One"} seed is no proof. `,
-      ...(variant ? ["Over many seeds: ", make("code", {}, `cnnlab compare --net ${net} --data ${record.data.name} ${variant} --seeds 5`)] : []),
+      make("b", {}, `After ${epochs} ${epochs === 1 ? "epoch" : "epochs"}: ${ahead}`), ` on the validation images; ${range}. ${apart > chance ? "Even so, one" : "So this shows nothing yet, and one"} seed is no proof. `,
+      ...(variant ? ["Over five seeds: ", make("code", {}, `cnnlab compare --net ${net} --data ${record.data.name} ${variant} --seeds 5`)] : []),
     );
   }
 }

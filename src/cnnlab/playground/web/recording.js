@@ -30,7 +30,7 @@ export class Recording {
       make("ol.homework", {}, this.tasks.map(({ task, tried, words }) => make("li", {}, make("p", {}, task.text), make("p.muted.small", {}, task.here, " ", tried), words))),
       make("h3", {}, "What was tried"), this.runs,
       make("div.tools", {}, make("label", {}, "Your name ", this.name), make("button", { type: "button", onclick: () => this.save() }, "Download the record")),
-      make("p.muted.small", {}, "One JSON file: settings, curves, what was taught, the test openings and your words. It stays on this machine until you hand it in; this page forgets it when it is closed."),
+      make("p.muted.small", {}, "One JSON file: settings, curves, what you taught it, when the test images were used, and your words. It stays on this computer until you hand it in. The page forgets everything when you close it: download first."),
     );
     logbook.addEventListener("change", () => this.show());
     this.show();
@@ -43,13 +43,13 @@ export class Recording {
       const says = task.tried(runs, this.record);
       tried.textContent = says && `✓ ${says}.`;
     }
-    const heads = ["net", "settings", "passes", "validation", "taught", "test"];
+    const heads = ["net", "settings", "epochs", "validation", "taught", "test"];
     const row = (/** @type {import("./logbook.js").RunLog} */ run) => {
       const { epochs, test_openings } = run;
       const last = epochs[epochs.length - 1];
       const taught = run.taught.reduce((sum, { count }) => sum + count, 0);
       const figures = [run.passes.toFixed(1), last ? percent(last.validation_accuracy) : "–", taught ? counted(taught) : "–", test_openings.length ? test_openings.map(({ accuracy }) => percent(accuracy)).join(", ") : "–"];
-      return make("tr", {}, make("th", { scope: "row" }, run.net), make("td.of-settings", {}, this.#differing(run) || "as the page opens"), figures.map((figure) => make("td", {}, figure)));
+      return make("tr", {}, make("th", { scope: "row" }, run.net), make("td.of-settings", {}, this.#differing(run) || "the page’s own"), figures.map((figure) => make("td", {}, figure)));
     };
     this.runs.replaceChildren(
       runs.length
@@ -93,7 +93,7 @@ export class Recording {
     const words = Object.entries(settings)
       .filter(([key, value]) => key !== "net" && JSON.stringify(value) !== JSON.stringify(usual[key]))
       .map(([key, value]) => (key === "design" ? value && inWords(value) : `${spaced(key)} ${value}`));
-    return [...words, changes.length ? `changed ${plural(changes.length, "time")} on the way` : ""].filter(Boolean).join(", ");
+    return [...words, changes.length ? `changed ${plural(changes.length, "time")} during training` : ""].filter(Boolean).join(", ");
   }
 }
 

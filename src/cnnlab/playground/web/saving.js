@@ -24,7 +24,7 @@ export class Saving {
     place.append(
       make("h3", {}, "The weights"), make("div.tools", {}, this.weights), this.weightsSays,
       make("h3", {}, "The settings, as a command"), code(this.command), this.limits,
-      make("h3", {}, "The net, as a class of PyTorch’s"), code(this.python),
+      make("h3", {}, "The net, as a PyTorch class"), code(this.python),
     );
     for (const event of ["renewed", "epoch", "paused"]) learning.addEventListener(event, () => this.show());
     place.addEventListener("toggle", () => this.show());
@@ -40,8 +40,8 @@ export class Saving {
     const isTrained = run.steps > 0;
     this.weights.disabled = !isTrained;
     this.weightsSays.textContent = isTrained
-      ? `${planned.net}.safetensors: for cnnlab evaluate ${planned.net}.safetensors, cnnlab explore ${planned.net}.safetensors, and the class below.`
-      : "Train it first: there is nothing in it yet.";
+      ? `${planned.net}.safetensors: read it with cnnlab evaluate ${planned.net}.safetensors, cnnlab explore ${planned.net}.safetensors or the class below.`
+      : "Train the net first: it has learned nothing yet.";
     const { command, cannot, differs } = trainCommand(record, planned, settings, wayOf(run));
     this.command.textContent = isTrained ? command : "";
     this.limits.replaceChildren(...(isTrained ? [...cannot, ...differs] : []).map((sentence) => make("li", {}, sentence)));

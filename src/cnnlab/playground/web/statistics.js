@@ -29,7 +29,7 @@ export class Statistics {
       make(
         "table.statistics", {},
         make("caption", {}, make("h2", {}, "Gradients and dead units")),
-        make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "block"), make("th", { scope: "col", colspan: 2, title: "the length of the gradient of all its weights, on a logarithmic scale" }, "gradient’s length"), make("th.number", { scope: "col", title: "units, or maps, that never rose above 0" }, "dead"))),
+        make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "block"), make("th", { scope: "col", colspan: 2, title: "the norm of the gradient of all its weights; the bars are on a log scale" }, "gradient norm"), make("th.number", { scope: "col", title: "units, or whole maps, that were 0 for every image looked at" }, "dead"))),
         make("tbody", {}, this.rows.map(({ block, bar, norm, dead }) => make("tr", {}, make("th", { scope: "row" }, block.name), make("td.gradient", { "aria-hidden": "true" }, bar), norm, dead))),
       ),
     );

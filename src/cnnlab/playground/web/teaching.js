@@ -43,12 +43,12 @@ export class Teaching {
     this.epochs = chosenOf(EPOCHS, 3);
     this.button = /** @type {HTMLButtonElement} */ (make("button", { type: "button", disabled: true, onclick: () => this.teach() }, "Teach it these"));
     place.append(
-      make("p", {}, "Draw on the sheet, then say what it is. Five of your own sevens, say, as you write them."),
+      make("p", {}, "Draw on the sheet, then press what it is. Try five sevens the way you write them."),
       make("div.tools", { role: "group", "aria-label": "What the drawing is" }, classes.map((/** @type {string} */ name, /** @type {number} */ label) => make("button", { type: "button", "aria-label": `keep the drawing as ${name}`, onclick: () => this.keep(label) }, name))),
       this.tiles,
-      make("div.tools", {}, make("label.small", {}, "each seen ", this.repeats, " times an epoch"), make("label.small", {}, "for ", this.epochs, " epochs"), this.button),
+      make("div.tools", {}, make("label.small", {}, "each seen ", this.repeats, " times per epoch"), make("label.small", {}, "for ", this.epochs, " epochs"), this.button),
       this.says,
-      make("p.muted.small", {}, "The other training images are still learned from, too; what the validation images lose by it stands below, under What it forgot. Reset begins without yours."),
+      make("p.muted.small", {}, "Training goes on with the other images as well. What it forgot, below, shows what this cost on the validation images. Reset starts without yours."),
     );
     learning.addEventListener("renewed", () => {
       for (const each of this.kept) Object.assign(each, { isTaught: false, said: "" });
@@ -100,7 +100,7 @@ export class Teaching {
     const right = (/** @type {import("./net_now.js").Answer[]} */ answers) => answers.filter(({ answer }, i) => answer === fresh[i].label).length;
     const { lost, won } = await forgotten.compare();
     this.says.textContent =
-      `Of your ${plural(fresh.length, "image")} it had ${right(before)} right, now ${right(after)}. ` +
+      `Your ${plural(fresh.length, "image")}: ${right(before)} right before, ${right(after)} now. ` +
       `Of the validation images it lost ${lost.length} and won ${won.length}.`;
     this.#show();
   }

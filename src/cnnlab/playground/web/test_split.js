@@ -16,7 +16,7 @@ export class TestSplit {
     this.button = /** @type {HTMLButtonElement} */ (make("button", { type: "button", onclick: () => this.open() }, "Open the test images"));
     place.append(
       make("h3", {}, "Test images"),
-      make("p", {}, "Choose by the validation images. The test images are for the end: whoever chooses by them, too, has none left that say how good the net is. Each opening is written down."),
+      make("p", {}, "Choose settings by the validation images. Keep the test images for the end: once you choose by them, nothing is left to tell how good the net is. Each opening is recorded."),
       make("div.tools", {}, this.button), this.says,
     );
     learning.addEventListener("renewed", () => (this.button.disabled = false));

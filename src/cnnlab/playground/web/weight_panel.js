@@ -69,8 +69,8 @@ export class WeightPanel extends EventTarget {
         make("div.weight-work", {},
           part("1", "What each image adds", this.images, this.imagesSay),
           part("2", this.productsTitle, this.products),
-          part("3", "The gradient: the mean over the batch, for the loss is a mean", make("div.weight-both", {}, this.sum, this.quotient)),
-          part("4", "What the optimizer makes of it", this.step, make("div.tools", {}, this.takeButton), this.taken))));
+          part("3", "The gradient: the mean over the batch, because the loss is a mean", make("div.weight-both", {}, this.sum, this.quotient)),
+          part("4", "What the optimizer does with it", this.step, make("div.tools", {}, this.takeButton), this.taken))));
     trainer.addEventListener("paused", () => this.refresh());
     trainer.addEventListener("playing", () => this.#tell());
     trainer.addEventListener("ready", () => this.refresh());
@@ -172,7 +172,7 @@ export class WeightPanel extends EventTarget {
     const { isPlaying } = this.trainer;
     this.element.classList.toggle("is-past", isPlaying);
     /** @type {HTMLButtonElement} */ (this.takeButton).disabled = isPlaying;
-    this.notice.textContent = isPlaying ? "Training goes on: this was the step before it did. Pause to open the next one." : "";
+    this.notice.textContent = isPlaying ? "Training is running: these are the numbers from before. Pause to open the next step." : "";
   }
 
   /** @param {WeightAnswer} answer */
@@ -180,15 +180,15 @@ export class WeightPanel extends EventTarget {
     const { title } = this.picker.chosen;
     this.picker.paint();
     this.title.textContent = title;
-    this.where.replaceChildren(`${this.picker.words(this.at)}: w = `, make("b", { "data-weight": answer.value }, precise(answer.value)), make("span.muted", {}, ` · step ${counted(answer.step + 1)}, which comes next`));
+    this.where.replaceChildren(`${this.picker.words(this.at)}: w = `, make("b", { "data-weight": answer.value }, precise(answer.value)), make("span.muted", {}, ` · step ${counted(answer.step + 1)}, the next one`));
     this.#writeImages(answer);
     this.products.replaceChildren(...this.#productParts(answer));
-    this.productsTitle.textContent = `This image: ${answer.products.read ? "value read × ∂L/∂output" : "∂L/∂output alone, for what is added has the factor 1"}${answer.products.products.length > 1 ? ", position by position" : ""}`;
+    this.productsTitle.textContent = `This image: ${answer.products.read ? "value read × ∂L/∂output" : "∂L/∂output alone, because a bias has the factor 1"}${answer.products.products.length > 1 ? ", position by position" : ""}`;
     const { sum, gradient, contributions } = answer;
     this.sum.replaceChildren(
       line("Σ over ", plural(contributions.length, "image"), " = ", value(sum)),
       line("∂L/∂w = ", precise(sum), " / ", String(contributions.length), " = ", value(gradient, "gradient")));
-    this.quotient.replaceChildren(make("p.muted.small", {}, "The difference quotient is worked out…"));
+    this.quotient.replaceChildren(make("p.muted.small", {}, "Working out the difference quotient …"));
     this.step.replaceChildren(make("tbody", {}, stepRows(answer).map(({ name, formula, result, written }) =>
       make("tr", {}, make("th", { scope: "row" }, name), make("td.formula-cell", {}, formula), make("td.number", { "data-step": name, "data-value": result }, written)))));
   }
@@ -238,7 +238,7 @@ export class WeightPanel extends EventTarget {
   #productParts({ products, field, contributions, image }) {
     const { rows, columns, delta, read, isPadding, sum } = products;
     const count = rows * columns;
-    const [owed, was] = field === "gamma" ? ["δ = ∂L/∂output", "x̂, normalised"] : ["δ = ∂L/∂output", field === "weight" ? "x, what it read" : "1"];
+    const [owed, was] = field === "gamma" ? ["δ = ∂L/∂output", "x̂, normalised"] : ["δ = ∂L/∂output", field === "weight" ? "x, the value read" : "1"];
     const total = make("p.product-at", {}, `Σ over ${counted(count)} positions = `, make("b", { "data-sum": contributions[image] }, number(sum)));
     if (count === 1) {
       const written = read ? `${number(read[0])} × ${factor(delta[0])} = ` : "1 × δ = ";
@@ -294,10 +294,10 @@ export class WeightPanel extends EventTarget {
     this.quotient.replaceChildren(
       line("(L(w + h) − L(w − h)) / 2h, h = ", exponent(h)),
       line(make("span.long", {}, "L(w + h) = ", above.toFixed(12)), make("br"), make("span.long", {}, "L(w − h) = ", below.toFixed(12))),
-      line("quotient ", value(quotient, "quotient"), ": differs from the sum by ", make("b", { "data-off": off }, exponent(off))),
+      line("quotient ", value(quotient, "quotient"), ": differs from the gradient by ", make("b", { "data-off": off }, exponent(off))),
       isFar || kinks
         ? make(isFar ? "p.kink.small" : "p.muted.small", {}, kinks
-          ? `Between w − h and w + h ${kinks}: the loss has a kink there. ${isFar ? "The quotient mixes what lies on both sides of it; the gradient is that of w’s own." : "It is too small to be seen in the quotient."}`
+          ? `Between w − h and w + h ${kinks}: the loss has a kink there. ${isFar ? "The quotient mixes both sides of the kink; the gradient belongs to the side that w is on." : "It is too small to show in the quotient."}`
           : "No ReLU and no max pool switches between w − h and w + h: the difference is more than rounding explains.")
         : "");
   }
@@ -328,7 +328,7 @@ export class WeightPanel extends EventTarget {
     const { numbers, step } = await this.trainer.snapshot();
     const [made, expected] = [numbers[place], answer.opened.weight];
     this.taken.replaceChildren(
-      `Step ${counted(step)} is taken. The engine, in single precision, made w = `, make("b", { "data-made": made }, digits(made)), "; worked out here: ", make("b", {}, digits(expected)), "; they differ by ", make("b", { "data-off": Math.abs(made - expected) }, exponent(Math.abs(made - expected))), ".");
+      `Step ${counted(step)} taken. The engine, in single precision, got w = `, make("b", { "data-made": made }, digits(made)), "; worked out here: ", make("b", {}, digits(expected)), "; they differ by ", make("b", { "data-off": Math.abs(made - expected) }, exponent(Math.abs(made - expected))), ".");
     this.dispatchEvent(new CustomEvent("taken", { detail: { step, numbers } }));
     this.refresh();
   }
