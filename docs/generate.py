@@ -330,6 +330,83 @@ def explorer_table(record: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def playground_table(record: dict[str, Any]) -> str:
+    """How quickly the playground's page trains beside others, to which accuracy in what time, and how right it is."""
+    speed, page, gradients = record["speed"], record["page"], record["gradients"]
+    rates, ratios = speed["images_per_s"], speed["ratios"]
+
+    def rate(name: str) -> str:
+        if name not in rates:
+            return "–"
+        found = rates[name]
+        return f"{found['median']:,.0f} ({found['smallest']:,.0f}–{found['largest']:,.0f})"
+
+    def ratio(name: str, rival: str) -> str:
+        found = ratios[f"{name} ÷ {rival}"]
+        return f"{found['median']:.2g} × ({found['smallest']:.2g}–{found['largest']:.2g})"
+
+    cnn, plain, lenet = "page, simple-cnn", "page, simple-cnn without batch norm", "page, lenet5"
+    rows = [
+        ("`simple-cnn`", cnn, "stock PyTorch notebook", "stock, simple-cnn"),
+        ("`simple-cnn`", cnn, "jax-js", "jax-js, simple-cnn"),
+        ("`simple-cnn` without batch norm", plain, "ConvNetJS", "ConvNetJS, simple-cnn without batch norm"),
+        ("`lenet5`", lenet, "jax-js", "jax-js, lenet5"),
+        ("`lenet5`", lenet, "ConvNetJS", "ConvNetJS, lenet5"),
+    ]
+    lines = [
+        "| net | the page, images/s | beside it | images/s | ratio |",
+        "| --- | ---: | --- | ---: | ---: |",
+        *(
+            f"| {net} | {rate(ours)} | {name} | {rate(rival)} | {ratio(ours, rival)} |"
+            for net, ours, name, rival in rows
+        ),
+        "",
+        f"Medians of {speed['rounds']} rounds (smallest–largest) of {speed['turn_s']:g} s each, by turns; batches of "
+        f"{speed['batch_size']}. "
+        + "; ".join(f"{name.removeprefix('@jax-js/')} {version}" for name, version in speed["versions"].items())
+        + ".",
+        "",
+        "| net | validation and test accuracy to reach | settings | seconds of training, a seed each | mean |",
+        "| --- | ---: | --- | ---: | ---: |",
+    ]
+    for row in record["target"]:
+        settings = ", ".join(f"{name} {value:g}" for name, value in row["settings"].items())
+        seconds = ", ".join(f"{each['time_s']:.1f}" if each["reached"] else "not reached" for each in row["seeds"])
+        whole = "–" if row["mean_time_s"] is None else f"{row['mean_time_s']:.1f} s"
+        lines.append(f"| `{row['net']}` | {row['target']:.0%} | Adam, {settings} | {seconds} | {whole} |")
+    where, memory, pause = record["environment"], page["memory"], page["pause_ms"]
+    worst = max(each["largest_deviation"] for each in gradients["nets"])
+    first, last = (memory[at]["heap_bytes"] / 1e6 for at in (4, -1))
+    lines += [
+        "",
+        f"LeNet-5 with {page['images']:,} images: {page['bytes'] / 1e6:.1f} MB, ready after "
+        f"{page['ready_ms']['median'] / 1000:.2f} s; a pause is complete after {pause['median']:.0f} ms "
+        f"({pause['smallest']:.0f}–{pause['largest']:.0f}). In {page['watched_s']:g} s of training "
+        f"{page['tasks_over_50_ms']} of the page's tasks took over 50 ms by the clock; the longest took "
+        f"{page['longest_task_ms']:.0f} ms, and {page['longest_task_processor_ms']:.0f} ms of the processor. "
+        f"The page's heap is {first:.1f} MB after 5 epochs and {last:.1f} MB after {len(memory)}. "
+        f"Gradients of all layers and weights of {len(gradients['nets'])} nets are within {worst:.0e} of PyTorch's in "
+        "float64, relative to each tensor's largest.",
+        "",
+        f"Weights after {gradients['steps']} steps, how far apart by norm, the furthest tensor of each net:",
+        "",
+        "| net | optimizer | page – PyTorch float32 | page – PyTorch float64 | PyTorch float32 – float64 |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for row in gradients["weights"]:
+        pairs = ("page_to_pytorch_float32", "page_to_pytorch_float64", "pytorch_float32_to_float64")
+        optimizer = {"sgd": "SGD", "adam": "Adam"}[row["optimizer"]]
+        apart = " | ".join(f"{row[pair]['norm']:.0e}" for pair in pairs)
+        lines.append(f"| `{row['net']}` | {optimizer}, {row['learning_rate']:g} | {apart} |")
+    lines += [
+        "",
+        f"{where['device_name']}, {where['cores']} cores, no graphics card, Chromium "
+        f"{where['chromium'].split('.')[0]}, PyTorch {where['torch'].split('+')[0]} with {where['threads']} threads. "
+        f"Made by `{record['command']}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 TUTORIAL = "docs/tutorial/first-hour.md"
 
 #: Page → its blocks, each by the name of its record in results/.
@@ -340,6 +417,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/how-to/experiments.md": {"engines": engines_sentence, "batched": batched_sentence},
     "docs/how-to/cluster.md": {"ray": ray_sentence},
     "docs/how-to/explorer.md": {"explorer": explorer_table},
+    "docs/how-to/playground.md": {"playground": playground_table},
     "docs/explanation/claims.md": {
         "claims": claims_table,
         "claims-quick": claims_table,
