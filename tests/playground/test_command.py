@@ -141,6 +141,7 @@ def test_images_left_out_are_said_on_the_page_and_by_the_command(cnnlab, tmp_pat
     assert data["of"] == {"train": 4000, "validation": 500, "test": 500}
 
 
+@pytest.mark.slow
 def test_explore_leaves_a_page_to_train_on_and_each_leads_to_the_other(cnnlab, tmp_path):
     run = tmp_path / "run"
     assert cnnlab("train", "mlp", "--hidden", 8, "--data", "mnist-5k@200", "--epochs", 1, "--out", run).code == 0

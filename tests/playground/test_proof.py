@@ -70,6 +70,7 @@ def order(seed: int, epoch: int, count: int) -> list[int]:
     return torch.randperm(count, generator=torch.Generator().manual_seed(drawn)).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "make"),
     [

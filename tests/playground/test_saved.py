@@ -111,6 +111,7 @@ def test_the_run_holds_what_the_page_wrote_down(net, save):
         assert part in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [[EPOCH], []])
 def test_explore_reads_it_too(save, cnnlab, epochs):
     path = save(epochs=epochs)
