@@ -33,6 +33,7 @@ def trained(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(path.as_uri())
+    page.wait_for_selector("#engine:not(:empty)")  # the page's script has run, and its workers listen
     page.evaluate("(async () => { for (let i = 0; i < 4; i++) await playground.learning.trainer.epoch(); })()")
     yield page
     page.close()
