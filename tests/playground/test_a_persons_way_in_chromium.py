@@ -81,7 +81,7 @@ def test_from_an_empty_sheet_to_a_file_that_evaluate_reads(
         teaching.get_by_role("button", name="keep the drawing as 4").click()
     teaching.get_by_label("epochs").select_option("1")
     teaching.get_by_role("button", name="Teach it these").click()
-    until(page, "document.querySelector('#teaching').innerText.includes('Of your 5 images it had')")
+    until(page, "document.querySelector('#teaching').innerText.includes('Your 5 images:')")
     assert teaching.locator(".kept").count() == 5
 
     page.click("#recording > summary")
