@@ -32,7 +32,7 @@ test-slow: setup  ## minutes: the wheel, the lesson, the notebooks, the bench, a
 	$(PARALLEL) -m '(slow or browser) and not long and not alone'
 	$(BIN)/python -m pytest -m 'alone and not long'
 
-test-long: setup  ## many minutes, left out by CI: a Ray cluster of two nodes, the teacher's notebook, the tutorial, SimpleCNN and the MLP on the full set, three rehearsals of claims
+test-long: setup  ## many minutes, left out by CI: a Ray cluster of two nodes, the teacher's notebook, the tutorial, SimpleCNN and the MLP on the full set, six tests of claims
 	$(BIN)/python -m pytest -m long
 
 test-all: test test-slow test-long  ## all three

@@ -98,9 +98,16 @@ def test_an_unknown_claim_is_told_the_nearest():
         find_claim("memorize")
 
 
+#: Those that train for most of a minute: by `make test-long`.
+LONG = ("dropout-regularises", "cnn-beats-dense", "pooling-invariance")
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_trainings")
-@pytest.mark.parametrize("name", [name for name in CLAIMS if name not in EXACT])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in CLAIMS if name not in EXACT],
+)
 def test_statistical_claims_come_to_a_verdict(name, tmp_path_factory):
     lab = Laboratory(
         data="mnist-5k@400"
