@@ -54,7 +54,7 @@ export class Gallery {
 }
 
 /** Pixels uint8, a channel after the other, on a canvas of their size. */
-function paintImage(canvas, pixels, channels) {
+export function paintImage(canvas, pixels, channels) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const plane = canvas.width * canvas.height;
   const image = context.createImageData(canvas.width, canvas.height);

@@ -1,5 +1,6 @@
 // Some validation images, their class, and what the net answers: renewed a few at a time while it learns.
 
+import { paintImage } from "../../explorer/web/gallery.js";
 import { make } from "../../explorer/web/dom.js";
 import { Net } from "../../explorer/web/net.js";
 import { sizeOf } from "../../explorer/web/numbers.js";
@@ -35,7 +36,7 @@ export class ValidationImages {
       const label = labels[train + index];
       const answer = make("span.says", {});
       const canvas = /** @type {HTMLCanvasElement} */ (make("canvas.pixels", { width, height, "aria-hidden": "true" }));
-      paint(canvas, pixels, channels);
+      paintImage(canvas, pixels, channels);
       const button = make("button", { type: "button", "aria-pressed": "false", onclick: () => onChoose(i) }, canvas, make("span", {}, classes[label], answer));
       return { index, pixels, label, answer, button, said: /** @type {number | null | undefined} */ (undefined) };
     });
@@ -116,16 +117,4 @@ function inTurn(labels, classes, count) {
     for (const places of of) if (round < places.length && found.length < count) found.push(places[round]);
   }
   return found;
-}
-
-/** @param {HTMLCanvasElement} canvas @param {Uint8Array} pixels a channel after the other @param {number} channels */
-function paint(canvas, pixels, channels) {
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const plane = canvas.width * canvas.height;
-  const image = context.createImageData(canvas.width, canvas.height);
-  for (let p = 0; p < plane; p++) {
-    for (let c = 0; c < 3; c++) image.data[4 * p + c] = pixels[(channels === 3 ? c * plane : 0) + p];
-    image.data[4 * p + 3] = 255;
-  }
-  context.putImageData(image, 0, 0);
 }
