@@ -1,4 +1,4 @@
-"""One process at a time writes a folder, what a killed one left is no lock and is swept, and nothing else is touched."""
+"""One process at a time writes a folder; what a killed one left is no lock, and is swept; nothing else is touched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -94,11 +94,8 @@ def test_a_lock_that_is_a_link_writes_nothing_elsewhere(tmp_path: Path, link) ->
     mine.write_text("mine")
     folder.mkdir()
     link(mine, folder / ".lock")
-    try:
-        with one_writer(folder, being="trained"):
-            pass
-    except UserError as error:
-        assert str(folder / ".lock") in str(error)
+    with suppress(UserError), one_writer(folder, being="trained"):
+        pass
     assert mine.read_text() == "mine"
 
 
