@@ -46,7 +46,9 @@ class Keeper:
         for was in (begun, promised):
             if was is not None:
                 require_same(run.path, was, here)
-        self.state = start(net, self.training, seed=run.config.seed, packed=run.read_state())
+        self.state = start(
+            net, self.training, seed=run.config.seed, packed=run.read_state(), packed_in=str(run.state_path)
+        )
         if begun is None:
             together = members if members > 1 else None
             run.write_environment(made_here(here, self.state.device, trained_together=together))
