@@ -148,7 +148,7 @@ def evaluate(answers: Tensor, labels: Tensor, *, classes: Sequence[str], bins: i
         loss=float(F.cross_entropy(answers.double(), labels)),
         ece=sum(part.images / count * abs(part.accuracy - part.confidence) for part in calibration),
         confusion=tuple(tuple(row) for row in matrix.tolist()),
-        per_class=tuple(_class_figures(name, matrix, i) for i, name in enumerate(classes)),
+        per_class=tuple(class_figures(name, matrix, i) for i, name in enumerate(classes)),
         calibration=calibration,
         mistakes=tuple(Mistake(i, int(labels[i]), int(predicted[i]), float(confidence[i])) for i in wrong.tolist()),
     )
@@ -165,7 +165,8 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _class_figures(name: str, matrix: Tensor, i: int) -> ClassFigures:
+def class_figures(name: str, matrix: Tensor, i: int) -> ClassFigures:
+    """The figures of class i by a confusion matrix, int64 (K, K)."""
     hits, images, called = int(matrix[i, i]), int(matrix[i].sum()), int(matrix[:, i].sum())
     return ClassFigures(
         name=name,

@@ -89,7 +89,12 @@ def start(
     device = resolve_device(training.device)
     dtype = resolve_precision(training.precision, device)
     if packed is not None:
-        position = checked(Position, packed[1].get("position"), f"{packed_in}: position")
+        values = packed[1].get("position")
+        if not isinstance(values, dict) or values.keys() < asdict(Position()).keys():
+            raise UserError(
+                f"{packed_in} does not say where the training stands; expected a whole state: train it again"
+            )
+        position = checked(Position, values, f"{packed_in}: position")
         _require_state(net, training, device, packed[0], position, packed_in)
         net.load_state_dict(_under("net.", packed[0]))
     net.to(device=device)
