@@ -23,8 +23,15 @@ _CHUNK = 16_000_000
 class Unread(Protocol):
     """An array of which only shape and dtype are known yet; its rows come some at a time."""
 
-    shape: tuple[int, ...]
-    dtype: np.dtype
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """N and the sizes of a row."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of every value."""
+        ...
 
     def chunks(self) -> Iterator[np.ndarray]:
         """The rows, in order, some at a time. Raises UserError when they cannot be read."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -35,6 +36,13 @@ _LARGE = 40_000_000
 
 #: The passes over the pixels that a progressive JPEG may make (about ten are usual): each costs the time of the whole.
 _MOST_SCANS = 100
+
+#: How often a file may be read from, each of which costs Pillow some microseconds.
+_MOST_READS = 1_000_000
+
+#: The most bytes that may be read before the pixels, by how a file begins: Pillow takes 300 bytes of memory an entry of
+#: a TIFF's table of strips, and the square of a JPEG's Exif data in time.
+_MOST_BEFORE = {b"II": 4_000_000, b"MM": 4_000_000, b"\xff\xd8": 20_000_000}
 
 #: The side of the squares by which an image is halved, in pixels.
 _TILE = 2048
@@ -80,27 +88,46 @@ def read_image(path: str | os.PathLike[str]) -> Image.Image:
             ) from None
 
 
-def _count(file: IO[bytes], mark: bytes) -> int:
-    here = file.tell()
-    file.seek(0)
-    count = file.read().count(mark)
-    file.seek(here)
-    return count
+class _Sparing(io.BufferedReader):
+    """A file that is not read in more pieces, or bytes, than it may be. Raises ValueError then."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(cast("io.RawIOBase", file))
+        self._pieces = _MOST_READS
+        self.most = _MOST_BEFORE.get(self.peek(2)[:2])
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._pieces -= 1
+        content = super().read(size)
+        if self.most is not None:
+            self.most -= len(content)
+        if self._pieces < 0 or (self.most is not None and self.most < 0):
+            raise ValueError("too many parts for an image")
+        return content
+
+    def count(self, mark: bytes) -> int:
+        """How often a mark stands in the file."""
+        here = self.tell()
+        self.seek(0)
+        count = self.read().count(mark)
+        self.seek(here)
+        return count
 
 
 @contextmanager
-def open_image(path: Path, formats: Sequence[str] = tuple(FORMATS)) -> Generator[Image.Image]:
+def open_image(path: Path, formats: tuple[str, ...] = tuple(FORMATS)) -> Generator[Image.Image]:
     """The image in a file, of which only the header was read yet.
 
     formats: the kinds that are taken, of `FORMATS`. Raises UserError as `open_plain` does, DecompressionBombError for
     more pixels than the kind may have, and whatever Pillow raises.
     """
-    with open_plain(path, limit=LONGEST) as file, Image.open(file, formats=formats) as image:
+    with open_plain(path, limit=LONGEST) as plain, _Sparing(plain) as file, Image.open(file, formats=formats) as image:
+        file.most = None
         # A JPEG from many cameras is a multi-picture file (MPO), of which the first picture is the photograph.
         kind = "JPEG" if image.format in (None, "MPO") else image.format
         if image.width * image.height > FORMATS[kind]:
             raise Image.DecompressionBombError
-        if kind == "JPEG" and _count(file, b"\xff\xda") > _MOST_SCANS:
+        if kind == "JPEG" and file.count(b"\xff\xda") > _MOST_SCANS:
             raise ValueError("more than 100 scans")
         yield image
 
