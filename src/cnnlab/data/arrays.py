@@ -56,8 +56,10 @@ def data_of(
     pairs = {}
     for part, (x, y) in given.items():
         of = name if part in ("all", "train") else f"{name}: {part}"
+        is_cut = part == "all" or (part == "train" and validation is None)  # into copies, later
+        x = _array(x, f"{of}: images")
         pairs[part] = LabelledArrays(
-            _array(x, f"{of}: images"), _array(y, f"{of}: labels"), f"{of}: images", f"{of}: labels"
+            x if is_cut else x.copy(), _array(y, f"{of}: labels"), f"{of}: images", f"{of}: labels"
         )
     return set_of_arrays(
         pairs,
@@ -119,9 +121,9 @@ def _two(pair: Any, name: str) -> tuple[Any, Any]:
 
 
 def _array(values: Any, name: str) -> np.ndarray:
-    """A NumPy array that shares nothing with what was given."""
+    """A NumPy array, of the very memory that was given where that can be."""
     try:
-        return values.detach().cpu().numpy().copy() if isinstance(values, torch.Tensor) else np.array(values)
+        return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
     except Exception as error:  # whatever the object's own conversion raises
         reason = " ".join(str(error).split())
         raise UserError(
@@ -131,7 +133,7 @@ def _array(values: Any, name: str) -> np.ndarray:
 
 
 def _images(array: np.ndarray, name: str) -> np.ndarray:
-    """uint8 (N, C, H, W)."""
+    """uint8 (N, C, H, W), a view."""
     if array.dtype != np.uint8:
         mend = "scale and convert them, e.g. (255 * images).round().astype(np.uint8) for values from 0 to 1"
         if array.dtype.kind != "f":
@@ -140,7 +142,7 @@ def _images(array: np.ndarray, name: str) -> np.ndarray:
     if 0 in array.shape:
         raise UserError(f"{name} has the shape {array.shape}; expected at least one image with pixels: add images")
     if array.ndim == 3:
-        return np.ascontiguousarray(array[:, None])
+        return array[:, None]
     if array.ndim == 4:
         first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3)
         if first and last:
@@ -149,9 +151,9 @@ def _images(array: np.ndarray, name: str) -> np.ndarray:
                 "size of 1 or 3: drop a channel axis of 1 to get (N, H, W), or resize the images"
             )
         if last:
-            return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+            return array.transpose(0, 3, 1, 2)
         if first:
-            return np.ascontiguousarray(array)
+            return array
     raise UserError(
         f"{name} has the shape {array.shape}; expected (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or "
         "3: reshape it"
@@ -211,17 +213,20 @@ def _split(
         keys = shuffle_keys(len(labels), seed=_SEED)
         parts = stratify(labels, keys, shares=(0.1, 0.1), classes=classes, name=name)
         return [_take(images, labels, part) for part in parts], "a fixed shuffle, 80/10/10 % of each class"
-    whole = {part: Split(torch.from_numpy(x), torch.from_numpy(y)) for part, (x, y) in pairs.items()}
-    if "validation" in whole:
-        return [whole["train"], whole["validation"], whole["test"]], by
+    if "validation" in pairs:
+        return [_whole(*pairs["train"]), _whole(*pairs["validation"]), _whole(*pairs["test"])], by
     images, labels = pairs["train"]
     keys = shuffle_keys(len(labels), seed=_SEED)
     train, validation = stratify(labels, keys, shares=(0.1,), classes=classes, name=name)
     return (
-        [_take(images, labels, train), _take(images, labels, validation), whole["test"]],
+        [_take(images, labels, train), _take(images, labels, validation), _whole(*pairs["test"])],
         f"test {by}, validation 10 % of each class of the training images by a fixed shuffle",
     )
 
 
+def _whole(images: np.ndarray, labels: np.ndarray) -> Split:
+    return Split(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels))
+
+
 def _take(images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> Split:
-    return Split(torch.from_numpy(images[indices]), torch.from_numpy(labels[indices]))
+    return _whole(images[indices], labels[indices])
