@@ -47,10 +47,10 @@ COMMANDS: dict[str, str] = {
     "train --resume": "train lenet5 --data {npz} --epochs 0.02 --out lenet --resume",
     "train folder:": "train lenet5 --data folder:{folder} --epochs 0.1 --out of-folder",
     "train folder: again": "train lenet5 --data folder:{folder} --epochs 0.1 --out of-folder-again",
-    "train mnist@N+permuted-pixels": "train lenet5 --data {npz}@200000+permuted-pixels --epochs 0.02 --out permuted",
-    "evaluate --split test": "evaluate cnn --split test",
-    "evaluate --split validation": "evaluate cnn --split validation",
-    "evaluate --split train": "evaluate cnn --split train",
+    "train, part of permuted images": "train lenet5 --data {npz}@200000+permuted-pixels --epochs 0.02 --out permuted",
+    "evaluate --split test": "evaluate lenet --split test",
+    "evaluate --split validation": "evaluate lenet --split validation",
+    "evaluate --split train": "evaluate lenet --split train",
     "predict": "predict cnn {picture}",
     "look": "look cnn --out look",
     "look --layer": "look cnn --layer features.0 --out look-layer",
@@ -58,10 +58,11 @@ COMMANDS: dict[str, str] = {
     "export --to onnx": "export cnn --to onnx",
     "export --to pt2": "export cnn --to pt2",
     "export --to safetensors": "export cnn --to safetensors",
-    "compare": "compare --data {npz} --variants no-dropout --seeds 2 --epochs 0.02 --out compare",
+    "compare": "compare --data {npz} --net lenet5 --set learning-rate=0.002 --seeds 1 --epochs 0.01 --out compare",
     "compare --engine batched":
-        "compare --data {npz} --variants no-dropout --seeds 2 --epochs 0.002 --engine batched --out batched",
-    "sweep": "sweep --data {npz} --widths 8 8,16 --seeds 2 --epochs 0.02 --out sweep",
+        "compare --data {npz} --net lenet5 --set learning-rate=0.002 --seeds 2 --epochs 0.002 --engine batched"
+        " --out batched",
+    "sweep": "sweep --data {npz} --widths 4 4,8 --seeds 1 --epochs 0.01 --out sweep",
     "find-lr": "find-lr lenet5 --data {npz}",
     "playground": "playground lenet5 --data {npz} --no-open",
     "data": "data",
@@ -91,11 +92,13 @@ def main() -> None:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; expected some of: {', '.join(COMMANDS)}")
     rows = _kept_rows(chosen.out, chosen.images)
     with TemporaryDirectory() as folder:
-        places = make_images(Path(folder), chosen.images)
-        for name in chosen.commands or COMMANDS:
-            for needed in _needed(name):
-                if not (Path(folder) / needed).exists():
-                    peak_of(_arguments(_maker(needed), places), Path(folder))
+        names = chosen.commands or list(COMMANDS)
+        with_pictures = any("{folder}" in COMMANDS[name] for name in names)
+        places = make_images(Path(folder), chosen.images, with_pictures=with_pictures)
+        for name in names:
+            run = _run_of(name)
+            if run is not None and not (Path(folder) / run).exists():
+                peak_of(_arguments(next(one for one in COMMANDS if _made_by(one) == run), places), Path(folder))
             peak = peak_of(_arguments(name, places), Path(folder))
             rows[name] = {
                 "command": COMMANDS[name].format(npz="npz:FILE", folder="PATH", picture="PICTURE"),
@@ -106,16 +109,15 @@ def main() -> None:
             _write(chosen.out, chosen.images, rows)
 
 
-def make_images(folder: Path, count: int) -> dict[str, str]:
-    """Write `count` images as images.npz, a fifth of them as PNG files and one as picture.png; return the places."""
+def make_images(folder: Path, count: int, *, with_pictures: bool = True) -> dict[str, str]:
+    """Write `count` images as images.npz, one as picture.png and, with pictures, a fifth as PNG files; the places."""
     images, labels = many_images(count)
     np.savez(folder / "images.npz", images=images, labels=labels)
-    few = range(max(1, count // 5))
+    Image.fromarray(255 - images[0]).save(folder / "picture.png")
     for label in range(10):
         (folder / "pictures" / str(label)).mkdir(parents=True)
-    for i in few:
+    for i in range(count // 5 if with_pictures else 0):
         Image.fromarray(images[i]).save(folder / "pictures" / str(labels[i]) / f"{i}.png")
-    Image.fromarray(255 - images[0]).save(folder / "picture.png")
     return {
         "npz": f"npz:{folder / 'images.npz'}",
         "folder": str(folder / "pictures"),
@@ -148,7 +150,12 @@ def peak_of(arguments: list[str], folder: Path) -> Peak:
         while process.poll() is None:
             held = [_kilobytes(pid) for pid in _family(process.pid)]
             largest = max(largest, held[0]["VmHWM"] if held else 0)
-            summed = max(summed, sum(one["RssAnon"] for one in held) + max(one["RssFile"] + one["RssShmem"] for one in held) if held else 0)
+            summed = max(
+                summed,
+                sum(one["RssAnon"] for one in held) + max(one["RssFile"] + one["RssShmem"] for one in held)
+                if held
+                else 0,
+            )
             time.sleep(0.1)
         if process.returncode != 0:
             output.seek(0)
@@ -181,16 +188,17 @@ def _arguments(name: str, places: dict[str, str]) -> list[str]:
     return COMMANDS[name].format(**places).split()
 
 
-def _needed(name: str) -> list[str]:
-    """The run that a command is about."""
+def _run_of(name: str) -> str | None:
+    """The run that a command is about, which another one makes."""
     words = COMMANDS[name].split()
-    return [run for run in ("lenet", "cnn") if run in words and ("--out" not in words or "--resume" in words)] + [
-        run for run in ("cnn",) if words[0] == "look"
-    ]
+    if "--resume" in words:
+        return words[words.index("--out") + 1]
+    return words[1] if words[0] in ("evaluate", "predict", "look", "explore", "export") else None
 
 
-def _maker(run: str) -> str:
-    return next(name for name, command in COMMANDS.items() if command.endswith(f"--out {run}"))
+def _made_by(name: str) -> str | None:
+    words = COMMANDS[name].split()
+    return words[words.index("--out") + 1] if words[0] == "train" and "--resume" not in words else None
 
 
 def _kept_rows(path: Path, images: int) -> dict[str, Any]:

@@ -399,7 +399,7 @@ class _Recorder(TorchFunctionMode):
         return Trace(self._calls, outputs, list(self._notes), self._images, kept)
 
     def let_go(self) -> None:
-        """Drop every tensor: the net's hooks and the recorder hold each other, so only the collector would, much later."""
+        """Drop every tensor: net and recorder hold each other by the hooks, so only the collector would, and late."""
         self._kept, self._results, self._kept_results = [], [], []
 
 

@@ -64,7 +64,8 @@ def keep_freed_memory() -> bool:
     """Tell glibc to keep freed blocks of up to 64 MiB instead of handing each large one back to the kernel.
 
     Every step allocates and frees the same few large tensors; by default each costs a page fault for every 4 KiB.
-    Larger ones are copies of a data set, made once and better given back. A setting of the whole process, so the command line makes it, never the library. Returns whether it took.
+    Larger ones are copies of a data set, made once and better given back. A setting of the whole process, so the
+    command line makes it, never the library. Returns whether it took.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
