@@ -65,6 +65,8 @@ class Processes:
         """Train the jobs in the pool; outcomes come in the order of finishing."""
         waiting = list(jobs)
         attempts: dict[Job, int] = {}
+        for job in jobs:  # before there are workers: to load takes the images twice
+            self._images_of(job)
         pool = self._pool
         pool += [_Worker() for _ in range(min(self.workers, len(jobs)) - len(pool))]
         is_done = False
