@@ -88,7 +88,7 @@ def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = 
     results = _in_parallel(put, range(len(paths)), "decoding images", progress)
     bad = [(path, result) for path, result in zip(paths, results, strict=True) if isinstance(result, Exception)]
     if bad:
-        path, error = bad[0]
+        path, error = min(bad, key=lambda pair: pair[0])
         others = f" and {len(bad) - 1} more of {len(paths)} images" if len(bad) > 1 else ""
         raise UserError(
             f"{path}{others} cannot be read as PNG or JPEG ({_reason(error)}); expected intact image files: "
