@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from cnnlab.errors import UserError
+from cnnlab.plain_files import place_in
 from cnnlab.whole_files import write_whole
 
 #: The most that a handout may have, in bytes.
@@ -65,10 +67,19 @@ def _reached(lesson: Path) -> list[str]:
     while ahead:
         place = ahead.pop(0)
         for target in _targets(place, (lesson / place).read_text()):
-            if target not in found and (lesson / target).is_file():
+            if target not in found and _is_inside(lesson, target) and (lesson / target).is_file():
                 found.append(target)
                 ahead.append(target)
     return found
+
+
+def _is_inside(lesson: Path, target: str) -> bool:
+    """Whether a page lies in the lesson's folder: what a stranger's link leads to elsewhere is not handed out."""
+    try:
+        place_in(lesson, target)
+    except UserError:
+        return False
+    return True
 
 
 def _targets(place: str, page: str) -> Iterator[str]:
