@@ -29,6 +29,8 @@ Loss = Annotated[float, Field(strict=True, ge=0, lt=1e39)]
 
 #: The largest number, and the most numbers in a list, that an option of a net may have.
 LARGEST_OPTION, LONGEST_OPTION = 1_000_000, 1_000
+#: The recipe that a run is written down under that the playground's page trained.
+PLAYGROUND = "playground"
 #: The longest side of an image, in pixels, that a run's config may name.
 LONGEST_SIDE = 4096
 

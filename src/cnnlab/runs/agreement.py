@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cnnlab.config import DataRecord, RunConfig
+from cnnlab.config import PLAYGROUND, DataRecord, RunConfig
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import ClassFigures, Evaluation, class_figures
@@ -70,7 +70,10 @@ def _are_close(got: Iterable[ClassFigures], expected: Iterable[ClassFigures]) ->
 
 def require_result(path: Path, result: RunResult, config: RunConfig) -> None:
     """Raise UserError where a run's result cannot be one of its config. path: of the result."""
-    agrees = {"the best of the epochs that were run": result.best_epoch <= result.epochs_run}
+    agrees = {
+        "the best of the epochs that were run": result.best_epoch <= result.epochs_run,
+        "an epoch at least": result.epochs_run > 0 or config.recipe == PLAYGROUND,
+    }
     for split, figures in (("validation", result.validation), ("test", result.test)):
         images, (low, high) = _images(config, split), figures.accuracy_interval
         agrees[f"{images:,} {split} images, as config.json counts them"] = figures.images == images

@@ -16,7 +16,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from cnnlab.config import Count, DataRecord, NetSpec, RunConfig, Scalar, Share, Strict, Training, checked
+from cnnlab.config import PLAYGROUND, Count, DataRecord, NetSpec, RunConfig, Scalar, Share, Strict, Training, checked
 from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
@@ -30,9 +30,6 @@ from cnnlab.runs.folder import Run, RunResult, create_run, open_run, split_figur
 from cnnlab.runs.identity import identity_of
 from cnnlab.runs.records import TENSORS_BYTES, are_finite, parse_json, read_json, read_tensors, require_fit, unreadable
 from cnnlab.training.loop import Epoch
-
-#: The recipe that a run from the page is written down under.
-RECIPE = "playground"
 
 #: The file of the folder that says which saved file it was made from, and what that said.
 ORIGIN = "saved.json"
@@ -187,7 +184,7 @@ def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, i
     config = RunConfig(
         net=NetSpec(name=saved.net, options=saved.options),
         data=data,
-        recipe=RECIPE,
+        recipe=PLAYGROUND,
         training=saved.training,
         seed=saved.seed,
     )
