@@ -202,6 +202,8 @@ def _require_state(
     for name, value in random.items():
         where = device if name == "random.dropout" and device.type == "cuda" else torch.device("cpu")
         try:
+            if value.dim() != 1:
+                raise TypeError("it is no row of bytes")
             torch.Generator(where).set_state(value)
         except (RuntimeError, TypeError) as error:
             raise damaged(f"{name} is no random state ({' '.join(str(error).split())[:100]})") from None

@@ -113,7 +113,7 @@ def _without(page: bytes, place: str, left_out: frozenset[str]) -> bytes:
         taken += 1
         return f'<span title="Not in this handout">{found[2]}</span>'
 
-    text = _LINK.sub(plain, page.decode())
+    text = _LINK.sub(plain, page.decode(errors="replace"))
     if not taken:
         return page
     pages = "1 page that this one would lead to is" if taken == 1 else f"{taken} links of this page lead to what is"
