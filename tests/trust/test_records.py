@@ -179,7 +179,9 @@ def test_figures_that_contradict_each_other_are_refused(finished, copied):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda config: config["net"]["options"].update(hidden=10**9), "expected numbers up to 1,000,000"),
+        (lambda config: config["net"]["options"].update(hidden=10**9), "parameters on images of 1×28×28"),
+        (lambda config: config["net"]["options"].update(widths=[10**6] * 1000), "parameters on images of 1×28×28"),
+        (lambda config: config["net"]["options"].update(kernel_size=10**30), "building the net failed"),
         (lambda config: config["net"]["options"].update(hidden=1_000_000), "parameters on images of 1×28×28"),
         (lambda config: config["net"]["options"].update(convs_per_block=100_000), "100,000 layers"),
         (lambda config: config["net"]["options"].update(hidden=5), "its weights do not fit conv-net"),

@@ -7,6 +7,7 @@ import json
 import os
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -86,6 +87,7 @@ class Optuna:
         storages = self._optuna.storages
         if os.path.lexists(journal):
             read_file(journal, limit=JOURNAL_BYTES)
+        _cut_torn_line(journal)
         try:
             self._study = self._optuna.create_study(
                 study_name=name,
@@ -142,6 +144,13 @@ class Optuna:
 
     def _name(self, settings: Mapping[str, Any]) -> str:
         return " ".join(settings[field] for field in self._settings)
+
+
+def _cut_torn_line(journal: Path) -> None:
+    """Cut a last line that a kill cut short, which Optuna would take for damage once another follows it."""
+    with suppress(FileNotFoundError), journal.open("r+b") as file:
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
 
 
 def _import() -> Any:

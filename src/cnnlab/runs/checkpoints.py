@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cnnlab.config import Count, Strict, checked
 from cnnlab.nets.resolve import is_own, outline
-from cnnlab.runs.folder import Run, write_tensors
+from cnnlab.runs.folder import Run
 from cnnlab.runs.records import parse_json, read_tensors, require_fit
 from cnnlab.training.course import Course
 
@@ -68,11 +68,9 @@ class Checkpoints:
         if step not in self.steps:
             return
         halves = {name: _half(value.detach().cpu()).contiguous() for name, value in self.net.state_dict().items()}
-        path = _folder(self.run) / f"{step:07}.safetensors"
-        path.parent.mkdir(exist_ok=True)
         course = self.course
         record = {"step": step, "total_steps": course.total_steps, "steps_per_epoch": course.steps_per_epoch}
-        write_tensors(path, halves, record)
+        self.run.write_tensors(f"checkpoints/{step:07}.safetensors", halves, record)
 
 
 def read_checkpoints(run: Run) -> list[Checkpoint]:
