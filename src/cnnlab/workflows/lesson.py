@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -341,7 +342,8 @@ class Lesson:
         for name in NETS:
             open_run(place_in(self.out, name)).forget_state()
         for config in self.laboratory.folder.glob("*/config.json"):
-            open_run(place_in(self.laboratory.folder, config.parent.name)).let_go_of_weights()
+            with suppress(UserError):  # what is no run has no weights that are known to be one's
+                open_run(place_in(self.laboratory.folder, config.parent.name)).let_go_of_weights()
 
     def hand_out(self) -> Handout:
         """Leave the pages as one file beside the folder, with explorers that hold the finished nets alone."""
