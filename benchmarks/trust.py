@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any
 
 import torch
+from tests.trust.cutting import cut_all, kills, refusals
 from tests.trust.soaking import flatness, soak
 
 from cnnlab.runs.environment import environment
@@ -26,11 +27,16 @@ RESULTS = Path(__file__).parent.parent / "results" / "trust.json"
 
 def main() -> None:
     """Measure what the command line names, and write the record."""
-    parts: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {"soak": _soak}
+    parts: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
+        "kills": _kills,
+        "faults": _faults,
+        "soak": _soak,
+    }
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trust")
     parser.add_argument("parts", nargs="*", choices=[*parts, []], metavar="|".join(parts))
     parser.add_argument("--hours", type=float, default=1.0, help="of the soak")
     parser.add_argument("--inputs", type=int, default=100_000, help="of the fuzzer, over all readers")
+    parser.add_argument("--every", type=int, default=1, metavar="K", help="only every Kth kill and fault")
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -44,6 +50,14 @@ def main() -> None:
         record["environment"] = environment(torch.device("cpu"), torch.float32).to_json(of_a_run=False)
         chosen.out.write_text(json.dumps(record, indent=2) + "\n")
         print(part, json.dumps(record[part])[:2000], flush=True)
+
+
+def _kills(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    return cut_all(folder, lambda scene: kills(scene, sampled=60), every=chosen.every)
+
+
+def _faults(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    return cut_all(folder, refusals, every=chosen.every)
 
 
 def _soak(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
