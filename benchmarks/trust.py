@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from tests.trust.cutting import cut_all, kills, refusals
+from tests.trust.fuzzing import fuzz
 from tests.trust.soaking import flatness, soak
 
 from cnnlab.runs.environment import environment
@@ -30,12 +31,14 @@ def main() -> None:
     parts: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
         "kills": _kills,
         "faults": _faults,
+        "fuzz": _fuzz,
         "soak": _soak,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trust")
     parser.add_argument("parts", nargs="*", choices=[*parts, []], metavar="|".join(parts))
     parser.add_argument("--hours", type=float, default=1.0, help="of the soak")
     parser.add_argument("--inputs", type=int, default=100_000, help="of the fuzzer, over all readers")
+    parser.add_argument("--seed", type=int, default=0, help="of the fuzzer")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="only every Kth kill and fault")
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
@@ -58,6 +61,10 @@ def _kills(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def _faults(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return cut_all(folder, refusals, every=chosen.every)
+
+
+def _fuzz(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    return fuzz(folder, inputs=chosen.inputs, seed=chosen.seed, keep=chosen.out.with_name(f"{chosen.out.stem}-inputs"))
 
 
 def _soak(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def forked(line: Sequence[object], folder: Path, cut: Cut | None = None) -> Ende
     if child == 0:
         _run(line, folder, cut, note)
     code = _wait(child)
-    if note.exists():
+    if note.exists() and note.stat().st_size:
         told: dict[str, Any] = json.loads(note.read_text())
         return Ended(code, told["err"], tuple(told["calls"]), told["is_typed"])
     return Ended(code, "", (), False)

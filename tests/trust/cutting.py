@@ -176,6 +176,11 @@ def _content(path: Path) -> object:
             return [_timeless(json.loads(line)) for line in content.splitlines()]
         if path.name == "test-openings.jsonl":
             return sorted({json.loads(line)["by"] for line in content.splitlines()})
+        if path.name == "resume.safetensors":
+            length = int.from_bytes(content[:8], "little")
+            header = json.loads(content[8 : 8 + length])
+            record = _timeless(json.loads(header.pop("__metadata__")["record"]))
+            return header, record, content[8 + length :]
     except ValueError:
         return "half"
     return content
