@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from tests.trust.cutting import cut_all, kills, refusals
 from tests.trust.fuzzing import fuzz
+from tests.trust.hostile_folders import try_all
 from tests.trust.soaking import flatness, soak
 
 from cnnlab.runs.environment import environment
@@ -31,6 +32,7 @@ def main() -> None:
     parts: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
         "kills": _kills,
         "faults": _faults,
+        "folders": _folders,
         "fuzz": _fuzz,
         "soak": _soak,
     }
@@ -61,6 +63,10 @@ def _kills(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def _faults(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return cut_all(folder, refusals, every=chosen.every)
+
+
+def _folders(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    return try_all(folder, every=chosen.every)
 
 
 def _fuzz(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -15,16 +15,23 @@ from tests.trust.disk import Cut, Disk
 from tests.trust.in_process import command
 
 #: Seconds after which a command is taken for one that hangs.
-LONGEST_S = 120
+LONGEST_S = 60
 
 
 class Ended(NamedTuple):
     """How a forked command ended. code: -9 where it was killed, -14 where it hung. calls: of its disk."""
 
     code: int
+    out: str
     err: str
     calls: tuple[str, ...]
     is_typed: bool
+
+    @property
+    def says(self) -> str:
+        """Its last line; of a bug the exception's."""
+        lines = self.err.strip().splitlines() or [""]
+        return lines[-2 if self.code == 70 and len(lines) > 1 else -1][:300]
 
 
 def forked(line: Sequence[object], folder: Path, cut: Cut | None = None) -> Ended:
@@ -37,8 +44,8 @@ def forked(line: Sequence[object], folder: Path, cut: Cut | None = None) -> Ende
     code = _wait(child)
     if note.exists() and note.stat().st_size:
         told: dict[str, Any] = json.loads(note.read_text())
-        return Ended(code, told["err"], tuple(told["calls"]), told["is_typed"])
-    return Ended(code, "", (), False)
+        return Ended(code, told["out"], told["err"], tuple(told["calls"]), told["is_typed"])
+    return Ended(code, "", "", (), False)
 
 
 def _run(line: Sequence[object], folder: Path, cut: Cut | None, note: Path) -> None:
@@ -54,7 +61,7 @@ def _run(line: Sequence[object], folder: Path, cut: Cut | None, note: Path) -> N
         if ending.raised is not None:
             err += "".join(traceback.format_exception(ending.raised))
         code = 98 if ending.code is None else ending.code
-        says = {"err": err, "calls": disk.calls, "is_typed": ending.is_typed}
+        says = {"out": ending.out, "err": err, "calls": disk.calls, "is_typed": ending.is_typed}
         os.write(handle, json.dumps(says).encode())
     finally:
         os._exit(code)

@@ -96,7 +96,7 @@ def cut_short(scene: Scene, place: Path, cuts: Sequence[Cut]) -> str | None:
         line = scene.again(place)
     ended = forked(line, place)
     if ended.code != 0:
-        return f"given again, it ended with {ended.code}: {_last_line(ended.err)}"
+        return f"given again, it ended with {ended.code}: {ended.says}"
     return difference(scene.end, contents(place))
 
 
@@ -133,12 +133,12 @@ def difference(expected: dict[str, object], got: dict[str, object]) -> str | Non
 
 def _wrong_way_to_end(ended: Ended, cut: Cut) -> str | None:
     if cut.how in ("before", "after", "half"):
-        return None if ended.code in (-9, 0) else f"killed, it ended with {ended.code}: {_last_line(ended.err)}"
+        return None if ended.code in (-9, 0) else f"killed, it ended with {ended.code}: {ended.says}"
     if cut.how == "stop":
-        return None if ended.code in (0, 130, -15) else f"stopped, it ended with {ended.code}: {_last_line(ended.err)}"
+        return None if ended.code in (0, 130, -15) else f"stopped, it ended with {ended.code}: {ended.says}"
     if ended.code == 0 or (ended.is_typed and ended.code == 2):
         return None
-    return f"refused, it ended with {ended.code}: {_last_line(ended.err)}"
+    return f"refused, it ended with {ended.code}: {ended.says}"
 
 
 def _half_written(scene: Scene, before: dict[str, object], after: dict[str, object]) -> str | None:
@@ -192,10 +192,6 @@ def _timeless(value: Any) -> Any:
     if isinstance(value, list):
         return [_timeless(inner) for inner in value]
     return value
-
-
-def _last_line(text: str) -> str:
-    return text.rstrip().rpartition("\n")[2][:300]
 
 
 def warm_up(folder: Path) -> None:
