@@ -39,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trust")
     parser.add_argument("parts", nargs="*", choices=[*parts, []], metavar="|".join(parts))
     parser.add_argument("--hours", type=float, default=1.0, help="of the soak")
+    parser.add_argument("--rounds", type=int, help="of the soak, in place of hours")
     parser.add_argument("--inputs", type=int, default=100_000, help="of the fuzzer, over all readers")
     parser.add_argument("--seed", type=int, default=0, help="of the fuzzer")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="only every Kth kill and fault")
@@ -74,7 +75,7 @@ def _fuzz(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def _soak(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    samples, counts, others = soak(folder, time_s=3600 * chosen.hours)
+    samples, counts, others = soak(folder, time_s=3600 * chosen.hours, rounds=chosen.rounds)
     some = samples[:: max(1, len(samples) // 120)]
     return {
         "hours": chosen.hours,

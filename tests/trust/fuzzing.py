@@ -12,7 +12,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from types import FrameType
@@ -52,7 +52,7 @@ def fuzz(folder: Path, *, inputs: int, seed: int, keep: Path) -> dict[str, Any]:
         begun = time.monotonic()
         for number in range(max(3, round(inputs * reader.share / total))):
             content = reader.mutate(draw, reader.seeds)
-            outcome, took = _outcome(reader.read, content)
+            outcome, took = outcome_of(reader.read, content)
             slowest = max(slowest, took)
             outcomes[outcome if outcome in ("result", "UserError") else "other"] += 1
             if outcome not in ("result", "UserError"):
@@ -72,18 +72,19 @@ def fuzz(folder: Path, *, inputs: int, seed: int, keep: Path) -> dict[str, Any]:
     }
 
 
-def _outcome(read: Any, content: bytes) -> tuple[str, float]:
+def outcome_of(read: Callable[[bytes], object], content: bytes, *, longest_s: float = LONGEST_S) -> tuple[str, float]:
+    """What reading comes to, in a word, and the seconds it took."""
     before, started = _peak_mb(), time.monotonic()
-    faulthandler.dump_traceback_later(12 * LONGEST_S, exit=True)
+    faulthandler.dump_traceback_later(12 * longest_s, exit=True)
     try:
-        with _at_most(LONGEST_S), warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        with _at_most(longest_s), warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             read(content)
         outcome = "result"
     except UserError as error:
         outcome = "UserError" if str(error) and len(str(error)) < 20_000 else "a line without end"
     except TooLong:
-        outcome = f"more than {LONGEST_S} s"
+        outcome = f"more than {longest_s:g} s"
     except BaseException as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         outcome = (

@@ -84,7 +84,7 @@ def try_all(folder: Path, *, every: int, first: int = 0) -> dict[str, Any]:
     warm_up(folder)
     outside, place = folder / "outside", folder / "place"
     begins = _beginnings(folder)
-    _photo(folder / "photo.png")
+    write_photo(folder / "photo.png")
     _make_outside(outside)
     before = snapshot(outside)
     counts: dict[str, Counter[str]] = {}
@@ -173,7 +173,8 @@ def _with_signs(path: Path) -> None:
     path.write_text(json.dumps(record))
 
 
-def _photo(path: Path) -> None:
+def write_photo(path: Path) -> None:
+    """A stroke of ink on white paper."""
     paper = np.full((64, 64), 255, np.uint8)
     paper[16:48, 30:36] = 0
     Image.fromarray(paper).save(path)

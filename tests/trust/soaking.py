@@ -40,14 +40,14 @@ def sample(started: float) -> Sample:
     return Sample(monotonic() - started, int(resident.split()[1]) / 1024, handles, threads)
 
 
-def soak(folder: Path, *, time_s: float) -> tuple[list[Sample], dict[str, int], list[str]]:
-    """Rounds of commands in an empty folder until `time_s` is over, at least one.
+def soak(folder: Path, *, time_s: float, rounds: int | None = None) -> tuple[list[Sample], dict[str, int], list[str]]:
+    """Rounds of commands in an empty folder until `time_s` is over, or just so many rounds.
 
     Returns a sample a round, how often each command was run, and a line for each that did not end with 0.
     """
     sources = _images(folder)
     started, samples, counts, others = monotonic(), [], {}, []
-    while not samples or monotonic() - started < time_s:
+    while len(samples) < rounds if rounds is not None else monotonic() - started < time_s:
         for line in _round(folder, sources):
             ending = command(*line)
             counts[line[0]] = counts.get(line[0], 0) + 1
