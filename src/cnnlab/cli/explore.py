@@ -68,8 +68,8 @@ def command(
     codes = _codes([each.config.net.name for each in runs], own_codes)
     shown = [ExploredRun(each, net_of(each, code)) for each, code in zip(runs, codes, strict=True)]
     images = run_data(run, None, data_root=data_root, image_size=image_size)
-    path = out or (
-        run.explorer_path if beside is None else run.path / f"explorer-with-{runs[1].path.resolve().name}.html"
+    path = out or run.place(
+        run.explorer_path.name if beside is None else f"explorer-with-{runs[1].path.resolve().name}.html"
     )
     is_the_run_s = beside is None and path.resolve() == run.explorer_path.resolve()
     is_beside_report = path.resolve().parent == run.path.resolve()
@@ -83,9 +83,9 @@ def command(
         lesson=lesson,
         playground=None if playground is None else run.playground_path.name,
     )
-    write_whole(path, page.html.encode())
+    write_whole(path, page.html.encode(), makes_folders=out is not None)
     if playground is not None:
-        write_whole(run.playground_path, playground.html.encode())
+        run.write(run.playground_path.name, playground.html.encode())
     if is_the_run_s:
         run.write_report(run_page(run, images, shown[0].net, back=back))  # again: it links to the explorer from now on
     if as_json:

@@ -55,7 +55,7 @@ def command(
     net = net_of(run, own_code)
     images = run_data(run, None, data_root=data_root, image_size=image_size)
     run.note_test_opening(f"cnnlab export --to {to}")
-    exported = export(run, net, images.test, to=to, path=out or run.path / f"net.{to}")
+    exported = export(run, net, images.test, to=to, path=out or run.place(f"net.{to}"))
     if as_json:
         record = {
             "file": str(exported.path),

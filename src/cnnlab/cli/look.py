@@ -56,6 +56,7 @@ def command(
     from cnnlab.anatomy import describe
     from cnnlab.features.choosing import a_handful, by_index
     from cnnlab.features.looking import look, look_at_layer
+    from cnnlab.plain_files import place_in
     from cnnlab.report.back import back_from_look
     from cnnlab.report.look.page import layer_page, look_page
     from cnnlab.runs import open_run
@@ -76,7 +77,7 @@ def command(
         chosen = by_index(data.test, indices)
     else:
         chosen = a_handful(data.test, mistakes, classes=len(data.classes))
-    folder = out or run.path / "look"
+    folder = out or place_in(run.path, "look")
     report = os.path.relpath(run.path / "report.html", folder) if (run.path / "report.html").exists() else None
     back = back_from_look(run.path) if folder.resolve() == (run.path / "look").resolve() else None
     if layer is not None:
@@ -94,7 +95,10 @@ def command(
         name = re.sub(r"[^\w.-]", "_", layer)
         page, text = folder / f"layer-{name}.html", layer_page(one, run, report=report, back=back)
         document = _figures(one.look, [layer])
-    write_whole(page, text.encode())
+    if out is None:
+        run.write(f"look/{page.name}", text.encode())
+    else:
+        write_whole(place_in(folder, page.name), text.encode())
     document = {"page": str(page), "files": [str(page)]} | document
     if as_json:
         click.echo(strict_json(document))

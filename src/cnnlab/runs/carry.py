@@ -6,7 +6,6 @@ import json
 
 from cnnlab.config import checked
 from cnnlab.runs.folder import Run, RunResult
-from cnnlab.whole_files import write_whole
 
 #: What a run comes to hold besides its config, in an order in which a kill between two files leaves a run that resumes:
 #: a state never before the weights that belong to it, and last what says that the run is finished.
@@ -37,4 +36,4 @@ def unpack_run(run: Run, files: dict[str, bytes]) -> None:
             record = checked(RunResult, json.loads(files[name]), name)
             run.write_result(record.model_copy(update={"run": str(run.path)}))
         elif name in files:
-            write_whole(run.path / name, files[name])
+            run.write(name, files[name])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.errors import UserError
-from cnnlab.runs.folder import Run, read_tensors, write_tensors
+from cnnlab.runs.folder import Run, read_tensors
 from cnnlab.training.course import Course
 
 #: Shares of a run's steps after which the net is kept: six moments with the finished net. What forms, forms early.
@@ -49,11 +49,9 @@ class Checkpoints:
         if step not in self.steps:
             return
         halves = {name: _half(value.detach().cpu()).contiguous() for name, value in self.net.state_dict().items()}
-        path = _folder(self.run) / f"{step:07}.safetensors"
-        path.parent.mkdir(exist_ok=True)
         course = self.course
         record = {"step": step, "total_steps": course.total_steps, "steps_per_epoch": course.steps_per_epoch}
-        write_tensors(path, halves, record)
+        self.run.write_tensors(f"checkpoints/{step:07}.safetensors", halves, record)
 
 
 def read_checkpoints(run: Run) -> list[Checkpoint]:

@@ -16,10 +16,13 @@
     saved.json           of a run from a file that the playground saved: which file, and what it said
     tensorboard/         the same figures once more, where `cnnlab train --tensorboard` asked for them
     net.onnx, net.pt2, net.safetensors    the trained net, when `cnnlab export` has written it
+    .lock                which process trains the run, while one does (`one_writer.py`)
+    .NAME.HEX.part       the file NAME while it is being written
 
 Every file appears whole or not at all, in this order within an epoch: metrics, weights, resume state. A kill between
 two of them repeats that epoch, with the same figures. A run has one identity (`runs/identity.py`) from its start to its
-end: written before the first step, and compared whenever the run goes on.
+end: written before the first step, and compared whenever the run goes on. One process at a time trains it. Nothing is
+written outside the folder, whatever links it holds, and nothing once it was deleted: it does not come back as half one.
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +48,14 @@ from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation
 from cnnlab.nets import build_net
 from cnnlab.nets.resolve import net_code
+from cnnlab.one_writer import InUse, Writing, gone, one_writer
+from cnnlab.plain_files import place_in
 from cnnlab.runs.environment import Environment
 from cnnlab.runs.identity import Identity
 from cnnlab.strict_json import strict_json
 from cnnlab.training.loop import Epoch
 from cnnlab.training.state import TrainingState
-from cnnlab.whole_files import append_line, disk_error, write_whole
+from cnnlab.whole_files import append_line, disk_error, sweep, whole_file, write_whole
 
 #: What a folder holds of a run besides its config. None of it may lie where a new run begins: it would pass for its.
 _OF_A_RUN = (
@@ -109,10 +116,14 @@ class RunResult(Strict):
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder. Make one with `create_run`, open one with `open_run`."""
+    """A run folder. Make one with `create_run`, open one with `open_run`.
+
+    writing: its lock, where this process alone may write its training (`alone`).
+    """
 
     path: Path
     config: RunConfig
+    writing: Writing | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_finished(self) -> bool:
@@ -123,6 +134,40 @@ class Run:
     def has_weights(self) -> bool:
         """Whether the folder holds weights: none before the first epoch's end, nor after they were let go."""
         return (self.path / "weights.safetensors").exists()
+
+    @contextmanager
+    def alone(self) -> Generator[Run]:
+        """The run while this process alone writes its training. What killed writers left is deleted first.
+
+        Raises InUse when another process trains it, and UserError when the folder is gone or may not be written to.
+        """
+        with one_writer(self.path, being="trained") as writing:
+            sweep(self.path)
+            sweep(place_in(self.path, "checkpoints"))
+            yield replace(self, writing=writing)
+
+    def place(self, name: str) -> Path:
+        """Where a file of the run is to be written, such as `report.html` or `look/index.html`; its sub-folder is made.
+
+        Raises UserError when the folder is gone, when a link in it leads out of it, and when the disk refuses.
+        """
+        if self.writing is not None:
+            self.writing.require_folder()
+        elif not self.path.is_dir():
+            raise gone(self.path)
+        path = place_in(self.path, name)
+        try:
+            if path.parent != self.path:
+                path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise disk_error(path.parent, error) from error
+        return path
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a file of the run whole, in its `place`; returns that. Raises as `place` does."""
+        path = self.place(name)
+        write_whole(path, content, makes_folders=False)
+        return path
 
     @property
     def explorer_path(self) -> Path:
@@ -244,7 +289,7 @@ class Run:
 
     def write_divergence(self, record: Divergence) -> None:
         """Record that the training diverged: it will not be tried again."""
-        write_json(self.path / "diverged.json", record.model_dump())
+        self.write_record("diverged.json", record.model_dump())
 
     def test_openings(self) -> int:
         """How often this run's test split was measured."""
@@ -266,29 +311,29 @@ class Run:
     def note_test_opening(self, by: str) -> None:
         """Write down that the test split is about to be measured, and by what."""
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        append_line(self.path / "test-openings.jsonl", json.dumps({"when": when, "by": by}))
+        append_line(self.place("test-openings.jsonl"), json.dumps({"when": when, "by": by}))
 
     def write_environment(self, record: Environment) -> None:
         """Write down what the run is made on."""
-        write_json(self.path / "environment.json", record.to_json())
+        self.write_record("environment.json", record.to_json())
 
     def keep_epochs(self, count: int) -> None:
         """Forget the records of epochs that will be trained again."""
         lines = [json.dumps(asdict(record)) + "\n" for record in self.epochs()[:count]]
-        write_whole(self.path / "metrics.jsonl", "".join(lines).encode())
+        self.write("metrics.jsonl", "".join(lines).encode())
 
     def write_epoch(self, record: Epoch) -> None:
         """Append an epoch's record to the run's metrics."""
-        append_line(self.path / "metrics.jsonl", json.dumps(asdict(record)))
+        append_line(self.place("metrics.jsonl"), json.dumps(asdict(record)))
 
     def write_weights(self, net: nn.Module) -> None:
         """Keep the net's weights as those of the best epoch so far."""
         tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-        write_tensors(self.path / "weights.safetensors", tensors, {})
+        self.write_tensors("weights.safetensors", tensors, {})
 
     def write_state(self, state: TrainingState) -> None:
         """Keep where the training stands."""
-        write_tensors(self.path / "resume.safetensors", *state.pack())
+        self.write_tensors("resume.safetensors", *state.pack())
 
     def read_state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Where the training stood when it stopped; None when it had not begun."""
@@ -303,29 +348,40 @@ class Run:
     def let_go_of_weights(self) -> None:
         """Delete the weights, too, of a finished run whose report is written: its figures and pages stay.
 
-        Whoever asks for its net afterwards is told how to train it again.
+        Whoever asks for its net afterwards is told how to train it again. One that is being trained again keeps them.
         """
-        if self.is_finished and (self.path / "report.html").exists():
-            self.forget_state()
-            (self.path / "weights.safetensors").unlink(missing_ok=True)
+        if not (self.is_finished and (self.path / "report.html").exists()):
+            return
+        with suppress(InUse), self.alone():
+            if self.is_finished:
+                self.forget_state()
+                (self.path / "weights.safetensors").unlink(missing_ok=True)
 
     def begin_again(self) -> None:
         """Make a run whose weights were let go one that is still to be trained, under the same identity."""
-        (self.path / "result.json").unlink(missing_ok=True)
-        (self.path / "resume.safetensors").unlink(missing_ok=True)
+        if self.is_finished and not self.has_weights:
+            (self.path / "result.json").unlink(missing_ok=True)
+            (self.path / "resume.safetensors").unlink(missing_ok=True)
 
     def write_evaluations(self, evaluations: dict[str, Evaluation]) -> None:
         """Keep all figures of the finished run."""
-        write_json(self.path / "evaluation.json", {name: asdict(value) for name, value in evaluations.items()})
+        self.write_record("evaluation.json", {name: asdict(value) for name, value in evaluations.items()})
 
     def write_result(self, result: RunResult) -> None:
         """Record that the run is finished, and its figures."""
-        write_json(self.path / "result.json", result.model_dump(mode="json"))
+        self.write_record("result.json", result.model_dump(mode="json"))
 
     def write_report(self, page: str) -> Path:
         """Keep the run's page; returns where."""
-        write_whole(self.path / "report.html", page.encode())
-        return self.path / "report.html"
+        return self.write("report.html", page.encode())
+
+    def write_record(self, name: str, record: dict[str, Any]) -> None:
+        """Write a record of the run as indented JSON."""
+        self.write(name, _json(record))
+
+    def write_tensors(self, name: str, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+        """Write tensors of the run with a JSON record beside them."""
+        self.write(name, safetensors.torch.save(tensors, metadata={"record": json.dumps(record)}))
 
 
 def split_figures(evaluation: Evaluation) -> SplitFigures:
@@ -355,12 +411,19 @@ def data_record(data: ImageSet) -> DataRecord:
     )
 
 
-def require_free(path: Path) -> None:
-    """Raise UserError when a folder already holds a run or what is left of one, or is a file."""
-    if (path / "config.json").exists():
-        raise UserError(
+class HoldsRun(UserError):  # noqa: N818 - a state, not a fault
+    """A folder where a run was to begin holds one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
             f"{path} already holds a run; expected a new folder: choose another --out, or go on with it by --resume"
         )
+
+
+def require_free(path: Path) -> None:
+    """Raise UserError when a folder already holds a run (HoldsRun) or what is left of one, or is a file."""
+    if (path / "config.json").exists():
+        raise HoldsRun(path)
     left = [name for name in _OF_A_RUN if (path / name).exists()]
     if left:
         raise UserError(
@@ -372,13 +435,22 @@ def require_free(path: Path) -> None:
 
 
 def create_run(path: Path, config: RunConfig) -> Run:
-    """Make a folder for a run. Raises UserError when it already holds one or cannot be written to."""
+    """Make a folder for a run. Of several processes one makes it.
+
+    Raises UserError when it cannot be written to; HoldsRun when it holds a run already, or since a moment ago.
+    """
     require_free(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_error(path, error) from error
-    write_json(path / "config.json", config.model_dump(mode="json"))
+    try:
+        with whole_file(path / "config.json", makes_folders=False, is_new=True) as file:
+            file.write(_json(config.model_dump(mode="json")))
+    except FileExistsError:
+        raise HoldsRun(path) from None
+    except OSError as error:
+        raise disk_error(path, error) from error
     return Run(path, config)
 
 
@@ -412,8 +484,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a record as indented JSON, whole or not at all."""
-    write_whole(path, (strict_json(record, indent=2) + "\n").encode())
+    """Write a record as indented JSON, whole or not at all. Raises UserError where a link leads out of its folder."""
+    write_whole(place_in(path.parent, path.name), _json(record))
+
+
+def _json(record: dict[str, Any]) -> bytes:
+    return (strict_json(record, indent=2) + "\n").encode()
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -426,8 +502,3 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata.get("record", "{}"))  # noqa: SIM118 - not a dict
     except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}); expected a safetensors file: train the run again") from None
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-    """Write tensors with a JSON record beside them, whole or not at all."""
-    write_whole(path, safetensors.torch.save(tensors, metadata={"record": json.dumps(record)}))

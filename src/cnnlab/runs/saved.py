@@ -24,10 +24,12 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import evaluate, logits
 from cnnlab.nets import NETS, build_net, parameter_count
+from cnnlab.one_writer import LOCK, one_writer
 from cnnlab.runs.environment import made_here
-from cnnlab.runs.folder import Run, RunResult, create_run, open_run, read_json, split_figures, write_json
+from cnnlab.runs.folder import Run, RunResult, open_run, read_json, require_free, split_figures
 from cnnlab.runs.identity import identity_of
 from cnnlab.training.loop import Epoch
+from cnnlab.whole_files import disk_error
 
 #: The recipe that a run from the page is written down under.
 RECIPE = "playground"
@@ -96,8 +98,8 @@ def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable
     """The run of a file that the playground saved; its folder is made where it is not there yet.
 
     data_root: as in `load`. say: told in a line when the folder is made. Raises UserError when the file is damaged, is
-    not the playground's or does not fit what it says of itself, when its data are not here or have changed, and when
-    something else lies where the folder would.
+    not the playground's or does not fit what it says of itself, when its data are not here or have changed, when
+    something else lies where the folder would, and when another process makes it just now.
     """
     folder, digest = path.with_suffix(""), _digest(path)
     if folder.exists():
@@ -105,7 +107,7 @@ def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable
         made_from = read_json(origin).get("sha256") if origin.is_file() else None
         if made_from == digest and (folder / "result.json").exists():
             return open_run(folder)
-        if made_from != digest:
+        if made_from != digest and not _is_empty(folder):
             what = "was made from another file of that name" if made_from else "was not made from it"
             raise UserError(
                 f"{path} becomes a run in {folder}, which is there and {what}; expected nothing at that place: move "
@@ -118,6 +120,11 @@ def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable
     if say is not None:
         say(f"{path}: its run, measured by PyTorch, is in {folder} from now on")
     return run
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what is written, or was when its writer was killed, before the first file."""
+    return folder.is_dir() and all(one.name == LOCK or one.name.endswith(".part") for one in folder.iterdir())
 
 
 def _digest(path: Path) -> str:
@@ -214,11 +221,23 @@ def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, i
         training=saved.training,
         seed=saved.seed,
     )
-    if (folder / ORIGIN).is_file():  # a kill came between the first file and the last
-        run = Run(folder, config)
-    else:
-        run = create_run(folder, config)
-    write_json(folder / ORIGIN, {"file": path.name, "sha256": digest, "says": saved.model_dump(mode="json")})
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    with one_writer(folder, being=f"made from {path.name}", mend="wait for it") as writing:
+        run = Run(folder, config, writing)
+        if not run.is_finished:  # by another process, meanwhile
+            if not (folder / ORIGIN).is_file():
+                require_free(folder)
+            run.write_record(ORIGIN, {"file": path.name, "sha256": digest, "says": saved.model_dump(mode="json")})
+            run.write_record("config.json", config.model_dump(mode="json"))
+            _fill(run, saved, net, images)
+    return open_run(folder)
+
+
+def _fill(run: Run, saved: Saved, net: nn.Module, images: ImageSet) -> None:
+    config = run.config
     device = torch.device("cpu")
     here = made_here(identity_of(config.model_copy(update={"training": _on_cpu(config.training)})), device)
     run.write_environment(here.model_copy(update={"device_name": f"a browser; measured on {here.device_name}"}))
@@ -241,7 +260,7 @@ def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, i
     count = len(saved.epochs)
     run.write_result(
         RunResult(
-            run=str(folder),
+            run=str(run.path),
             parameters=parameter_count(net),
             train_time_s=round(saved.epochs[-1].train_time_s, 3) if saved.epochs else 0.0,
             epochs_run=count,
@@ -251,7 +270,6 @@ def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, i
             warnings=(*images.leaks, *saved.notes()),
         )
     )
-    return run
 
 
 def _on_cpu(training: Training) -> Training:
