@@ -39,7 +39,8 @@ class Disk:
         self.calls: list[str] = []
         for name in _BY_PATH:
             setattr(os, name, self._of_path(name, getattr(os, name)))
-        os.fsync = self._of_handle("fsync", os.fsync)
+        for name in ("fsync", "write", "ftruncate"):
+            setattr(os, name, self._of_handle(name, getattr(os, name)))
         os.open = self._opening(os.open)
         io.open = self._io_open(io.open)
         __builtins__["open"] = io.open  # of this module, a dictionary: the interpreter's own
@@ -61,7 +62,7 @@ class Disk:
             return lambda: os.kill(os.getpid(), signal.SIGKILL)
         refusal, _, on = cut.how.partition("-")
         # A full disk makes room and shortens; nothing else succeeds on a bad or a read-only one.
-        makes_room = refusal == "ENOSPC" and name in ("unlink", "remove", "rmdir", "truncate")
+        makes_room = refusal == "ENOSPC" and name in ("unlink", "remove", "rmdir", "truncate", "ftruncate")
         if refusal in REFUSALS and not makes_room and (here or (on and number > cut.call)):
             code = getattr(errno, refusal)
             raise OSError(code, os.strerror(code), str(path))
@@ -89,7 +90,8 @@ class Disk:
             path = os.readlink(f"/proc/self/fd/{handle if isinstance(handle, int) else handle.fileno()}")
             if not self._is_below(path):
                 return real(handle, *more)
-            after = self._reach(name, path)
+            half = (lambda: real(handle, more[0][: len(more[0]) // 2])) if name == "write" else None
+            after = self._reach(name, path, half)
             done = real(handle, *more)
             after()
             return done
