@@ -47,12 +47,12 @@ def execute(
     figures as TensorBoard's event files, too. promised: the identity that the run must be trained with.
     """
     if run.is_finished and run.has_weights and not tensorboard:
-        net.load_state_dict(run.weights())
+        run.load_weights(net)
         return run.result()
     with run.alone() as run:
         run.begin_again()
         if run.is_finished:
-            net.load_state_dict(run.weights())
+            run.load_weights(net)
             if tensorboard:
                 EventFiles(run)
             return run.result()
@@ -97,7 +97,7 @@ def execute(
 def finish(keeper: Keeper, data: ImageSet) -> RunResult:
     """Measure the best epoch's net in float32 on validation and, once, on test; the run is finished with that."""
     run, net, position = keeper.run, keeper.state.net, keeper.state.position
-    net.load_state_dict(run.weights())
+    run.load_weights(net)
     lay_out(net, torch.contiguous_format)  # as `Run.load_net` gives it, so that evaluating again gives the same digits
     run.note_end_of_training()
     evaluations = {
