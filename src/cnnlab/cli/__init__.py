@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from cnnlab.cli.streams import text_alone
 from cnnlab.errors import UserError, nearest
 from cnnlab.version import __version__
 
@@ -71,6 +72,12 @@ def cnnlab() -> None:
 
 def main() -> NoReturn:
     """Run the command line and turn what goes wrong into one line and an exit code."""
+    with text_alone():
+        code = _run()
+    raise SystemExit(code)
+
+
+def _run() -> int:
     try:
         code = cnnlab.main(prog_name="cnnlab", standalone_mode=False)
         sys.stdout.flush()
@@ -97,7 +104,7 @@ def main() -> NoReturn:
         else:
             traceback.print_exc()
             code = _say("this is a bug in cnnlab; the lines above say where", 70)
-    raise SystemExit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _say(message: str, code: int) -> int:

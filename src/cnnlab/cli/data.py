@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cnnlab.cli import options
+from cnnlab.cli.terminal import Console
 from cnnlab.strict_json import strict_json
 
 
@@ -28,7 +29,7 @@ def command(data_root: Path | None, as_json: bool) -> None:
         click.echo(strict_json(rows))
         return
 
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -38,8 +39,13 @@ def command(data_root: Path | None, as_json: bool) -> None:
     for each in found:
         counts = " / ".join(f"{count:,}" for count in each.images.values())
         where = f"{each.origin}: {each.found}" if each.found is not None else each.origin
-        table.add_row(each.name, counts, where, f"[red]{each.problem}[/]" if each.problem else marks[each.verified])
-    console = Console(highlight=False)
+        table.add_row(
+            each.name,
+            counts,
+            escape(where),
+            f"[red]{escape(each.problem)}[/]" if each.problem else marks[each.verified],
+        )
+    console = Console()
     console.print(table)
     console.print()
     for each in found:

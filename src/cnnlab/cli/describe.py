@@ -11,13 +11,11 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.describe_window import WINDOWS, by, describe_window
-from cnnlab.cli.terminal import notice
+from cnnlab.cli.terminal import Console, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from cnnlab.anatomy import Anatomy, Layer
     from cnnlab.anatomy.verify import FieldCheck
 
@@ -119,16 +117,15 @@ def _describe(
 
 
 def _print(net: str, anatomy: Anatomy, checks: list[FieldCheck] | None) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from cnnlab.anatomy.arithmetic import CONVENTION
     from cnnlab.anatomy.describe import field_text
 
-    console = Console(highlight=False)
+    console = Console()
     if not console.is_terminal:
-        console = Console(highlight=False, width=200)  # a file or a pipe: nothing is cut
+        console = Console(width=200)  # a file or a pipe: nothing is cut
     is_wide = console.width >= 120
     memory = _bytes(sum(layer.activation_bytes for layer in anatomy.layers))
     console.print(

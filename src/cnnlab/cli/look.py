@@ -12,7 +12,8 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of, run_data
 from cnnlab.cli.several import TakesSeveral
-from cnnlab.cli.terminal import notice
+from cnnlab.cli.streams import shown_name
+from cnnlab.cli.terminal import Console, notice
 from cnnlab.errors import UserError, nearest
 from cnnlab.strict_json import strict_json
 
@@ -146,17 +147,17 @@ def _embedding(found: WholeLook) -> dict[str, Any] | None:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("layer")
     for head in ("mean", "std", "zeros", "dead units"):
         table.add_column(head, justify="right")
     for row in document["layers"]:
         table.add_row(
-            row["name"],
+            escape(row["name"]),
             f"{row['mean']:.3f}",
             f"{row['std']:.3f}",
             f"{row['zeros']:.1%}",
@@ -165,6 +166,8 @@ def _print(document: dict[str, Any]) -> None:
     console.print(table)
     console.print(f"\n[dim]over {document['measured_images']:,} validation images; dead: 0 at every place for all[/]")
     for image in document["images"]:
-        label = "" if image["label"] is None else f"is {image['label']}, "
-        click.echo(f"{image['name']}: {label}called {image['called']}  {image['probability']:.1%}")
+        label = "" if image["label"] is None else f"is {shown_name(image['label'])}, "
+        click.echo(
+            f"{shown_name(image['name'])}: {label}called {shown_name(image['called'])}  {image['probability']:.1%}"
+        )
     click.echo(f"page  {document['page']}")
