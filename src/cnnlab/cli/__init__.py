@@ -5,11 +5,12 @@ Exit codes: 0 done; 1 some of several inputs failed; 2 something the user can me
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -36,6 +37,26 @@ COMMANDS = {
     "bench": "Compare this machine's stock notebook pipeline with cnnlab, side by side.",
 }
 
+#: What a system refuses by no fault of the program.
+_REFUSALS = frozenset(
+    getattr(errno, name)
+    for name in (
+        "EACCES EDQUOT EIO EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOSPC ENOTDIR ENXIO EPERM EROFS ESTALE"
+    ).split()
+    if hasattr(errno, name)
+)
+
+
+class _Word(click.types.StringParamType):
+    """Text that is there: an empty word, as a script's unset variable makes one, would pass for a default."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        word = super().convert(value, param, ctx)
+        return word if word else self.fail("got an empty word; expected a name: give one, or leave it out", param, ctx)
+
+
+_WORD = _Word()
+
 
 class Commands(click.Group):
     """A group that imports a command when it is called, so that `--help` waits for nothing."""
@@ -48,7 +69,11 @@ class Commands(click.Group):
         """The command of that name, or a usage error with the nearest one."""
         if cmd_name not in COMMANDS:
             raise click.UsageError(f"unknown command {cmd_name}; {nearest(cmd_name, COMMANDS)}")
-        return import_module(f"cnnlab.cli.{cmd_name.replace('-', '_')}").command
+        command = import_module(f"cnnlab.cli.{cmd_name.replace('-', '_')}").command
+        for param in command.params:
+            if param.type is click.STRING:
+                param.type = _WORD
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table above, without importing them."""
@@ -96,7 +121,7 @@ def _run() -> int:
     except (Exception, SystemExit) as error:
         from cnnlab.own_code import own_mistake  # a quarter of --help's time, which raises nothing
 
-        mistake = own_mistake(error)
+        mistake = own_mistake(error) or _system_s(error)
         if mistake is not None:
             code = _say(str(mistake), 2)
         elif isinstance(error, SystemExit):
@@ -105,6 +130,16 @@ def _run() -> int:
             traceback.print_exc()
             code = _say("this is a bug in cnnlab; the lines above say where", 70)
     return code if isinstance(code, int) else 0
+
+
+def _system_s(error: BaseException) -> UserError | None:
+    """What to tell a user whose system refused: a place that it does not take, a disk or a memory that is full."""
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        where = "the system" if error.filename is None else os.fsdecode(error.filename)
+        return UserError(f"{where}: {os.strerror(error.errno).lower()}; check the path, its disk and your rights there")
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return UserError("this machine's memory is too small for it; expected less: fewer or smaller images, or nets")
+    return None
 
 
 def _say(message: str, code: int) -> int:

@@ -29,7 +29,7 @@ _MARKS = {"supported": "✓", "not supported": "✗", "undecided": "?"}
 @click.option("--data", metavar="DATA", help="Digits. [default: mnist; mnist-5k with --quick]")
 @options.data_root
 @options.engine
-@click.option("--out", type=click.Path(path_type=Path), default=Path("claims"), show_default=True)
+@click.option("--out", type=options.GivenPath(), default=Path("claims"), show_default=True)
 @options.as_json
 def command(
     ids: tuple[str, ...],

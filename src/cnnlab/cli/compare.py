@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option("--train-size", type=click.IntRange(1), help="Only this many training images: DATA@N.")
 @click.option("--recipe", default="lesson", show_default=True, help="How the baseline is trained.")
 @options.engine
-@click.option("--out", type=click.Path(path_type=Path), default=Path("compare"), show_default=True)
+@click.option("--out", type=options.GivenPath(), default=Path("compare"), show_default=True)
 @options.net_options
 @options.as_json
 @click.argument("more", nargs=-1, metavar="[NAME…]")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from cnnlab.anatomy.verify import FieldCheck
 
 
+#: The largest number that `--input`, `--kernel` and the like take, and digits enough to tell that one is larger.
+LARGEST_SIDE, _DIGITS = 4096, 20
+
+
 class Sides(click.ParamType):
     """Whole numbers joined by x, as in 1x28x28 or 3x5."""
 
@@ -29,7 +33,10 @@ class Sides(click.ParamType):
         """`"1x28x28"` → (1, 28, 28)."""
         if not re.fullmatch(r"\d+([x×]\d+)*", str(value)):
             self.fail(f"got {value!r}; expected whole numbers joined by x, such as 28x28")
-        return tuple(int(side) for side in re.split("[x×]", str(value)))
+        sides = tuple(int(side[:_DIGITS]) for side in re.split("[x×]", str(value)))
+        if max(sides) > LARGEST_SIDE:
+            self.fail(f"got {str(value)[:40]}; expected numbers up to {LARGEST_SIDE:,}")
+        return sides
 
 
 @click.command("describe")
@@ -39,8 +46,8 @@ class Sides(click.ParamType):
 )
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True, help="Outputs of the last layer.")
 @click.option("--verify", is_flag=True, help="Check the receptive fields by gradients of sampled units.")
-@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a diagram of the net.")
-@click.option("--dot", type=click.Path(path_type=Path, dir_okay=False), help="Write the graph for Graphviz.")
+@click.option("--svg", type=options.GivenPath(is_file=True), help="Write a diagram of the net.")
+@click.option("--dot", type=options.GivenPath(is_file=True), help="Write the graph for Graphviz.")
 @click.option("--kernel", type=Sides(), help="conv, pool: side of the window, or H×W.")
 @click.option("--stride", type=Sides(), help="conv, pool. [default: 1 for conv, the kernel for pool]")
 @click.option("--padding", type=Sides(), help="conv, pool: on either side. [default: 0]")

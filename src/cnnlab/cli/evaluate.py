@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.option(
     "--data", metavar="DATA", help="Another data set, with the same number of classes. [default: the run's own]"
 )

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @click.command("explore")
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("beside", metavar="[RUN2]", required=False, type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
+@click.argument("beside", metavar="[RUN2]", required=False, type=options.GivenPath())
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.GivenPath(is_file=True),
     help="Where to write it. [default: RUN/explorer.html, or RUN/explorer-with-RUN2.html]",
 )
 @click.option(

@@ -14,7 +14,7 @@ from cnnlab.strict_json import strict_json
 
 
 @click.command("export")
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.option(
     "--to",
     type=click.Choice(list(FORMATS)),
@@ -23,7 +23,7 @@ from cnnlab.strict_json import strict_json
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.GivenPath(is_file=True),
     help="The file. [default: RUN/net.onnx, RUN/net.pt2 or RUN/net.safetensors]",
 )
 @options.data_root

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 @click.command("look", cls=TakesSeveral)
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.option(
     "--images", "files", multiple=True, metavar="FILE …", help="Your own image files, prepared as by predict."
 )
 @click.option("--indices", multiple=True, type=int, metavar="N …", help="Test images by number, counted from 0.")
 @click.option("--layer", metavar="NAME", help="One layer in full, as describe names it. [default: the whole net]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the page. [default: RUN/look]")
+@click.option("--out", type=options.GivenPath(), help="Folder of the page. [default: RUN/look]")
 @options.data_root
 @options.image_size
 @options.own_net

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("predict")
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--show", is_flag=True, help="Draw the net's input: the pixels it sees after preparation.")
 @click.option("--no-prepare", is_flag=True, help="Take the pixels as they are: already the net's size and polarity.")

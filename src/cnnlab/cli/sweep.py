@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     help="From the second seed on, go on only with points whose validation accuracy is not clearly below the best.",
 )
 @options.engine
-@click.option("--out", type=click.Path(path_type=Path), default=Path("sweep"), show_default=True)
+@click.option("--out", type=options.GivenPath(), default=Path("sweep"), show_default=True)
 @options.as_json
 def command(
     net: str,

@@ -65,7 +65,7 @@ def load_folder(
         raise UserError("folder: names no folder; expected folder:PATH: give the path of a folder of class folders")
     if image_size is not None and not 4 <= image_size <= _LARGEST_SIZE:
         raise UserError(f"image size {image_size}; expected 4 to {_LARGEST_SIZE} pixels: choose one of those")
-    base = Path(path).expanduser()
+    base = Path(os.path.expanduser(path))
     name = f"folder:{path}"
     listing = _list(base)
     labels = np.array([picture.label for picture in listing.pictures], dtype=np.int64)

@@ -16,6 +16,7 @@ from cnnlab.data.npz import load_npz
 from cnnlab.data.places import Found, cached_set, search
 from cnnlab.data.views import split_name, view
 from cnnlab.errors import UserError, nearest
+from cnnlab.given_path import given_path
 
 
 def load(
@@ -67,10 +68,7 @@ def load(
 
 
 def _is_there(place: str) -> bool:
-    try:
-        return bool(place) and Path(place).exists()
-    except OSError as error:
-        raise UserError(f"{place} cannot be read ({error.strerror}); expected a path that can be: mend it") from None
+    return bool(place) and given_path(place, "data").exists()
 
 
 def _load_embedded() -> ImageSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def load_npz(path: str | Path) -> ImageSet:
     """
     if not str(path):
         raise UserError("npz: names no file; expected npz:FILE: give the path of an .npz file")
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     arrays, ignored = _read(file)
     keys = _choose(arrays, ignored, file)
     return set_of_arrays(

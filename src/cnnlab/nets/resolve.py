@@ -41,6 +41,9 @@ NETS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
+#: How large a net of cnnlab's may be: a hundred million parameters train in 1.6 GB.
+LARGEST_LAYERS, LARGEST_PARAMETERS = 1_000, 100_000_000
+
 #: What the data decide about every net.
 _GIVEN = ("in_channels", "image_size", "num_classes")
 
@@ -87,16 +90,15 @@ def build_net(
         if option not in takes:
             listing = ", ".join(sorted(takes)).replace("_", "-") or "none"
             raise UserError(f"{spec.name} has no option {option.replace('_', '-')}; it takes: {listing}")
+    if not is_own(spec.name):
+        _require_size(spec, make, given, image_shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
             with own_mistakes():
                 net = make(**given, **spec.options)
-        except UserError:
-            raise
         except Exception as error:
-            said = str(error).partition("\n")[0]  # PyTorch's own go on with a trace of C++
-            raise UserError(f"{spec.name}: building the net failed: {type(error).__name__}: {said}") from error
+            raise _not_built(spec, error) from error
         if is_own(spec.name) and needs_logits:
             _require_logits(net, spec.name, image_shape, num_classes)
     return net
@@ -137,6 +139,36 @@ def net_code(name: str) -> dict[str, str]:
 def parameter_count(net: nn.Module) -> int:
     """The number of trained parameters."""
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
+
+
+def _require_size(
+    spec: NetSpec, make: Callable[..., nn.Module], given: dict[str, Any], image_shape: tuple[int, int, int]
+) -> None:
+    """Build the net once without memory, and raise UserError where it is larger than a net here may be."""
+    each, several = spec.options.get("convs_per_block", 1), [v for v in spec.options.values() if isinstance(v, tuple)]
+    layers = max(map(len, several), default=1) * (each if isinstance(each, int) else 1)
+    sizes = {"layers": (layers, LARGEST_LAYERS)}
+    if layers <= LARGEST_LAYERS:
+        plain = spec.name.startswith("lenet5")  # its options change no layer's size
+        try:
+            with torch.device("meta"):
+                net = LeNet5(**given) if plain else make(**given, **spec.options)
+        except Exception as error:
+            raise _not_built(spec, error) from error
+        sizes["parameters"] = sum(parameter.numel() for parameter in net.parameters()), LARGEST_PARAMETERS
+    for what, (got, most) in sizes.items():
+        if got > most:
+            raise UserError(
+                f"{spec.name}: got {got:,} {what} with images of {'×'.join(map(str, image_shape))}; expected at most "
+                f"{most:,}: choose smaller options or images"
+            )
+
+
+def _not_built(spec: NetSpec, error: Exception) -> UserError:
+    if isinstance(error, UserError):
+        return error
+    said = str(error).partition("\n")[0]  # PyTorch's own go on with a trace of C++
+    return UserError(f"{spec.name}: building the net failed: {type(error).__name__}: {said}")
 
 
 def _load_class(name: str) -> Callable[..., nn.Module]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnnlab.errors import UserError
+from cnnlab.given_path import given_path
 
 # What Pillow's decoders raise on damaged files, found by feeding them truncated and overwritten ones.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error)
@@ -21,7 +22,7 @@ def read_image(path: str | os.PathLike[str]) -> Image.Image:
     Raises UserError, in one line, when the file is missing, a directory, not readable, not an image, damaged,
     or holds more than 178 million pixels (where Pillow refuses).
     """
-    path = Path(path)
+    path = given_path(path, "image")
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 million pixels on, which phone cameras reach, and of tags that it skips; what it
