@@ -37,14 +37,14 @@ COMMANDS = {
     "bench": "Compare this machine's stock notebook pipeline with cnnlab, side by side.",
 }
 
-#: What a system refuses by no fault of the program.
-_REFUSALS = frozenset(
-    getattr(errno, name)
+#: What a system refuses by no fault of the program; a system has not all of them.
+_REFUSALS = {
+    getattr(errno, name, None)
     for name in (
-        "EACCES EDQUOT EIO EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOSPC ENOTDIR ENXIO EPERM EROFS ESTALE"
-    ).split()
-    if hasattr(errno, name)
-)
+        *("EACCES", "EDQUOT", "EIO", "EISDIR", "ELOOP", "EMFILE", "ENAMETOOLONG", "ENFILE"),
+        *("ENODEV", "ENOSPC", "ENOTDIR", "ENXIO", "EPERM", "EROFS", "ESTALE"),
+    )
+}
 
 
 class _Word(click.types.StringParamType):
@@ -134,7 +134,7 @@ def _run() -> int:
 
 def _system_s(error: BaseException) -> UserError | None:
     """What to tell a user whose system refused: a place that it does not take, a disk or a memory that is full."""
-    if isinstance(error, OSError) and error.errno in _REFUSALS:
+    if isinstance(error, OSError) and error.errno is not None and error.errno in _REFUSALS:
         where = "the system" if error.filename is None else os.fsdecode(error.filename)
         return UserError(f"{where}: {os.strerror(error.errno).lower()}; check the path, its disk and your rights there")
     if isinstance(error, MemoryError) or "allocate memory" in str(error):

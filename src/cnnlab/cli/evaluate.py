@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnlab.cli import options
+from cnnlab.cli.read_only import note_test_opening
 from cnnlab.cli.terminal import Console, Work, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
@@ -56,7 +57,7 @@ def command(
     if split != "train" and images.sha256 != run.config.data.sha256:
         refuse_seen_images(run, images, split, data_root=data_root, image_size=image_size)
     if split == "test":
-        run.note_test_opening(f"cnnlab evaluate --data {images.name}")
+        note_test_opening(run, f"cnnlab evaluate --data {images.name}")
     record = run.config.data
     answers = logits(net, part.images, mean=record.mean, std=record.std)
     evaluation = evaluate(answers, part.labels, classes=images.classes)

@@ -11,6 +11,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of, run_data
+from cnnlab.cli.read_only import default_out, note_test_opening
 from cnnlab.cli.several import TakesSeveral
 from cnnlab.cli.streams import shown_name
 from cnnlab.cli.terminal import Console, notice
@@ -68,6 +69,7 @@ def command(
     keep_freed_memory()
     run = open_run(run_path, data_root=data_root, say=notice)
     run.result()  # an unfinished run is refused before anything is loaded
+    folder = out or default_out(run, run_path, "look")
     net = net_of(run, own_code)
     data = run_data(run, None, data_root=data_root, image_size=image_size)
     mistakes = run.evaluations()["test"].mistakes
@@ -77,14 +79,13 @@ def command(
         chosen = by_index(data.test, indices)
     else:
         chosen = a_handful(data.test, mistakes, classes=len(data.classes))
-    folder = out or run.path / "look"
     report = os.path.relpath(run.path / "report.html", folder) if (run.path / "report.html").exists() else None
     back = back_from_look(run.path) if folder.resolve() == (run.path / "look").resolve() else None
     if layer is not None:
         known = [each.name for each in describe(net, data.image_shape).layers]
         if layer not in known:
             raise UserError(f"--layer: the net has no layer {layer}; {nearest(layer, known)}")
-    run.note_test_opening("cnnlab look")
+    note_test_opening(run, "cnnlab look")
     if layer is None:
         whole = look(net, data, chosen, mistakes)
         page, text = folder / "index.html", look_page(whole, run, report=report, back=back)

@@ -18,8 +18,8 @@ def require_smaller(augmentation: Augmentation, image_shape: tuple[int, int, int
     for name, pixels in (("shift", augmentation.shift), ("erase", augmentation.erase)):
         if pixels >= side:
             raise UserError(
-                f"{name} {pixels} on images of {image_shape[1]}×{image_shape[2]} pixels; expected 0 to {side - 1}, less "
-                "than their side: choose a smaller one"
+                f"{name} {pixels} on images of {image_shape[1]}×{image_shape[2]} pixels; expected 0 to {side - 1}, "
+                "less than their side: choose a smaller one"
             )
 
 

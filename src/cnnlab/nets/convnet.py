@@ -73,8 +73,8 @@ class ConvNet(nn.Module):
                 values += block_width * height * width
                 if values > LARGEST_MAPS:
                     raise UserError(
-                        f"conv-net: its maps of one image have more than {LARGEST_MAPS:,} values, at convolution {conv} "
-                        f"of block {block}; expected at most that: choose fewer widths or smaller images"
+                        f"conv-net: its maps of one image have more than {LARGEST_MAPS:,} values, at convolution "
+                        f"{conv} of block {block}; expected at most that: choose fewer widths or smaller images"
                     )
                 if batch_norm:
                     layers.append(nn.BatchNorm2d(block_width))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import struct
 import warnings
-from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 

@@ -6,9 +6,11 @@ record, the training and its epochs, and figures that PyTorch measured here, on 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +30,7 @@ from cnnlab.runs.environment import made_here
 from cnnlab.runs.folder import Run, RunResult, create_run, open_run, read_json, split_figures, write_json
 from cnnlab.runs.identity import identity_of
 from cnnlab.training.loop import Epoch
+from cnnlab.whole_files import DiskError
 
 #: The recipe that a run from the page is written down under.
 RECIPE = "playground"
@@ -114,10 +117,22 @@ def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable
     tensors, saved = _read(path)
     images = _data(path, saved.data, data_root)
     net = _net(path, saved, tensors)
-    run = _make(folder, path, digest, saved, net, images)
+    try:
+        run = _make(folder, path, digest, saved, net, images)
+        said = f"its run, measured by PyTorch, is in {folder} from now on"
+    except DiskError as error:
+        run = _make(_passing_folder() / folder.name, path, digest, saved, net, images)
+        said = f"note: its run, measured by PyTorch, is not kept ({error})"
     if say is not None:
-        say(f"{path}: its run, measured by PyTorch, is in {folder} from now on")
+        say(f"{path}: {said}")
     return run
+
+
+def _passing_folder() -> Path:
+    """A folder that goes when the process ends."""
+    passing = tempfile.TemporaryDirectory(prefix="cnnlab-")
+    atexit.register(passing.cleanup)
+    return Path(passing.name)
 
 
 def _digest(path: Path) -> str:
