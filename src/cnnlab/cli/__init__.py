@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 some of several inputs failed; 2 something the user can me
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
 import traceback
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
+from cnnlab.cli.interrupts import interrupts, was_interrupted
 from cnnlab.cli.streams import text_alone
 from cnnlab.errors import UserError, nearest
 from cnnlab.version import __version__
@@ -47,15 +49,14 @@ _REFUSALS = {
 }
 
 
-class _Word(click.types.StringParamType):
-    """Text that is there: an empty word, as a script's unset variable makes one, would pass for a default."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        word = super().convert(value, param, ctx)
-        return word if word else self.fail("got an empty word; expected a name: give one, or leave it out", param, ctx)
-
-
-_WORD = _Word()
+def _sensible(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Refuse an empty word, as a script's unset variable makes one, which would pass for a default, and NaN and inf."""
+    for one in value if isinstance(value, tuple) else (value,):
+        if one == "":
+            raise click.BadParameter("got an empty word; expected a name: give one, or leave it out", ctx, param)
+        if isinstance(one, float) and not math.isfinite(one):
+            raise click.BadParameter(f"got {one}; expected a finite number", ctx, param)
+    return value
 
 
 class Commands(click.Group):
@@ -71,8 +72,7 @@ class Commands(click.Group):
             raise click.UsageError(f"unknown command {cmd_name}; {nearest(cmd_name, COMMANDS)}")
         command = import_module(f"cnnlab.cli.{cmd_name.replace('-', '_')}").command
         for param in command.params:
-            if param.type is click.STRING:
-                param.type = _WORD
+            param.callback = _sensible
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -97,7 +97,7 @@ def cnnlab() -> None:
 
 def main() -> NoReturn:
     """Run the command line and turn what goes wrong into one line and an exit code."""
-    with text_alone():
+    with text_alone(), interrupts():
         code = _run()
     raise SystemExit(code)
 
@@ -119,6 +119,8 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except (Exception, SystemExit) as error:
+        if was_interrupted():  # what an import or a library makes of Ctrl-C
+            return _say("interrupted", 130)
         from cnnlab.own_code import own_mistake  # a quarter of --help's time, which raises nothing
 
         mistake = own_mistake(error) or _system_s(error)

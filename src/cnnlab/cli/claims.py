@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import Console, ExperimentView, notice, stop_requests
+from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.terminal import Console, ExperimentView, notice
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import Console, ExperimentView, Work, notice, stop_requests
+from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.terminal import Console, ExperimentView, Work, notice
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:

@@ -14,13 +14,17 @@ from cnnlab.strict_json import strict_json
 
 @click.command("data")
 @options.data_root
+@click.option("--clear", is_flag=True, help="Empty the cache: fetched sets and decoded folders, which come again.")
 @options.as_json
-def command(data_root: Path | None, as_json: bool) -> None:
+def command(data_root: Path | None, clear: bool, as_json: bool) -> None:
     """List the data sets: what is on this machine, from where, verified or not.
 
     Every file found is read and hashed. Besides these, DATA can be folder:PATH, a folder of PNG or JPEG files for each
     class, or npz:FILE with the arrays images and labels (or x_train, y_train, x_test, y_test).
     """
+    if clear:
+        _clear(as_json)
+        return
     from cnnlab.data import available
 
     found = available(root=data_root)
@@ -52,3 +56,17 @@ def command(data_root: Path | None, as_json: bool) -> None:
         console.print(f"[bold]{each.name}[/]  {each.description}")
     console.print("[bold]folder:PATH[/]  PNG and JPEG files, a folder for each class")
     console.print("[bold]npz:FILE[/]  arrays images (uint8) and labels, or x_train, y_train, x_test, y_test")
+
+
+def _clear(as_json: bool) -> None:
+    from cnnlab.data.clearing import clear_cache
+
+    cleared = clear_cache()
+    if as_json:
+        click.echo(strict_json(asdict(cleared) | {"cache": str(cleared.cache)}))
+        return
+    for what, count, size in (
+        ("decoded folders", cleared.decoded, cleared.decoded_bytes),
+        ("fetched files", cleared.fetched, cleared.fetched_bytes),
+    ):
+        click.echo(f"removed  {count} {what}, {size / 1e6:,.1f} MB, from {cleared.cache}")

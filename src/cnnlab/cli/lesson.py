@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import Work, notice, stop_requests
+from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.terminal import Work, notice
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnlab.cli import options
+from cnnlab.cli.interrupts import stop_requests
 from cnnlab.cli.several import TakesSeveral
-from cnnlab.cli.terminal import Console, ExperimentView, Work, notice, stop_requests
+from cnnlab.cli.terminal import Console, ExperimentView, Work, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 

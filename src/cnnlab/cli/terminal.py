@@ -1,13 +1,10 @@
-"""What the commands show while they work: bars and lines on stderr, and a clean end on Ctrl-C."""
+"""What the commands show while they work: bars and lines on stderr."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import rich.console
@@ -137,27 +134,6 @@ class TrainingView:
     def close(self) -> None:
         """Take the bar off the screen."""
         self.bar.stop()
-
-
-@contextmanager
-def stop_requests() -> Generator[Callable[[], bool]]:
-    """Take Ctrl-C and SIGTERM as a wish instead of dying of it: what is given says whether the user wants to stop.
-
-    A second Ctrl-C kills as usual.
-    """
-    requests: list[bool] = []
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        requests.append(True)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        print("\nstopping after this step (Ctrl-C again: at once)", file=sys.stderr)
-
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(requests)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def long_bar() -> Progress:

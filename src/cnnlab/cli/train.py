@@ -10,7 +10,8 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import of_run
-from cnnlab.cli.terminal import TrainingView, Work, notice, stop_requests
+from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.terminal import TrainingView, Work, notice
 from cnnlab.errors import Stopped, UserError
 from cnnlab.strict_json import strict_json
 
