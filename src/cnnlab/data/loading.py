@@ -121,7 +121,7 @@ def _room(cache: str | Path | None) -> Generator[Path]:
     folder = cache_folder(cache)
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    if os.access(folder, os.W_OK):
+    if folder.is_dir() and os.access(folder, os.W_OK):
         yield folder
         return
     with TemporaryDirectory(prefix="cnnlab-") as passing:
