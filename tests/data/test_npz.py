@@ -185,5 +185,5 @@ def test_a_file_without_permission(saved, refused, monkeypatch):
     def deny(file: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(file))
 
-    monkeypatch.setattr(np, "load", deny)
+    monkeypatch.setattr("cnnlab.data.npz.open_plain", deny)
     assert "mend its permissions" in refused(load, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -30,22 +31,37 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def read_only(run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The run, with every way to write into its folder refused as a read-only file system does, to root too."""
-    real_open, real_access = Path.open, os.access
+    real_open, real_access, real_mkdir = os.open, os.access, os.mkdir
 
     def is_inside(path: Any) -> bool:
-        return Path(os.path.abspath(path)).is_relative_to(run.parent)
+        return isinstance(path, str | Path) and Path(os.path.abspath(path)).is_relative_to(run.parent)
 
-    def opened(path: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
-        if is_inside(path) and set(mode) & set("wax+"):
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
-        return real_open(path, mode, *rest, **more)
+    def refused(path: Any) -> OSError:
+        return OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
-    monkeypatch.setattr(Path, "open", opened)
-    monkeypatch.setattr(
-        os,
-        "access",
-        lambda path, mode, **how: not (mode & os.W_OK and is_inside(path)) and real_access(path, mode, **how),
-    )
+    def opened(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if is_inside(path) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise refused(path)
+        return real_open(path, flags, *rest, **more)
+
+    def may(path: Any, mode: int, **how: Any) -> bool:
+        return not (mode & os.W_OK and is_inside(path)) and real_access(path, mode, **how)
+
+    def made(path: Any, *rest: Any, **more: Any) -> None:
+        if is_inside(path):
+            raise refused(path)
+        real_mkdir(path, *rest, **more)
+
+    def opened_text(file: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        if is_inside(file) and set(mode) & set("wax+"):
+            raise refused(file)
+        return real_text(file, mode, *rest, **more)
+
+    real_text = io.open
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "access", may)
+    monkeypatch.setattr(os, "mkdir", made)
+    monkeypatch.setattr(io, "open", opened_text)
     return run
 
 

@@ -88,6 +88,7 @@ def net_of(run: Run, own_code: str | None) -> nn.Module:
 def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: int | None) -> ImageSet:
     """The run's own data set, unchanged since, or another one that fits its net."""
     from cnnlab.data import load
+    from cnnlab.runs.agreement import require_images
 
     record = run.config.data
     wanted, side = of_run(run, image_size, name)
@@ -97,6 +98,8 @@ def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: 
             f"{record.name} has changed since {run.path} was trained (SHA-256 {images.sha256[:12]}…, was "
             f"{record.sha256[:12]}…); expected the same images: put them back, or name another set with --data"
         )
+    if images.sha256 == record.sha256:
+        require_images(f"{run.path}/config.json", record, images)
     if images.image_shape != record.image_shape or len(images.classes) != len(record.classes):
         raise UserError(
             f"{images.name}: {len(images.classes)} classes of {'×'.join(map(str, images.image_shape))}; the net of "

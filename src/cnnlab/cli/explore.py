@@ -83,9 +83,9 @@ def command(
         lesson=lesson,
         playground=None if playground is None else run.playground_path.name,
     )
-    write_whole(path, page.html.encode())
+    write_whole(path, page.html.encode(), makes_folders=out is not None)
     if playground is not None:
-        write_whole(run.playground_path, playground.html.encode())
+        run.write(run.playground_path.name, playground.html.encode())
     if is_the_run_s:
         run.write_report(run_page(run, images, shown[0].net, back=back))  # again: it links to the explorer from now on
     if as_json:

@@ -53,11 +53,12 @@ def command(
 
     Writes one page. Without --images and --indices: test images of five classes that the net gets right, and its three
     most confident mistakes. Statistics are taken over validation images. RUN stands before --images and --indices,
-    which take all words up to the next flag.
+    which take all words up to the next flag. All files are tried; exit code 1 says that some failed.
     """
     from cnnlab.anatomy import describe
     from cnnlab.features.choosing import a_handful, by_index
     from cnnlab.features.looking import look, look_at_layer
+    from cnnlab.plain_files import place_in
     from cnnlab.report.back import back_from_look
     from cnnlab.report.look.page import layer_page, look_page
     from cnnlab.runs import open_run
@@ -73,8 +74,9 @@ def command(
     net = net_of(run, own_code)
     data = run_data(run, None, data_root=data_root, image_size=image_size)
     mistakes = run.evaluations()["test"].mistakes
+    errors: list[UserError] = []
     if files:
-        chosen = _own(files, run.config.data)
+        chosen, errors = _own(files, run.config.data)
     elif indices:
         chosen = by_index(data.test, indices)
     else:
@@ -96,25 +98,39 @@ def command(
         name = re.sub(r"[^\w.-]", "_", layer)
         page, text = folder / f"layer-{name}.html", layer_page(one, run, report=report, back=back)
         document = _figures(one.look, [layer])
-    write_whole(page, text.encode())
+    if out is None:
+        run.write(f"look/{page.name}", text.encode())
+    else:
+        write_whole(place_in(folder, page.name), text.encode())
     document = {"page": str(page), "files": [str(page)]} | document
     if as_json:
         click.echo(strict_json(document))
     else:
         _print(document)
+    for error in errors:
+        click.echo(f"cnnlab: {error}", err=True)
+    if errors:
+        raise click.exceptions.Exit(1)
 
 
-def _own(files: Sequence[str], record: DataRecord) -> list[Chosen]:
+def _own(files: Sequence[str], record: DataRecord) -> tuple[list[Chosen], list[UserError]]:
+    """The images in files, all of which are tried, and what is wrong with the others. Raises UserError for no image."""
     import torch
 
     from cnnlab.features.choosing import Chosen
     from cnnlab.prepare import prepare, read_image
 
-    found = []
+    found, errors = [], []
     for file in files:
-        pixels = prepare(read_image(file), preparation=record.preparation, shape=record.image_shape)
-        found.append(Chosen(torch.from_numpy(pixels), Path(file).name, None))
-    return found
+        try:
+            pixels = prepare(read_image(file), preparation=record.preparation, shape=record.image_shape)
+        except UserError as error:
+            errors.append(error)
+        else:
+            found.append(Chosen(torch.from_numpy(pixels), Path(file).name, None))
+    if not found:
+        raise UserError(str(errors[0]) + (f" (and {len(errors) - 1} more files)" if errors[1:] else ""))
+    return found, errors
 
 
 def _figures(found: Look, layers: Sequence[str]) -> dict[str, Any]:

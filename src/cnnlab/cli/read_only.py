@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cnnlab.cli.terminal import notice
 from cnnlab.errors import UserError
+from cnnlab.plain_files import place_in
 
 if TYPE_CHECKING:
     from cnnlab.runs import Run
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 def default_out(run: Run, given: Path, name: str) -> Path:
     """Where a command writes without --out: `name` in the run's folder.
 
-    given: the path that the run was opened by. Raises UserError where nothing can be kept there.
+    given: the path that the run was opened by. Raises UserError where nothing can be kept there, and where a link leads
+    out of it.
     """
     is_kept = given.is_dir() or run.path == given.with_suffix("")
     if not is_kept or not os.access(run.path, os.W_OK):
@@ -24,7 +26,7 @@ def default_out(run: Run, given: Path, name: str) -> Path:
             f"{given}: {name} has its place in the run's folder, which cannot be written to; expected another place: "
             "name one with --out"
         )
-    return run.path / name
+    return place_in(run.path, name)
 
 
 def note_test_opening(run: Run, by: str) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnnlab.data import ImageSet
     from cnnlab.runs import Run
     from cnnlab.runs.folder import RunResult
+    from cnnlab.runs.plan import Plan
 
 
 @click.command("train")
@@ -52,9 +53,8 @@ def command(
     from cnnlab.config import checked
     from cnnlab.data import load
     from cnnlab.nets.resolve import options_of
-    from cnnlab.runs import open_run
-    from cnnlab.runs.folder import require_free
-    from cnnlab.runs.make import make_run, reopen_run
+    from cnnlab.runs.folder import open_run, require_free
+    from cnnlab.runs.make import reopen_run
     from cnnlab.runs.plan import Plan
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.training.recipes import find_recipe
@@ -66,16 +66,16 @@ def command(
         require_tensorboard()
     if resume and out is None:
         raise UserError("--resume: got no folder; expected the run to go on with: name it with --out")
-    if resume and out is not None and (out / "config.json").exists():
+    if resume and out is not None:
         requested = _requested(net, data, values)
-        name, side = of_run(open_run(out), values["image_size"])
+        name, side = of_run(open_run(out), values["image_size"])  # which is there, or nothing is made
         images = load(name, root=values["data_root"], image_size=side, progress=Work())
         run, module = reopen_run(out, images, requested=requested, own_code=net)
         if run.is_finished and run.has_weights:
             notice(f"{run.path} is finished; nothing is left to train")
     else:
-        path = out or _free_folder(net, data or "mnist-5k")
-        require_free(path)
+        if out is not None:
+            require_free(out)
         options_of(net)  # an unknown net is refused before a data set is fetched
         find_recipe(values["recipe"] or "fast")
         images = load(data or "mnist-5k", root=values["data_root"], image_size=values["image_size"], progress=Work())
@@ -86,7 +86,8 @@ def command(
             "epochs": values["epochs"],
             "changes": options.training_changes(values),
         }
-        run, module = make_run(path, checked(Plan, chosen, "options"), images, seed=values["seed"] or 0)
+        plan = checked(Plan, chosen, "options")
+        run, module = _make(out, plan, images, seed=values["seed"] or 0, named=(net, data or "mnist-5k"))
     _introduce(run, module)
 
     try:
@@ -148,6 +149,21 @@ def _requested(net: str, data: str | None, values: dict[str, Any]) -> dict[str, 
     requested = {"net": net, "data": data} | options.chosen(values, ("epochs", "seed", "recipe"))
     requested |= options.net_changes(values, net) | options.training_changes(values)
     return {name: value for name, value in requested.items() if value is not None}
+
+
+def _make(
+    out: Path | None, plan: Plan, images: ImageSet, *, seed: int, named: tuple[str, str]
+) -> tuple[Run, nn.Module]:
+    """A new run in --out, or in the first folder of its name that is free, whoever else looks for one."""
+    from cnnlab.runs.folder import HoldsRun
+    from cnnlab.runs.make import make_run
+
+    while True:
+        try:
+            return make_run(out or _free_folder(*named), plan, images, seed=seed)
+        except HoldsRun:
+            if out is not None:
+                raise
 
 
 def _free_folder(net: str, data: str) -> Path:

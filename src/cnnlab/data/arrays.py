@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cnnlab.data.imageset import ImageSet, Split, image_set
 from cnnlab.data.splits import shuffle_keys, stratify
@@ -14,12 +16,33 @@ from cnnlab.errors import UserError
 
 _SEED = 80_10_10
 
+#: About how many bytes of images are moved at a time.
+_CHUNK = 16_000_000
+
+
+class Unread(Protocol):
+    """An array of which only shape and dtype are known yet; its rows come some at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """N and the sizes of a row."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of every value."""
+        ...
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """The rows, in order, some at a time. Raises UserError when they cannot be read."""
+        ...
+
 
 class LabelledArrays(NamedTuple):
     """Images and their labels as somebody gave them, and what messages call the two."""
 
-    images: np.ndarray
-    labels: np.ndarray
+    images: np.ndarray | Unread
+    labels: np.ndarray | Unread
     images_are: str
     labels_are: str
 
@@ -84,19 +107,24 @@ def set_of_arrays(
     pairs: of `train`, `test` and maybe `validation`; or of `all`. classes: names, strings (K,). where: what messages
     about all of them begin with. by: who says which images are for the test. Raises UserError as `data_of` does.
     """
-    checked = {
-        part: (_images(pair.images, pair.images_are), _labels(pair.labels, pair.labels_are))
-        for part, pair in pairs.items()
-    }
-    for part, pair in pairs.items():
-        images, labels = checked[part]
-        if len(images) != len(labels):
+    layouts = {part: _layout(pair.images, pair.images_are) for part, pair in pairs.items()}
+    for pair in pairs.values():
+        _check_labels(pair.labels, pair.labels_are)
+        images, labels = pair.images.shape[0], pair.labels.shape[0]
+        if images != labels:
             raise UserError(
-                f"{pair.images_are} holds {len(images)} images, {pair.labels_are.removeprefix(where + ': ')} "
-                f"{len(labels)} labels; expected one label an image: make the two arrays equally long"
+                f"{pair.images_are} holds {images} images, {pair.labels_are.removeprefix(where + ': ')} "
+                f"{labels} labels; expected one label an image: make the two arrays equally long"
             )
-    names = _classes(classes, np.concatenate([labels for _, labels in checked.values()]), where)
-    (train, validation, test), how = _split(checked, names, name, by)
+    labels_of = {part: _labels(pair.labels, pair.labels_are) for part, pair in pairs.items()}
+    names = _classes(classes, np.concatenate(list(labels_of.values())), where)
+    cuts, how = _cuts(labels_of, names, name, by)
+    splits = [
+        Split(images, torch.from_numpy(labels_of[part][indices]))
+        for part, cut in cuts.items()
+        for images, indices in zip(_taken(pairs[part].images, layouts[part], cut), cut, strict=True)
+    ]
+    train, validation, test = splits
     return image_set(
         name,
         classes=names,
@@ -119,9 +147,8 @@ def _two(pair: Any, name: str) -> tuple[Any, Any]:
 
 
 def _array(values: Any, name: str) -> np.ndarray:
-    """A NumPy array that shares nothing with what was given."""
     try:
-        return values.detach().cpu().numpy().copy() if isinstance(values, torch.Tensor) else np.array(values)
+        return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
     except Exception as error:  # whatever the object's own conversion raises
         reason = " ".join(str(error).split())
         raise UserError(
@@ -130,8 +157,8 @@ def _array(values: Any, name: str) -> np.ndarray:
         ) from None
 
 
-def _images(array: np.ndarray, name: str) -> np.ndarray:
-    """uint8 (N, C, H, W)."""
+def _layout(array: np.ndarray | Unread, name: str) -> str:
+    """The meaning of each size of images, N, C, H and W in some order."""
     if array.dtype != np.uint8:
         mend = "scale and convert them, e.g. (255 * images).round().astype(np.uint8) for values from 0 to 1"
         if array.dtype.kind != "f":
@@ -139,41 +166,55 @@ def _images(array: np.ndarray, name: str) -> np.ndarray:
         raise UserError(f"{name} is {array.dtype}; expected uint8, 0–255: {mend}")
     if 0 in array.shape:
         raise UserError(f"{name} has the shape {array.shape}; expected at least one image with pixels: add images")
-    if array.ndim == 3:
-        return np.ascontiguousarray(array[:, None])
-    if array.ndim == 4:
+    if len(array.shape) == 3:
+        return "NHW"
+    if len(array.shape) == 4:
         first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3)
         if first and last:
             raise UserError(
                 f"{name} has the shape {array.shape}, which could be channels first or last; expected one "
                 "size of 1 or 3: drop a channel axis of 1 to get (N, H, W), or resize the images"
             )
-        if last:
-            return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
-        if first:
-            return np.ascontiguousarray(array)
+        if first or last:
+            return "NCHW" if first else "NHWC"
     raise UserError(
         f"{name} has the shape {array.shape}; expected (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or "
         "3: reshape it"
     )
 
 
-def _labels(array: np.ndarray, name: str) -> np.ndarray:
-    """int64 (N,)."""
+def _check_labels(array: np.ndarray | Unread, name: str) -> None:
     if array.dtype.kind not in "iu":
         raise UserError(f"{name} is {array.dtype}; expected integers: convert them with labels.astype(np.int64)")
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
+    if array.shape[1:] not in ((), (1,)) or not array.shape:
         raise UserError(
             f"{name} has the shape {array.shape}; expected (N,) or (N, 1), one class an image: "
             "use labels.argmax(1) where they are one-hot"
         )
-    if len(array) and int(array.min()) < 0:
-        raise UserError(f"{name} holds the label {int(array.min())}; expected 0 and up: renumber from 0")
-    if len(array) and int(array.max()) > 1_000_000:
-        raise UserError(f"{name} holds the label {int(array.max())}; expected class numbers from 0: renumber from 0")
-    return array.astype(np.int64)
+
+
+def _labels(array: np.ndarray | Unread, name: str) -> np.ndarray:
+    """int64 (N,)."""
+    values = np.concatenate(list(_chunks(array))).reshape(-1)
+    if int(values.min()) < 0:
+        raise UserError(f"{name} holds the label {int(values.min())}; expected 0 and up: renumber from 0")
+    if int(values.max()) > 1_000_000:
+        raise UserError(f"{name} holds the label {int(values.max())}; expected class numbers from 0: renumber from 0")
+    return values.astype(np.int64)
+
+
+def _chunks(array: np.ndarray | Unread) -> Iterator[np.ndarray]:
+    if not isinstance(array, np.ndarray):
+        yield from array.chunks()
+        return
+    step = rows_at_once(array)
+    for start in range(0, len(array), step):
+        yield array[start : start + step]
+
+
+def rows_at_once(array: np.ndarray | Unread) -> int:
+    """How many rows of an array are moved at a time."""
+    return max(1, _CHUNK // max(1, math.prod(array.shape[1:]) * array.dtype.itemsize))
 
 
 def _classes(names: np.ndarray | None, labels: np.ndarray, where: str) -> tuple[str, ...]:
@@ -203,25 +244,40 @@ def _classes(names: np.ndarray | None, labels: np.ndarray, where: str) -> tuple[
     return tuple(str(name) for name in names)
 
 
-def _split(
-    pairs: dict[str, tuple[np.ndarray, np.ndarray]], classes: tuple[str, ...], name: str, by: str
-) -> tuple[list[Split], str]:
-    if "all" in pairs:
-        images, labels = pairs["all"]
-        keys = shuffle_keys(len(labels), seed=_SEED)
-        parts = stratify(labels, keys, shares=(0.1, 0.1), classes=classes, name=name)
-        return [_take(images, labels, part) for part in parts], "a fixed shuffle, 80/10/10 % of each class"
-    whole = {part: Split(torch.from_numpy(x), torch.from_numpy(y)) for part, (x, y) in pairs.items()}
-    if "validation" in whole:
-        return [whole["train"], whole["validation"], whole["test"]], by
-    images, labels = pairs["train"]
-    keys = shuffle_keys(len(labels), seed=_SEED)
-    train, validation = stratify(labels, keys, shares=(0.1,), classes=classes, name=name)
-    return (
-        [_take(images, labels, train), _take(images, labels, validation), whole["test"]],
-        f"test {by}, validation 10 % of each class of the training images by a fixed shuffle",
-    )
+def _cuts(
+    labels: dict[str, np.ndarray], classes: tuple[str, ...], name: str, by: str
+) -> tuple[dict[str, list[np.ndarray]], str]:
+    """The indices that are training, validation and test images, in this order, of each part; and how it was cut."""
+    if "all" in labels:
+        keys = shuffle_keys(len(labels["all"]), seed=_SEED)
+        cut = stratify(labels["all"], keys, shares=(0.1, 0.1), classes=classes, name=name)
+        return {"all": cut}, "a fixed shuffle, 80/10/10 % of each class"
+    whole = {part: [np.arange(len(labels[part]))] for part in ("train", "validation", "test") if part in labels}
+    if "validation" in labels:
+        return whole, by
+    keys = shuffle_keys(len(labels["train"]), seed=_SEED)
+    cut = stratify(labels["train"], keys, shares=(0.1,), classes=classes, name=name)
+    how = f"test {by}, validation 10 % of each class of the training images by a fixed shuffle"
+    return whole | {"train": cut}, how
 
 
-def _take(images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> Split:
-    return Split(torch.from_numpy(images[indices]), torch.from_numpy(labels[indices]))
+def _taken(images: np.ndarray | Unread, layout: str, cut: list[np.ndarray]) -> list[Tensor]:
+    """The images of each cut, uint8 (n, C, H, W): taken in one pass, so that all are in memory once.
+
+    cut: int64 indices (n,), all of them together every image once.
+    """
+    sizes = dict(zip(layout, images.shape, strict=True))
+    shape = sizes.get("C", 1), sizes["H"], sizes["W"]
+    taken = [np.empty((len(indices), *shape), dtype=np.uint8) for indices in cut]
+    number, place = np.empty((2, sizes["N"]), dtype=np.int64)
+    for each, indices in enumerate(cut):
+        number[indices], place[indices] = each, np.arange(len(indices))
+    start = 0
+    for chunk in _chunks(images):
+        rows = slice(start, start + len(chunk))
+        pixels = chunk.transpose(0, 3, 1, 2) if layout == "NHWC" else chunk.reshape(-1, *shape)
+        for each, target in enumerate(taken):
+            mine = number[rows] == each
+            target[place[rows][mine]] = pixels[mine]
+        start = rows.stop
+    return [torch.from_numpy(target) for target in taken]

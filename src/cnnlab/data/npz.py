@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
+import zipfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
-from cnnlab.data.arrays import LabelledArrays, set_of_arrays
+from cnnlab.data.arrays import LabelledArrays, rows_at_once, set_of_arrays
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
+from cnnlab.plain_files import open_plain
+
+#: The most bytes that the images of a file may have, unpacked, and the most images.
+LARGEST = 1_000_000_000
+MOST_IMAGES = 1_000_000
+
+#: The longest file, in bytes: it may hold arrays that are not read.
+LONGEST = 100 * LARGEST
+
+#: The most bytes that are read from a file at once, and so the longest list of members, some 30,000.
+_MOST_AT_ONCE = 2_000_000
+
+#: The most bytes of all classes' names.
+_MOST_NAMES = 10_000_000
 
 #: Pairs of keys (images, labels) for training, test and, where given, validation.
 _LAYOUTS = {
@@ -51,9 +72,10 @@ def load_npz(path: str | Path) -> ImageSet:
     file = Path(os.path.expanduser(path))
     arrays, ignored = _read(file)
     keys = _choose(arrays, ignored, file)
+    _check_sizes([(arrays[x], arrays[y]) for x, y in keys.values()], file)
     return set_of_arrays(
         {part: LabelledArrays(arrays[x], arrays[y], f"{file}: {x}", f"{file}: {y}") for part, (x, y) in keys.items()},
-        arrays.get("classes"),
+        _names(arrays["classes"]) if "classes" in arrays else None,
         name=f"npz:{path}",
         where=str(file),
         source=f"npz: {file.resolve()}",
@@ -62,19 +84,55 @@ def load_npz(path: str | Path) -> ImageSet:
     )
 
 
-def _read(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The arrays whose keys mean something, and the names of those left unread."""
-    if not file.exists():
-        raise UserError(f"{file} does not exist; expected an .npz file: mend the path")
-    if file.is_dir():
-        raise UserError(f"{file} is a folder; expected an .npz file: mend the path, or use folder:PATH")
+@dataclass(frozen=True)
+class _Packed:
+    """An array in an .npz file, of which only the header was read."""
+
+    file: Path
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    by_columns: bool  # Fortran's order
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """The rows, in order, some at a time. Raises UserError when they cannot be read."""
+        with _opened(self.file) as archive, archive.open(f"{self.key}.npy") as member:
+            _header(member)
+            if self.by_columns:
+                whole = np.frombuffer(_exactly(member, self.nbytes), self.dtype).reshape(self.shape, order="F")
+                step = rows_at_once(whole)
+                yield from (whole[start : start + step] for start in range(0, len(whole), step))
+            else:
+                step, row = rows_at_once(self), self.shape[1:]
+                for start in range(0, self.shape[0], step):
+                    count = min(step, self.shape[0] - start)
+                    content = _exactly(member, count * math.prod(row) * self.dtype.itemsize)
+                    yield np.frombuffer(content, self.dtype).reshape(count, *row)
+            member.read(1)  # at its end the sum over all of it is checked
+
+
+class _Sparing(io.BufferedReader):
+    """A file of which little is read at once: the list of a zip's members is, and may be as long as the file."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _MOST_AT_ONCE:
+            raise ValueError(f"a list of members of {size:,} bytes")
+        return super().read(size)
+
+
+@contextmanager
+def _opened(file: Path) -> Generator[zipfile.ZipFile]:
+    """The archive; whatever is wrong while it is open becomes a UserError."""
     try:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise UserError(f"{file} is a single array (.npy); {_EXPECTED}: write it with np.savez")
-        with loaded:
-            arrays = {key: loaded[key] for key in loaded.files if key in _KEYS}
-            ignored = sorted(set(loaded.files) - _KEYS)
+        with open_plain(file, limit=LONGEST) as plain, _Sparing(cast("io.RawIOBase", plain)) as sparing:
+            if sparing.peek(6)[:6] == b"\x93NUMPY":
+                raise UserError(f"{file} is a single array (.npy); {_EXPECTED}: write it with np.savez")
+            with zipfile.ZipFile(cast("IO[bytes]", sparing)) as archive:
+                yield archive
     except UserError:
         raise
     except PermissionError as error:
@@ -83,22 +141,86 @@ def _read(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         ) from None
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds for a damaged or hostile file
         reason = " ".join(str(error).split())
-        if "allow_pickle" in reason or "pickled" in reason:
-            raise UserError(
-                f"{file} holds Python objects, which are never unpickled; expected arrays of numbers: write "
-                "them with np.savez, with a dtype other than object"
-            ) from None
         raise UserError(
             f"{file} is not an intact .npz file ({reason or type(error).__name__}); expected one that "
             "np.savez wrote: write or copy it again"
         ) from None
-    for key, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            raise UserError(f"{file}: {key} is not an array; {_EXPECTED}: write the file with np.savez")
-    return arrays, ignored
 
 
-def _choose(arrays: dict[str, np.ndarray], ignored: list[str], file: Path) -> dict[str, tuple[str, str]]:
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether in Fortran's order, and dtype, of which the header is of the first version: at most 64 kB."""
+    if np.lib.format.read_magic(member) != (1, 0):
+        raise ValueError("a header for names and structures")
+    return np.lib.format.read_array_header_1_0(member)
+
+
+def _exactly(member: IO[bytes], size: int) -> bytearray:
+    content = bytearray(size)
+    view, done = memoryview(content), 0
+    while done < size:
+        piece = member.read(min(size - done, _MOST_AT_ONCE))
+        if not piece:
+            raise ValueError(f"it ends after {done:,} of {size:,} bytes")
+        view[done : done + len(piece)] = piece
+        done += len(piece)
+    return content
+
+
+def _read(file: Path) -> tuple[dict[str, _Packed], list[str]]:
+    """The arrays whose keys mean something, by their headers, and the names of the others."""
+    if not file.exists():
+        raise UserError(f"{file} does not exist; expected an .npz file: mend the path")
+    if file.is_dir():
+        raise UserError(f"{file} is a folder; expected an .npz file: mend the path, or use folder:PATH")
+    arrays: dict[str, _Packed] = {}
+    with _opened(file) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        for key in members.keys() & _KEYS:
+            info = members[key]
+            if info.filename == key:
+                raise UserError(f"{file}: {key} is not an array; {_EXPECTED}: write the file with np.savez")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{key} is packed in a way that np.savez does not use")
+            with archive.open(info) as member:
+                shape, by_columns, dtype = _header(member)
+                start = member.tell()
+            if dtype.hasobject:
+                raise UserError(
+                    f"{file} holds Python objects, which are never unpickled; expected arrays of numbers: write "
+                    "them with np.savez, with a dtype other than object"
+                )
+            packed = _Packed(file, key, shape, dtype, by_columns)
+            if min(shape, default=0) < 0 or start + packed.nbytes != info.file_size:
+                raise ValueError(f"{key} has {info.file_size - start:,} bytes, {packed.nbytes:,} by its header")
+            arrays[key] = packed
+    return {key: arrays[key] for key in members if key in arrays}, sorted(members.keys() - _KEYS)
+
+
+def _check_sizes(pairs: list[tuple[_Packed, _Packed]], file: Path) -> None:
+    """Raises UserError for more than fits; an array in Fortran's order counts twice, as it is turned."""
+    size = sum(images.nbytes * (2 if images.by_columns else 1) for images, _ in pairs)
+    count = sum(max(array.shape[0] for array in pair if array.shape) if pair[0].shape else 0 for pair in pairs)
+    if size > LARGEST or count > MOST_IMAGES:
+        raise UserError(
+            f"{file} holds {count:,} images of {size:,} bytes; expected at most {MOST_IMAGES:,} of {LARGEST:,}: take "
+            "fewer, or smaller ones"
+        )
+
+
+def _names(packed: _Packed) -> np.ndarray:
+    if packed.dtype.kind != "U" or len(packed.shape) != 1 or 0 in (*packed.shape, packed.dtype.itemsize):
+        raise UserError(
+            f"{packed.file}: classes is {packed.dtype} of the shape {packed.shape}; expected a 1-D array of strings: "
+            "use np.array(['cat', 'dog'])"
+        )
+    if packed.nbytes > _MOST_NAMES:
+        raise UserError(
+            f"{packed.file}: classes has {packed.nbytes:,} bytes; expected at most {_MOST_NAMES:,}: shorten the names"
+        )
+    return np.concatenate(list(packed.chunks()))
+
+
+def _choose(arrays: dict[str, _Packed], ignored: list[str], file: Path) -> dict[str, tuple[str, str]]:
     """Which keys hold images and labels of which part; part `all` when they are yet to be split."""
     found = []
     if {"images", "labels"} <= set(arrays):

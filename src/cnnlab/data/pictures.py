@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Condition
 from typing import TypeVar
 
 import numpy as np
@@ -14,12 +16,35 @@ from PIL import Image, ImageOps
 
 from cnnlab.data.imageset import Progress
 from cnnlab.errors import UserError
-from cnnlab.prepare.modes import flat
+from cnnlab.prepare.reading import FORMATS, decoded, open_image
 
 T = TypeVar("T")
 
-# A JPEG from many cameras is a multi-picture file (MPO), of which the first picture is the photograph.
-_FORMATS = ("PNG", "JPEG", "MPO")
+_FORMATS = ("PNG", "JPEG")
+
+
+class _Room:
+    """Room for the pixels of one image of the largest, shared by the threads that decode."""
+
+    def __init__(self) -> None:
+        self._free = max(FORMATS.values())
+        self._changed = Condition()
+
+    @contextmanager
+    def take(self, pixels: int) -> Generator[None]:
+        """Wait until there is room for so many pixels, and keep it while the block runs."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= pixels)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+_ROOM = _Room()
 
 
 def decode(path: Path, *, size: int) -> np.ndarray:
@@ -27,10 +52,10 @@ def decode(path: Path, *, size: int) -> np.ndarray:
 
     Alpha is laid on white, EXIF orientation honoured, 16-bit gray reduced to 8; a picture of another size is
     scaled with antialiasing to cover the square and cut at the centre.
-    Raises whatever Pillow raises for a file that it cannot read.
+    Raises whatever `open_image` and Pillow raise for a file that they cannot read.
     """
-    with Image.open(path, formats=_FORMATS) as opened:
-        image = ImageOps.fit(flat(ImageOps.exif_transpose(opened)), (size, size), Image.Resampling.BICUBIC)
+    with open_image(path, _FORMATS) as opened, _ROOM.take(opened.width * opened.height):
+        image = ImageOps.fit(decoded(opened), (size, size), Image.Resampling.BICUBIC)
     array = np.asarray(image)
     if array.ndim == 3 and (array == array[..., :1]).all():
         return array[..., 0]
@@ -58,7 +83,7 @@ def shared_square_size(paths: Sequence[Path]) -> int | None:
     """The side that all readable pictures share when they are square, else None. Reads headers only."""
 
     def measure(path: Path) -> tuple[int, int]:
-        with Image.open(path, formats=_FORMATS) as image:
+        with open_image(path, _FORMATS) as image:
             return image.size
 
     sizes = {size for size in _in_parallel(measure, paths, "", None) if not isinstance(size, Exception)}
@@ -89,9 +114,8 @@ def _in_parallel(
 
     results: list[T | Exception] = []
     with warnings.catch_warnings():
-        # Between 89 and 179 million pixels Pillow warns of a bomb; beyond that it refuses, which is enough
-        # here.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Pillow warns from 89 million pixels on, and of tags that it skips; what it cannot decode, it raises.
+        warnings.simplefilter("ignore")
         pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
         try:
             for done, result in enumerate(pool.map(attempt, paths), start=1):
@@ -108,6 +132,8 @@ def _reason(error: Exception) -> str:
         return "no such picture in it"
     if isinstance(error, Image.DecompressionBombError):
         return "too many pixels"
+    if isinstance(error, UserError):
+        return str(error).partition(";")[0]
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__

@@ -15,6 +15,10 @@ from cnnlab.data.idx import gunzip, is_gzip, parse_idx
 from cnnlab.data.known import IdxFile, KnownSet
 from cnnlab.errors import UserError
 from cnnlab.given_path import given_path
+from cnnlab.plain_files import read_plain
+
+#: How much longer than its content, in bytes, a .gz may be.
+_PACKED = 1_000_000
 
 Place = Literal["data root", "cache", "Debian package"]
 
@@ -116,7 +120,7 @@ def read_known_file(file: IdxFile, folder: Path) -> tuple[np.ndarray, bool]:
             "put it there or point the data root elsewhere"
         )
     try:
-        data = path.read_bytes()
+        data = read_plain(path, limit=file.length + _PACKED)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}); expected a readable file: mend its permissions "

@@ -27,10 +27,11 @@ def stratify(
     Returns int64 arrays, the remainder first.
     Raises UserError when a class has fewer images than there are parts.
     """
-    order = np.argsort(keys, kind="stable")
+    order = np.lexsort((keys, labels))
+    ends = np.searchsorted(labels[order], np.arange(len(classes) + 1))
     parts: list[list[np.ndarray]] = [[] for _ in range(1 + len(shares))]
     for label, title in enumerate(classes):
-        mine = order[labels[order] == label]
+        mine = order[ends[label] : ends[label + 1]]
         if len(mine) == 0:
             continue
         if len(mine) < len(parts):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -76,6 +77,7 @@ class Optuna:
         self._settings = {one.field: one.settings for one in fields}
         self._batches = 0
         journal.parent.mkdir(parents=True, exist_ok=True)
+        _cut_torn_line(journal)
         storages = self._optuna.storages
         said = json.dumps([key, self._settings], sort_keys=True)
         self._study = self._optuna.create_study(
@@ -124,6 +126,13 @@ class Optuna:
 
     def _name(self, settings: Mapping[str, Any]) -> str:
         return " ".join(settings[field] for field in self._settings)
+
+
+def _cut_torn_line(journal: Path) -> None:
+    """Cut a last line that a kill cut short, which Optuna would take for damage once another follows it."""
+    with suppress(FileNotFoundError), journal.open("r+b") as file:
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
 
 
 def _import() -> Any:

@@ -47,12 +47,15 @@ def to_array(image: Image.Image) -> np.ndarray:
 def _eight_bits(image: Image.Image) -> Image.Image:
     # Integer images hold 16 bits when they come from a PNG or a scanner's TIFF. Float images have no convention:
     # 0–1 and 0–255 are taken as such, anything else is stretched from its lowest to its highest value.
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    values = np.asarray(image, dtype=np.float64)
+    np.nan_to_num(values, copy=False)
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 65535:
-        values = (values - low) * (255 / ((high - low) or 1))
+        values -= low
+        values *= 255 / ((high - low) or 1)
     elif image.mode.startswith("I;16") or high > 255:
-        values = values / 257
+        values /= 257
     elif image.mode == "F" and high <= 1:
-        values = values * 255
-    return Image.fromarray(np.rint(values).clip(0, 255).astype(np.uint8))
+        values *= 255
+    np.rint(values, out=values)
+    return Image.fromarray(values.clip(0, 255, out=values).astype(np.uint8))

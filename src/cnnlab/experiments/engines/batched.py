@@ -10,6 +10,7 @@ from cnnlab.errors import UserError
 from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, failed, share_of
 from cnnlab.experiments.engines.here import InProcess
 from cnnlab.experiments.job import Job
+from cnnlab.one_writer import has_writer
 from cnnlab.own_code import own_mistakes
 
 if TYPE_CHECKING:
@@ -61,10 +62,15 @@ class Batched:
                 self.say(f"{len(group)} seeds of {group[0].path.name.rpartition('-')[0]} one by one: {reason}")
             at_once = self.most if reason is None else 1
             for first in range(0, len(group), at_once):
-                members = group[first : first + at_once]
+                members = []
+                for job in group[first : first + at_once]:
+                    if has_writer(job.path):
+                        yield Outcome(job, Kind.IN_USE)
+                    else:
+                        members.append(job)
                 if should_stop():
                     return
-                if len(members) == 1:
+                if len(members) <= 1:
                     yield from InProcess().train(members, on_progress=on_progress, should_stop=should_stop)
                 else:
                     yield from _train_together(members, on_progress, should_stop)
