@@ -17,7 +17,7 @@ from cnnlab.runs.identity import Identity
 from cnnlab.runs.keeping import Keeper
 from cnnlab.training.batched import fit_together
 from cnnlab.training.loop import Diverged, Step
-from cnnlab.training.state import TrainingState
+from cnnlab.training.state import Position, TrainingState, position_of
 
 
 def execute_together(
@@ -66,11 +66,14 @@ def execute_together(
 
 
 def _require_together(runs: Sequence[Run]) -> None:
-    """Raise InUse where runs do not stand at the same step: another process trained one of them a moment ago."""
+    """Raise InUse where runs do not stand at the same step: another process trained one of them a moment ago.
+
+    Raises UserError, too, where a state is damaged.
+    """
     places = []
     for run in runs:
         state = run.read_state()
-        position = {"epoch": 0, "step": 0} if state is None else state[1]["position"]
-        places.append((position["epoch"], position["step"], run.is_finished, run.divergence() is not None))
+        position = Position() if state is None else position_of(state[1], str(run.state_path))
+        places.append((position.epoch, position.step, run.is_finished, run.divergence() is not None))
     if len(set(places)) > 1 or places[0][2]:
         raise InUse(f"{runs[0].path} and others to be trained with it were being trained by another process")
