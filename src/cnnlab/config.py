@@ -20,6 +20,8 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Scalar = bool | int | float | str
 Record = TypeVar("Record")
 
+#: Images in a step, at most.
+LARGEST_BATCH = 1_000_000
 # What cnnlab measured and wrote down itself is read back as that kind alone: "3", true and 3.0 are no count.
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**53)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
@@ -56,13 +58,15 @@ class Training(Strict):
     """How a net is trained. The defaults are plain Adam at a constant rate, as in the recipe `lesson`, in float32."""
 
     epochs: float = Field(3, gt=0, le=100_000, description="passes over the training images; 0.5 is half a pass")
-    batch_size: int = Field(64, ge=1, description="images in a step, about: an epoch's are shared out evenly")
+    batch_size: int = Field(
+        64, ge=1, le=LARGEST_BATCH, description="images in a step, about: an epoch's are shared out evenly"
+    )
     optimizer: Optimizer = Field("adam", description="from torch.optim")
-    learning_rate: float = Field(1e-3, gt=0, description="the (peak) learning rate")
+    learning_rate: float = Field(1e-3, gt=0, le=1e6, description="the (peak) learning rate")
     betas: tuple[float, float] = Field((0.9, 0.999), description="averaging of Adam and its relatives")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     weight_decay: float = Field(
-        0.0, ge=0, description="decay of filters and matrices, not of biases, γ and β; L2 but for adamw"
+        0.0, ge=0, le=1e6, description="decay of filters and matrices, not of biases, γ and β; L2 but for adamw"
     )
     schedule: Schedule = Field("constant", description="how the learning rate moves over the run")
     warmup: float = Field(0.2, ge=0, lt=1, description="share of one-cycle and cosine spent rising to the peak")
@@ -70,7 +74,9 @@ class Training(Strict):
     augmentation: Augmentation = Augmentation()
     crop: int | None = Field(None, ge=1, description="early in the run see only the central crop×crop pixels")
     crop_share: float = Field(0.7, ge=0, le=1, description="the share of steps that see the crop only")
-    patience: int | None = Field(None, ge=1, description="stop after this many epochs without a better validation")
+    patience: int | None = Field(
+        None, ge=1, le=100_000, description="stop after this many epochs without a better validation"
+    )
     precision: Precision = Field("fp32", description="bf16 where the machine is quick at it: auto")
     channels_last: bool = Field(False, description="store images as (N, H, W, C) in memory")
     device: Device = Field("auto", description="where the arithmetic happens")

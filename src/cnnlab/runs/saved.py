@@ -6,8 +6,10 @@ record, the training and its epochs, and figures that PyTorch measured here, on 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,7 +33,7 @@ from cnnlab.runs.folder import Run, RunResult, open_run, require_free, split_fig
 from cnnlab.runs.identity import identity_of
 from cnnlab.runs.records import TENSORS_BYTES, are_finite, parse_json, read_json, read_tensors, require_fit, unreadable
 from cnnlab.training.loop import Epoch
-from cnnlab.whole_files import disk_error
+from cnnlab.whole_files import DiskError, disk_error
 
 #: The file of the folder that says which saved file it was made from, and what that said.
 ORIGIN = "saved.json"
@@ -122,10 +124,22 @@ def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable
     tensors, saved = _read(path)
     images = _data(path, saved.data, data_root)
     net = _net(path, saved, tensors)
-    run = _make(folder, path, digest, saved, net, images)
+    try:
+        run = _make(folder, path, digest, saved, net, images)
+        said = f"its run, measured by PyTorch, is in {folder} from now on"
+    except DiskError as error:
+        run = _make(_passing_folder() / folder.name, path, digest, saved, net, images)
+        said = f"note: its run, measured by PyTorch, is not kept ({error})"
     if say is not None:
-        say(f"{path}: its run, measured by PyTorch, is in {folder} from now on")
+        say(f"{path}: {said}")
     return run
+
+
+def _passing_folder() -> Path:
+    """A folder that goes when the process ends."""
+    passing = tempfile.TemporaryDirectory(prefix="cnnlab-")
+    atexit.register(passing.cleanup)
+    return Path(passing.name)
 
 
 def _is_empty(folder: Path) -> bool:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from cnnlab.errors import UserError
+from cnnlab.plain_files import place_in
 from cnnlab.runs.records import PAGE_BYTES, read_file
 from cnnlab.whole_files import write_whole
 
@@ -72,12 +74,11 @@ def _reached(lesson: Path) -> dict[str, bytes]:
     return found
 
 
-def _is_of(lesson: Path, place: str) -> bool:
-    """Whether there is a page at a place of the folder itself, which no link of a page or of the disk leads out of."""
+def _is_of(lesson: Path, target: str) -> bool:
+    """Whether there is a page at a place of the folder itself: what a link leads to elsewhere is not handed out."""
     try:
-        path = (lesson / place).resolve()
-        return path.is_relative_to(lesson.resolve()) and path.is_file()
-    except (OSError, RuntimeError, ValueError):  # a circle of links, or no name of a file
+        return place_in(lesson, target).is_file()
+    except (OSError, UserError, ValueError):  # no name of a file, or outside
         return False
 
 
