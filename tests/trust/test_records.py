@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,12 +16,18 @@ import safetensors.torch
 import torch
 from tests.new_runs import make_run
 
+from cnnlab.claims.rounds import read_round
 from cnnlab.data import load
 from cnnlab.errors import Stopped, UserError
+from cnnlab.experiments.samplers import Optuna
+from cnnlab.experiments.space import FieldValues
+from cnnlab.lesson.record import LessonRecord
+from cnnlab.lesson.sizes import quick
 from cnnlab.runs import execute, open_run
 from cnnlab.runs.checkpoints import read_checkpoints
 from cnnlab.runs.folder import Run
 from cnnlab.runs.make import reopen_run
+from cnnlab.workflows.handout import hand_out
 
 #: Contents that are no record at all.
 NO_RECORD = {
@@ -180,7 +187,7 @@ def test_figures_that_contradict_each_other_are_refused(finished, copied):
     ("change", "says"),
     [
         (lambda config: config["net"]["options"].update(hidden=10**9), "parameters on images of 1×28×28"),
-        (lambda config: config["net"]["options"].update(widths=[10**6] * 1000), "parameters on images of 1×28×28"),
+        (lambda config: config["net"]["options"].update(widths=[1] * 10**5), "100,000 layers"),
         (lambda config: config["net"]["options"].update(kernel_size=10**30), "building the net failed"),
         (lambda config: config["net"]["options"].update(hidden=1_000_000), "parameters on images of 1×28×28"),
         (lambda config: config["net"]["options"].update(convs_per_block=100_000), "100,000 layers"),
@@ -365,6 +372,43 @@ def test_a_file_longer_than_its_kind_may_be_is_refused_unread(finished, copied):
             file.truncate(10**12)
         refused(lambda name=name: read_all(path, name), "expected at most")
         (path / name).write_bytes(whole)
+
+
+def test_an_endless_line_is_refused_unread(finished, copied):
+    path = copied(finished)
+    (path / "metrics.jsonl").write_bytes(b"[" + b"[]," * 100_000)
+    refused(open_run(path).epochs, "line 1: got 300,001 bytes")
+
+
+@pytest.mark.parametrize("content", NO_RECORD.values(), ids=NO_RECORD)
+def test_a_lesson_s_and_a_round_s_record_are_refused_likewise(tmp_path, data, content):
+    (tmp_path / "lesson.json").write_bytes(content)
+    sizes = quick("mnist-5k", "mnist-5k")
+    refused(lambda: LessonRecord(tmp_path / "lesson.json", sizes, data, seed=0), "lesson.json")
+    (tmp_path / "claims.json").write_bytes(content)
+    refused(lambda: read_round(tmp_path / "claims.json"), "claims.json")
+
+
+@pytest.mark.parametrize("content", NO_RECORD.values(), ids=NO_RECORD)
+def test_a_sampler_s_journal_is_refused_likewise(tmp_path, content):
+    pytest.importorskip("optuna")
+    fields = [FieldValues("hidden", ("1", "2", "3"))]
+    (tmp_path / "journal").write_bytes(content + b"\n")
+    with suppress(UserError):
+        Optuna(fields, trials=2, journal=tmp_path / "journal", key=0).ask()
+
+
+def test_a_handout_holds_nothing_from_outside_its_lesson(tmp_path):
+    lesson = tmp_path / "lesson"
+    lesson.mkdir()
+    (tmp_path / "secret.html").write_text("secret")
+    (lesson / "link.html").symlink_to("../secret.html")
+    hrefs = ("../secret.html", str(tmp_path / "secret.html"), "link.html", "%00", "page.html")
+    (lesson / "index.html").write_text("".join(f'<a href="{href}">there</a>' for href in hrefs))
+    (lesson / "page.html").write_bytes(b"\xff")
+    made = hand_out(lesson, {})
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.namelist() == ["lesson/index.html", "lesson/page.html"]
 
 
 def test_who_does_not_need_a_record_does_not_fail_for_it(cnnlab, finished, copied):

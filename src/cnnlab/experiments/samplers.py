@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from cnnlab.errors import UserError
 from cnnlab.experiments.space import FieldValues, combinations
+from cnnlab.plain_files import place_in
 from cnnlab.runs.records import JOURNAL_BYTES, read_file
 
 #: Points that Optuna proposes together, so that a pool has something to do. The same on every machine: figures that
@@ -86,7 +87,7 @@ class Optuna:
     def _open(self, journal: Path, name: str) -> Any:
         storages = self._optuna.storages
         if os.path.lexists(journal):
-            read_file(journal, limit=JOURNAL_BYTES)
+            read_file(place_in(journal.parent, journal.name), limit=JOURNAL_BYTES)
         _cut_torn_line(journal)
         try:
             self._study = self._optuna.create_study(
