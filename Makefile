@@ -28,11 +28,11 @@ notebook: setup  ## the student's and the teacher's notebook from their one sour
 test: setup  ## the quick tests
 	$(PARALLEL)
 
-test-slow: setup  ## minutes: the wheel, the lesson, the notebooks, the bench, accuracy on full sets, the pages in browsers
+test-slow: setup  ## minutes: the wheel, the notebooks, the bench, accuracy on full sets, the pages in browsers
 	$(PARALLEL) -m '(slow or browser) and not long and not alone'
 	$(BIN)/python -m pytest -m 'alone and not long'
 
-test-long: setup  ## many minutes, left out by CI: a Ray cluster of two nodes, the teacher's notebook, the tutorial, SimpleCNN and the MLP on the full set, six tests of claims
+test-long: setup  ## many minutes, left out by CI: a Ray cluster of two nodes, the teacher's notebook, the tutorial, the lesson as it comes, SimpleCNN and the MLP on the full set, six tests of claims
 	$(BIN)/python -m pytest -m long
 
 test-all: test test-slow test-long  ## all three

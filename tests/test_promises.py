@@ -1,4 +1,4 @@
-"""What the project promises its users, on the real thing. Slow: minutes; CI runs them."""
+"""What the project promises its users, on the real thing. Slow: minutes; CI runs all but the longest."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def test_simple_cnn_reaches_97_5_on_mnist_5k_within_30_s(cnnlab_process, tmp_pat
     assert result["train_time_s"] < time_allowed(30), "about 10 s on two quiet cores with bfloat16"
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_lesson_runs_in_minutes_all_its_links_lead_somewhere_and_again_is_nothing_new(cnnlab_process, tmp_path):
     command = ("lesson", "--out", tmp_path / "lesson", "--json")

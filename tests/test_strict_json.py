@@ -8,7 +8,8 @@ import math
 import pytest
 
 from cnnlab.config import checked
-from cnnlab.runs.folder import SplitFigures, read_json, write_json
+from cnnlab.runs.folder import SplitFigures, write_json
+from cnnlab.runs.records import read_json
 from cnnlab.strict_json import strict_json
 
 

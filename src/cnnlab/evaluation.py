@@ -6,27 +6,34 @@ import math
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
+from pydantic import ConfigDict, FailFast, Field
 from torch import Tensor, nn
 
+from cnnlab.config import Count, Share
 from cnnlab.data.normalise import normalise
 from cnnlab.nets.layout import channels_last, runs_channels_last
 
 #: Images in a forward pass: enough to fill the machine, few enough for the feature maps to stay in its caches.
 BATCH = 250
 
+_RECORD = ConfigDict(extra="forbid", allow_inf_nan=False)
+
 
 @dataclass(frozen=True)
 class ClassFigures:
     """How one class fared: precision and recall and their harmonic mean (0–1; 0 where nothing was predicted)."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _RECORD
+
     name: str
-    images: int
-    precision: float
-    recall: float
-    f1: float
+    images: Count
+    precision: Share
+    recall: Share
+    f1: Share
 
 
 @dataclass(frozen=True)
@@ -37,22 +44,26 @@ class CalibrationBin:
     evaluations of cnnlab 0.1.0.
     """
 
-    low: float
-    high: float
-    images: int
-    confidence: float
-    accuracy: float
-    first_right: int | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = _RECORD
+
+    low: Share
+    high: Share
+    images: Count
+    confidence: Share
+    accuracy: Share
+    first_right: Count | None = None
 
 
 @dataclass(frozen=True)
 class Mistake:
     """An image of the split that the net got wrong; probability is what it gave to the wrong class."""
 
-    index: int
-    label: int
-    predicted: int
-    probability: float
+    __pydantic_config__: ClassVar[ConfigDict] = _RECORD
+
+    index: Count
+    label: Count
+    predicted: Count
+    probability: Share
 
 
 @dataclass(frozen=True)
@@ -63,15 +74,18 @@ class Evaluation:
     (0–1). confusion: at [i][j] the images of class i that were called j. mistakes: the most confident first.
     """
 
-    images: int
-    accuracy: float
-    accuracy_interval: tuple[float, float]
-    loss: float
-    ece: float
-    confusion: tuple[tuple[int, ...], ...]
-    per_class: tuple[ClassFigures, ...]
-    calibration: tuple[CalibrationBin, ...]
-    mistakes: tuple[Mistake, ...]
+    __pydantic_config__: ClassVar[ConfigDict] = _RECORD
+
+    images: Annotated[Count, Field(ge=1)]
+    accuracy: Share
+    accuracy_interval: tuple[Share, Share]
+    loss: Annotated[float, Field(allow_inf_nan=True)]
+    ece: Share
+    # At the first fault the reading ends: a report of every one of millions would fill the memory.
+    confusion: Annotated[tuple[Annotated[tuple[Count, ...], FailFast()], ...], FailFast()]
+    per_class: Annotated[tuple[ClassFigures, ...], FailFast()]
+    calibration: Annotated[tuple[CalibrationBin, ...], FailFast()]
+    mistakes: Annotated[tuple[Mistake, ...], FailFast()]
 
 
 @contextmanager
@@ -103,12 +117,15 @@ def logits(
     """
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     is_last = device.type == "cpu" and runs_channels_last(net, (images.shape[1], images.shape[2], images.shape[3]))
-    answers = []
+    answers = torch.empty(0)
     with eval_mode(net), torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-        for batch in images.split(BATCH):
-            x = normalise(batch.to(device), mean, std)
-            answers.append(net(channels_last(x) if is_last else x).float().cpu())
-    return torch.cat(answers)
+        for start in range(0, len(images), BATCH):
+            x = normalise(images[start : start + BATCH].to(device), mean, std)
+            answer = net(channels_last(x) if is_last else x).float().cpu()
+            if start == 0:  # in one block: small ones kept between the maps of batches would hold these apart for good
+                answers = torch.empty(len(images), *answer.shape[1:])
+            answers[start : start + BATCH] = answer
+    return answers
 
 
 def evaluate(answers: Tensor, labels: Tensor, *, classes: Sequence[str], bins: int = 15) -> Evaluation:
@@ -134,7 +151,7 @@ def evaluate(answers: Tensor, labels: Tensor, *, classes: Sequence[str], bins: i
         loss=float(F.cross_entropy(answers.double(), labels)),
         ece=sum(part.images / count * abs(part.accuracy - part.confidence) for part in calibration),
         confusion=tuple(tuple(row) for row in matrix.tolist()),
-        per_class=tuple(_class_figures(name, matrix, i) for i, name in enumerate(classes)),
+        per_class=tuple(class_figures(name, matrix, i) for i, name in enumerate(classes)),
         calibration=calibration,
         mistakes=tuple(Mistake(i, int(labels[i]), int(predicted[i]), float(confidence[i])) for i in wrong.tolist()),
     )
@@ -151,7 +168,8 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _class_figures(name: str, matrix: Tensor, i: int) -> ClassFigures:
+def class_figures(name: str, matrix: Tensor, i: int) -> ClassFigures:
+    """The figures of class i by a confusion matrix, int64 (K, K)."""
     hits, images, called = int(matrix[i, i]), int(matrix[i].sum()), int(matrix[:, i].sum())
     return ClassFigures(
         name=name,

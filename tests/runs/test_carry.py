@@ -7,7 +7,7 @@ from tests.new_runs import make_run
 
 from cnnlab import load
 from cnnlab.errors import UserError
-from cnnlab.runs import carry, execute, open_run
+from cnnlab.runs import Run, execute, open_run
 from cnnlab.runs.carry import pack_run, unpack_run
 from cnnlab.runs.folder import create_run
 from cnnlab.runs.make import reopen_run
@@ -39,14 +39,14 @@ def test_a_run_comes_back_as_it_was(tmp_path, finished):
 def test_a_kill_between_two_files_leaves_a_run_that_comes_to_the_same(tmp_path, finished, images, written, monkeypatch):
     copy = create_run(tmp_path / "two", finished.config)
     left = iter(range(written))
-    write = carry.write_whole
+    write = Run.write
 
-    def write_until_the_kill(path, content):
-        if next(left, None) is None:
+    def write_until_the_kill(run, name, content):
+        if name != "result.json" and next(left, None) is None:
             raise UserError("killed")
-        write(path, content)
+        return write(run, name, content)
 
-    monkeypatch.setattr(carry, "write_whole", write_until_the_kill)
+    monkeypatch.setattr(Run, "write", write_until_the_kill)
     if written < 6:
         with pytest.raises(UserError, match="killed"):
             unpack_run(copy, pack_run(finished))

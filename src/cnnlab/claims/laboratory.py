@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.experiments.variants import Variant
+from cnnlab.one_writer import InUse
 from cnnlab.runs import Run, open_run
 from cnnlab.runs.plan import Plan
 
@@ -142,7 +144,8 @@ class Laboratory:
         if self.should_stop():
             raise Stopped(f"{len(gone)} runs are still to be trained again, for their weights")
         for run in gone:
-            run.begin_again()
+            with suppress(InUse), run.alone() as alone:
+                alone.begin_again()
         self._train({"again": jobs})
 
     def take_requested(self) -> dict[Job, bool]:

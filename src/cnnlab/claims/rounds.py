@@ -8,10 +8,11 @@ from cnnlab.claims.entry import ClaimEntry
 from cnnlab.claims.family import corrected_intervals
 from cnnlab.claims.laboratory import Laboratory
 from cnnlab.claims.registry import CLAIMS
-from cnnlab.config import Strict, checked
+from cnnlab.config import Strict
 from cnnlab.errors import UserError
 from cnnlab.runs.environment import Environment, environment
-from cnnlab.runs.folder import read_json, write_json
+from cnnlab.runs.folder import write_json
+from cnnlab.runs.records import ROUND_BYTES, read_record
 from cnnlab.training.machine import resolve_device, resolve_precision
 
 #: What of the environment two rounds have in common if they are one: versions and arithmetic.
@@ -109,4 +110,4 @@ class RoundRecord:
 
 def read_round(path: Path) -> RoundFile:
     """A round's record. Raises UserError where it is missing or damaged, or of a version that wrote other records."""
-    return checked(RoundFile, read_json(path), str(path))
+    return read_record(RoundFile, path, limit=ROUND_BYTES)

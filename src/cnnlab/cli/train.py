@@ -10,7 +10,8 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import of_run
-from cnnlab.cli.terminal import TrainingView, Work, notice, stop_requests
+from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.terminal import TrainingView, Work, notice
 from cnnlab.errors import Stopped, UserError
 from cnnlab.strict_json import strict_json
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cnnlab.data import ImageSet
     from cnnlab.runs import Run
     from cnnlab.runs.folder import RunResult
+    from cnnlab.runs.plan import Plan
 
 
 @click.command("train")
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
 @click.option(
     "--epochs", type=float, help="Passes over the training images; by default 3 to 20, fewer for more images."
 )
-@click.option("--seed", type=int, help="Seed of initial weights, order, augmentation and dropout. [default: 0]")
+@click.option(
+    "--seed", type=options.SEED, help="Seed of initial weights, order, augmentation and dropout. [default: 0]"
+)
 @click.option("--recipe", default=None, help="How to train: fast or lesson. [default: fast]")
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NET-DATA-N]")
+@click.option("--out", type=options.GivenPath(), help="The run's folder. [default: runs/NET-DATA-N]")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped.")
 @click.option("--tensorboard", is_flag=True, help="Keep the figures for TensorBoard, too: RUN/tensorboard.")
 @options.training_options
@@ -49,9 +53,8 @@ def command(
     from cnnlab.config import checked
     from cnnlab.data import load
     from cnnlab.nets.resolve import options_of
-    from cnnlab.runs import open_run
-    from cnnlab.runs.folder import require_free
-    from cnnlab.runs.make import make_run, reopen_run
+    from cnnlab.runs.folder import open_run, require_free
+    from cnnlab.runs.make import reopen_run
     from cnnlab.runs.plan import Plan
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.training.recipes import find_recipe
@@ -63,16 +66,16 @@ def command(
         require_tensorboard()
     if resume and out is None:
         raise UserError("--resume: got no folder; expected the run to go on with: name it with --out")
-    if resume and out is not None and (out / "config.json").exists():
+    if resume and out is not None:
         requested = _requested(net, data, values)
-        name, side = of_run(open_run(out), values["image_size"])
+        name, side = of_run(open_run(out), values["image_size"])  # which is there, or nothing is made
         images = load(name, root=values["data_root"], image_size=side, progress=Work())
         run, module = reopen_run(out, images, requested=requested, own_code=net)
         if run.is_finished and run.has_weights:
             notice(f"{run.path} is finished; nothing is left to train")
     else:
-        path = out or _free_folder(net, data or "mnist-5k")
-        require_free(path)
+        if out is not None:
+            require_free(out)
         options_of(net)  # an unknown net is refused before a data set is fetched
         find_recipe(values["recipe"] or "fast")
         images = load(data or "mnist-5k", root=values["data_root"], image_size=values["image_size"], progress=Work())
@@ -83,7 +86,8 @@ def command(
             "epochs": values["epochs"],
             "changes": options.training_changes(values),
         }
-        run, module = make_run(path, checked(Plan, chosen, "options"), images, seed=values["seed"] or 0)
+        plan = checked(Plan, chosen, "options")
+        run, module = _make(out, plan, images, seed=values["seed"] or 0, named=(net, data or "mnist-5k"))
     _introduce(run, module)
 
     try:
@@ -145,6 +149,21 @@ def _requested(net: str, data: str | None, values: dict[str, Any]) -> dict[str, 
     requested = {"net": net, "data": data} | options.chosen(values, ("epochs", "seed", "recipe"))
     requested |= options.net_changes(values, net) | options.training_changes(values)
     return {name: value for name, value in requested.items() if value is not None}
+
+
+def _make(
+    out: Path | None, plan: Plan, images: ImageSet, *, seed: int, named: tuple[str, str]
+) -> tuple[Run, nn.Module]:
+    """A new run in --out, or in the first folder of its name that is free, whoever else looks for one."""
+    from cnnlab.runs.folder import HoldsRun
+    from cnnlab.runs.make import make_run
+
+    while True:
+        try:
+            return make_run(out or _free_folder(*named), plan, images, seed=seed)
+        except HoldsRun:
+            if out is not None:
+                raise
 
 
 def _free_folder(net: str, data: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from cnnlab.data.cache import cache_folder
+from cnnlab.data.cache import MOST_DECODED, decoded_place, make_room
 from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
 from cnnlab.data.pictures import decode_all, shared_square_size
 from cnnlab.data.splits import stratify
 from cnnlab.errors import UserError
+from cnnlab.plain_files import open_plain
 from cnnlab.whole_files import whole_file
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -25,6 +27,7 @@ _DEFAULT_SIZE = 32
 _LARGEST_OWN_SIZE = 96
 _LARGEST_SIZE = 1024
 _MOST_ENTRIES = 400_000  # of a folder, and images of all folders together
+_BESIDE = 1_000_000  # bytes of a cached file beside its images
 _FORMAT = "2"  # of the cached arrays: raise it when decoding changes
 
 
@@ -60,14 +63,14 @@ def load_folder(
     takes 32 otherwise. Other sizes are scaled with antialiasing to cover the square and cut at the centre.
     Images have one channel when in every pixel of every image red, green and blue are equal, else three.
     Alpha is laid on white; EXIF orientation is honoured; 16-bit gray becomes 8-bit.
-    cache: decoded images are kept in cache/folder until a file, the size or Pillow changes.
+    cache: decoded images are kept in cache/folder until a file, the size or Pillow changes, or others need the room.
     Raises UserError when the path, its folders or any image will not do; every image is tried first.
     """
     if not str(path):
         raise UserError("folder: names no folder; expected folder:PATH: give the path of a folder of class folders")
     if image_size is not None and not 4 <= image_size <= _LARGEST_SIZE:
         raise UserError(f"image size {image_size}; expected 4 to {_LARGEST_SIZE} pixels: choose one of those")
-    base = Path(path).expanduser()
+    base = Path(os.path.expanduser(path))
     name = f"folder:{path}"
     listing = _list(base)
     labels = np.array([picture.label for picture in listing.pictures], dtype=np.int64)
@@ -237,7 +240,7 @@ def _decoded(
     """uint8 (N, C, H, W) of the pictures, in their order, from the cache where it still holds."""
     key = _key(pictures, image_size)
     place = hashlib.sha256(f"{base.resolve()} {image_size}".encode(errors="surrogateescape")).hexdigest()[:32]
-    kept = cache_folder(cache) / "folder" / f"{place}.npz"
+    kept = decoded_place(place, cache)
     cached = _read_cached(kept, key, len(pictures))
     if cached is not None:
         return cached
@@ -250,11 +253,10 @@ def _decoded(
         if size != own:
             note = f"resized to {size}×{size} (antialiased, centre cut): their own sizes are mixed or large"
     images = decode_all(paths, size=size, progress=progress)
-    try:
-        with whole_file(kept) as file:
-            np.savez(file, images=images, note=np.array(note), key=np.array(key))
-    except OSError:
-        pass  # the cache only saves time
+    with suppress(OSError):  # the cache only saves time
+        if make_room(images.nbytes, kept, cache):
+            with whole_file(kept) as file:
+                np.savez(file, images=images, note=np.array(note), key=np.array(key))
     return images, note
 
 
@@ -274,10 +276,14 @@ def _key(pictures: list[_Picture], image_size: int | None) -> str:
 
 def _read_cached(kept: Path, key: str, count: int) -> tuple[np.ndarray, str] | None:
     try:
-        with np.load(kept, allow_pickle=False) as arrays:
+        with open_plain(kept, limit=MOST_DECODED + _BESIDE) as file, np.load(file, allow_pickle=False) as arrays:
             if str(arrays["key"]) != key:
                 return None
             images, note = arrays["images"], str(arrays["note"])
     except Exception:  # a damaged zip raises many kinds; whatever it is, decoding again mends it
         return None
-    return (images, note) if images.dtype == np.uint8 and images.ndim == 4 and len(images) == count else None
+    if images.dtype != np.uint8 or images.ndim != 4 or len(images) != count:
+        return None
+    with suppress(OSError):
+        os.utime(kept)  # used just now: the last to make room for others
+    return images, note

@@ -192,6 +192,6 @@ def content_hash(splits: dict[str, Split]) -> str:
     digest = hashlib.sha256()
     for name, split in splits.items():
         digest.update(f"{name} {tuple(split.images.shape)}".encode())
-        digest.update(split.images.contiguous().numpy())
+        digest.update(split.images.contiguous().numpy())  # the memory itself: no copy of a whole split
         digest.update(split.labels.contiguous().numpy())
     return digest.hexdigest()

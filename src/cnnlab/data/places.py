@@ -14,6 +14,7 @@ from cnnlab.data.cache import cache_folder
 from cnnlab.data.idx import gunzip, is_gzip, parse_idx
 from cnnlab.data.known import IdxFile, KnownSet
 from cnnlab.errors import UserError
+from cnnlab.given_path import given_path
 from cnnlab.plain_files import read_plain
 
 #: How much longer than its content, in bytes, a .gz may be.
@@ -54,9 +55,9 @@ def search(known: KnownSet, *, root: str | Path | None = None, cache: str | Path
     """
     chosen = root or os.environ.get("CNNLAB_DATA")
     if chosen:
-        base = Path(chosen).expanduser()
+        said = "--data-root" if root else "CNNLAB_DATA"
+        base = Path(os.path.expanduser(given_path(chosen, said)))
         if not base.is_dir():
-            said = "--data-root" if root else "CNNLAB_DATA"
             raise UserError(
                 f"{said} {base}: no such folder; expected one that holds {known.folder}/raw: mend the path "
                 "or leave it out"

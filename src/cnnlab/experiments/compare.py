@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,12 +29,16 @@ from cnnlab.experiments.two_by_two import TwoByTwo, two_by_two
 from cnnlab.experiments.variants import Variant
 from cnnlab.experiments.verdicts import Verdict, verdict
 from cnnlab.nets.resolve import is_own
+from cnnlab.one_writer import has_writer
 from cnnlab.own_code import OwnCodeError
 from cnnlab.runs import Run, open_run
 from cnnlab.runs.environment import Environment, environments_of
 from cnnlab.runs.keeping import DivergedRun
 from cnnlab.runs.plan import Plan
 from cnnlab.training.loop import Epoch
+
+#: Seconds between two looks at runs that another process trains.
+WAIT_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -182,25 +187,40 @@ def train_jobs(
 ) -> list[Outcome]:
     """Train the jobs that are neither finished nor diverged. Returns what went wrong; nothing where all is well.
 
-    After a job that failed in the net's own code no other is begun: it would fail, too. What is a bug is raised.
+    After a job that failed in the net's own code no other is begun: it would fail, too. What is a bug is raised. A run
+    that another process trains is left for last and waited for: what that one finished is taken, what it left is gone
+    on with.
     """
     wrong: list[Outcome] = []
-    for job in jobs:
-        diverged = open_run(job.path).divergence() if job.has_diverged and not job.is_finished else None
-        if diverged is not None:
-            wrong.append(Outcome(job, Kind.DIVERGED, error=str(DivergedRun(open_run(job.path), diverged))))
-            on_progress(job, 1.0)
-    todo = [job for job in jobs if not job.is_finished and not job.has_diverged]
 
     def is_enough() -> bool:
         return should_stop() or any(one.kind is Kind.FAILED_IN_NET for one in wrong)
 
-    for outcome in engine.train(todo, on_progress=on_progress, should_stop=is_enough):
-        if outcome.kind is Kind.STOPPED:
-            continue
-        if outcome.kind is not Kind.FINISHED:
-            wrong.append(outcome)
-        on_progress(outcome.job, 1.0)
+    left = list(jobs)
+    while left and not is_enough():
+        todo = []
+        for job in left:
+            diverged = open_run(job.path).divergence() if job.has_diverged and not job.is_finished else None
+            if diverged is not None:
+                wrong.append(Outcome(job, Kind.DIVERGED, error=str(DivergedRun(open_run(job.path), diverged))))
+            if job.is_finished or diverged is not None:
+                on_progress(job, 1.0)
+            else:
+                todo.append(job)
+        left = []
+        for outcome in engine.train(todo, on_progress=on_progress, should_stop=is_enough):
+            if outcome.kind is Kind.IN_USE:
+                left.append(outcome.job)
+                continue
+            if outcome.kind is Kind.STOPPED:
+                continue
+            if outcome.kind is not Kind.FINISHED:
+                wrong.append(outcome)
+            on_progress(outcome.job, 1.0)
+        while left and not is_enough():
+            time.sleep(WAIT_S)
+            if not all(has_writer(job.path) for job in left):
+                break
     return wrong
 
 

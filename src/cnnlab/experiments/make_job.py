@@ -9,8 +9,9 @@ from pathlib import Path
 from cnnlab.config import RunConfig
 from cnnlab.errors import UserError
 from cnnlab.experiments.job import Job
+from cnnlab.plain_files import place_in
 from cnnlab.runs import open_run
-from cnnlab.runs.folder import create_run
+from cnnlab.runs.folder import HoldsRun, create_run
 from cnnlab.runs.identity import Identity, require_same
 
 
@@ -37,14 +38,16 @@ def make_job(
     another config, or was begun with another identity, than its name says.
     """
     net = Path(config.net.name.rpartition(":")[2]).stem
-    path = folder / f"{net}-{job_hash(config, identity)}-s{config.seed}"
-    if (path / "config.json").exists():
+    path = place_in(folder, f"{net}-{job_hash(config, identity)}-s{config.seed}")
+    try:
+        create_run(path, config)
+    except HoldsRun:
         run = open_run(path)
         if config_hash(run.config) != config_hash(config):
-            raise UserError(f"{path} holds another run than its name says; expected none or the same: move it away")
+            raise UserError(
+                f"{path} holds another run than its name says; expected none or the same: move it away"
+            ) from None
         begun = run.identity()
         if begun is not None:
             require_same(path, begun, identity)
-    else:
-        create_run(path, config)
     return Job(path, identity, data_root, own_code)

@@ -8,17 +8,18 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from cnnlab.claims.judging import VerdictWord
-from cnnlab.config import Strict, checked
+from cnnlab.config import Count, Seconds, Strict
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.lesson.sizes import Sizes
 from cnnlab.runs.environment import Environment, environment
-from cnnlab.runs.folder import RunResult, read_json, write_json
+from cnnlab.runs.folder import RunResult, write_json
+from cnnlab.runs.records import read_record
 from cnnlab.training.machine import resolve_device, resolve_precision
 
 #: The lesson's parts, in their order.
@@ -32,15 +33,15 @@ class Which(Strict):
     data: str
     data_sha256: str
     fashion: str
-    seed: int
-    seeds: int
+    seed: Count
+    seeds: Count
 
 
 class Part(Strict):
     """A part of the lesson. time_s: that it took so far."""
 
-    name: str
-    time_s: float = Field(ge=0)
+    name: Literal["trainings", "homework", "explorers", "insides", "claims", "pages"]
+    time_s: Seconds
     is_finished: bool
 
 
@@ -55,7 +56,7 @@ class _Whole(Strict):
     lesson: Which
     environment: Environment
     parts: tuple[Part, ...]
-    time_s: float
+    time_s: Seconds
     outcome: LessonOutcome
 
 
@@ -79,7 +80,7 @@ class LessonRecord:
         self.outcome = LessonOutcome()
         self.environment = environment(device, resolve_precision("auto", device))
         if path.exists():
-            self._go_on(checked(_Whole, read_json(path), str(path)))
+            self._go_on(read_record(_Whole, path))
 
     def _go_on(self, before: _Whole) -> None:
         for name, value in self.lesson:

@@ -45,6 +45,7 @@ class TableConv2d(nn.Module):
         self.sources: Tensor
         pairs = [(out, source) for out, sources in enumerate(table) for source in sources]
         self.in_channels, self.out_channels, self.kernel_size = in_channels, len(table), kernel_size
+        self.sources_each = [len(sources) for sources in table]
         self.register_buffer("outputs", torch.tensor([out for out, _ in pairs]), persistent=False)
         self.register_buffer("sources", torch.tensor([source for _, source in pairs]), persistent=False)
         self.weight = nn.Parameter(torch.empty(len(pairs), kernel_size, kernel_size))
@@ -53,7 +54,9 @@ class TableConv2d(nn.Module):
 
     def draw(self, *, gain: float, power: float) -> None:
         """Draw weights and biases from U(-b, b) with b = gain / fan_in^power, the fan-in being that of each map."""
-        bounds = gain / (self.outputs.bincount() * self.kernel_size**2) ** power
+        if self.weight.is_meta:  # an outline of the net has no numbers
+            return
+        bounds = gain / (torch.tensor(self.sources_each) * self.kernel_size**2) ** power
         with torch.no_grad():
             self.weight.uniform_(-1, 1).mul_(bounds[self.outputs][:, None, None])
             self.bias.uniform_(-1, 1).mul_(bounds)

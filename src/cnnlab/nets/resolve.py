@@ -41,6 +41,10 @@ NETS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
+#: The most convolutions or dense layers, and the most parameters, that one of cnnlab's nets may have. Options and image
+#: sizes come from run folders, too, and a lesson's nets have a hundredth of either.
+MOST_LAYERS, MOST_PARAMETERS = 1_000, 100_000_000
+
 #: What the data decide about every net.
 _GIVEN = ("in_channels", "image_size", "num_classes")
 
@@ -61,15 +65,11 @@ def build_net(
     along. A class of the user's gets those of `in_channels`, `image_size` and `num_classes` that its constructor names.
     needs_logits: check that a class of the user's answers such images with `num_classes` logits.
 
-    Raises UserError for an unknown net, an option the net does not have, a file or class that cannot be loaded, and a
-    net whose forward does not turn such images into `num_classes` logits; OwnCodeError where a user's own code raises.
+    Raises UserError for an unknown net, an option the net does not have, a file or class that cannot be loaded, one of
+    cnnlab's nets that would be too large, and a net whose forward does not turn such images into `num_classes` logits;
+    OwnCodeError where a user's own code raises.
     """
-    channels, height, width = image_shape
-    given = {
-        "in_channels": channels,
-        "image_size": height if height == width else (height, width),
-        "num_classes": num_classes,
-    }
+    given = _given(image_shape, num_classes)
     if is_own(spec.name):
         if own_code != spec.name:
             raise UserError(
@@ -81,25 +81,67 @@ def build_net(
         given = {name: value for name, value in given.items() if name in accepted}
         takes = set(accepted) - set(_GIVEN)
     else:
+        outline(spec, image_shape=image_shape, num_classes=num_classes)
         takes = options_of(spec.name)
         make = NETS[spec.name]
+    _require_options(spec, takes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = _made(spec, make, given)
+        if is_own(spec.name) and needs_logits:
+            _require_logits(net, spec.name, image_shape, num_classes)
+    return net
+
+
+def outline(spec: NetSpec, *, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+    """One of cnnlab's nets without its numbers: names, shapes and types of its tensors, which take no memory.
+
+    Raises UserError as `build_net` does, and where the net would be too large.
+    """
+    _require_options(spec, options_of(spec.name))
+    several = [len(value) for value in spec.options.values() if isinstance(value, tuple)]
+    each = spec.options.get("convs_per_block", 1)
+    layers = max(several, default=1) * (each if isinstance(each, int) else 1)
+    if layers > MOST_LAYERS:
+        raise UserError(
+            f"{spec.name}: got options for {layers:,} layers; expected at most {MOST_LAYERS:,}: choose fewer"
+        )
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        net = _made(spec, NETS[spec.name], _given(image_shape, num_classes))
+    count = sum(value.numel() for value in net.state_dict().values())
+    if count > MOST_PARAMETERS:
+        raise UserError(
+            f"{spec.name}: {count:,} parameters on images of {'×'.join(map(str, image_shape))}; expected at most "
+            f"{MOST_PARAMETERS:,}: choose smaller images or narrower layers"
+        )
+    return net
+
+
+def _given(image_shape: tuple[int, int, int], num_classes: int) -> dict[str, Any]:
+    channels, height, width = image_shape
+    return {
+        "in_channels": channels,
+        "image_size": height if height == width else (height, width),
+        "num_classes": num_classes,
+    }
+
+
+def _require_options(spec: NetSpec, takes: set[str]) -> None:
     for option in spec.options:
         if option not in takes:
             listing = ", ".join(sorted(takes)).replace("_", "-") or "none"
             raise UserError(f"{spec.name} has no option {option.replace('_', '-')}; it takes: {listing}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            with own_mistakes():
-                net = make(**given, **spec.options)
-        except UserError:
-            raise
-        except Exception as error:
-            said = str(error).partition("\n")[0]  # PyTorch's own go on with a trace of C++
-            raise UserError(f"{spec.name}: building the net failed: {type(error).__name__}: {said}") from error
-        if is_own(spec.name) and needs_logits:
-            _require_logits(net, spec.name, image_shape, num_classes)
-    return net
+
+
+def _made(spec: NetSpec, make: Callable[..., nn.Module], given: dict[str, Any]) -> nn.Module:
+    try:
+        with own_mistakes():
+            return make(**given, **spec.options)
+    except UserError:
+        raise
+    except Exception as error:
+        said = str(error).partition("\n")[0]  # PyTorch's own go on with a trace of C++
+        raise UserError(f"{spec.name}: building the net failed: {type(error).__name__}: {said}") from error
 
 
 def options_of(name: str) -> set[str]:

@@ -13,6 +13,7 @@ from typing import IO, cast
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnnlab.errors import UserError
+from cnnlab.given_path import given_path
 from cnnlab.plain_files import open_plain
 from cnnlab.prepare.modes import flat
 
@@ -55,7 +56,7 @@ def read_image(path: str | os.PathLike[str]) -> Image.Image:
     Raises UserError, in one line, when the file is missing, no regular file, not readable, not an image of a kind
     in `FORMATS`, damaged, or when it is longer or holds more pixels than it may.
     """
-    path = Path(path)
+    path = given_path(path, "image")
     if path.is_dir():
         raise UserError(f"{path}: is a directory; expected an image file: name the files in it")
     with warnings.catch_warnings():

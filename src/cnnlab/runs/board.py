@@ -35,7 +35,7 @@ class EventFiles:
 
         self.run = run
         self.begun = (run.path / "config.json").stat().st_mtime
-        folder = run.path / "tensorboard"
+        folder = run.place("tensorboard")
         try:
             shutil.rmtree(folder, ignore_errors=True)
             self.writer = SummaryWriter(str(folder))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from cnnlab.config import checked
 from cnnlab.runs.folder import Run, RunResult
-from cnnlab.whole_files import write_whole
+from cnnlab.runs.records import TENSORS_BYTES, parse_json, read_file
 
 #: What a run comes to hold besides its config, in an order in which a kill between two files leaves a run that resumes:
 #: a state never before the weights that belong to it, and last what says that the run is finished.
@@ -23,8 +21,11 @@ _ORDER = (
 
 
 def pack_run(run: Run) -> dict[str, bytes]:
-    """All that training has written of a run so far, by file name; its config and its page are left out."""
-    return {name: (run.path / name).read_bytes() for name in _ORDER if (run.path / name).exists()}
+    """All that training has written of a run so far, by file name; its config and its page are left out.
+
+    Raises UserError where one of them may not be read.
+    """
+    return {name: read_file(run.path / name, limit=TENSORS_BYTES) for name in _ORDER if (run.path / name).exists()}
 
 
 def unpack_run(run: Run, files: dict[str, bytes]) -> None:
@@ -34,7 +35,7 @@ def unpack_run(run: Run, files: dict[str, bytes]) -> None:
     """
     for name in _ORDER:
         if name == "result.json" and name in files:
-            record = checked(RunResult, json.loads(files[name]), name)
+            record = checked(RunResult, parse_json(files[name], name), name)
             run.write_result(record.model_copy(update={"run": str(run.path)}))
         elif name in files:
-            write_whole(run.path / name, files[name])
+            run.write(name, files[name])

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from cnnlab.errors import UserError
-from cnnlab.runs.folder import Run, read_tensors, write_tensors
+from cnnlab.config import Count, Strict, checked
+from cnnlab.nets.resolve import is_own, outline
+from cnnlab.runs.folder import Run
+from cnnlab.runs.records import parse_json, read_tensors, require_fit
 from cnnlab.training.course import Course
 
 #: Shares of a run's steps after which the net is kept: six moments with the finished net. What forms, forms early.
 SHARES = (0.0, 0.01, 0.04, 0.15, 0.5)
 
+#: The most moments of a run that are read.
+MOST = 100
+
 #: The largest number of half precision.
 _LARGEST_HALF = torch.finfo(torch.float16).max
+
+
+class _Place(Strict):
+    step: Count
+    total_steps: Annotated[Count, Field(ge=1)]
+    steps_per_epoch: Annotated[Count, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _within_the_run(self) -> _Place:
+        if self.step > self.total_steps:
+            raise ValueError(f"expected a step of the run's {self.total_steps}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -49,31 +68,32 @@ class Checkpoints:
         if step not in self.steps:
             return
         halves = {name: _half(value.detach().cpu()).contiguous() for name, value in self.net.state_dict().items()}
-        path = _folder(self.run) / f"{step:07}.safetensors"
-        path.parent.mkdir(exist_ok=True)
         course = self.course
         record = {"step": step, "total_steps": course.total_steps, "steps_per_epoch": course.steps_per_epoch}
-        write_tensors(path, halves, record)
+        self.run.write_tensors(f"checkpoints/{step:07}.safetensors", halves, record)
 
 
 def read_checkpoints(run: Run) -> list[Checkpoint]:
     """All kept moments of a run in their order, in single precision; none for a run that kept none.
 
-    Raises UserError when one is damaged.
+    Raises UserError when one is damaged, and when it is no moment of the net that the run's config names, if that is
+    one of cnnlab's.
     """
-    return [_read(path) for path in sorted(_folder(run).glob("*.safetensors"))]
+    spec, data = run.config.net, run.config.data
+    outlined = None if is_own(spec.name) else outline(spec, image_shape=data.image_shape, num_classes=len(data.classes))
+    return [_read(path, outlined) for path in sorted(_folder(run).glob("*.safetensors"))[:MOST]]
 
 
-def _read(path: Path) -> Checkpoint:
-    tensors, record = read_tensors(path)
+def _read(path: Path, outlined: nn.Module | None) -> Checkpoint:
+    tensors, metadata = read_tensors(path)
+    mend = "train the run again, or remove its folder checkpoints"
+    if outlined is not None:
+        # What half precision cannot hold is kept whole.
+        whole = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
+        require_fit(f"{path}: its weights do not fit the run's net", whole, outlined.state_dict(), mend=mend)
+    place = checked(_Place, parse_json(metadata.get("record", ""), str(path)), str(path), is_file=True)
     weights = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-    try:
-        return Checkpoint(**record, weights=weights)
-    except TypeError:
-        raise UserError(
-            f"{path} holds {record}; expected step, total_steps and steps_per_epoch: train the run again, or remove "
-            "its folder checkpoints"
-        ) from None
+    return Checkpoint(**place.model_dump(), weights=weights)
 
 
 def _folder(run: Run) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cnnlab.config import Count
 from cnnlab.runs.identity import Identity
 from cnnlab.version import __version__
 
@@ -27,8 +28,8 @@ class Environment(Identity):
     python: str
     system: str
     device_name: str
-    cores: int | None = None
-    trained_together: int | None = None
+    cores: Count | None = None
+    trained_together: Count | None = None
     host: str | None = None
     ray_node: str | None = None
 

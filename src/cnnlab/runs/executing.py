@@ -40,60 +40,64 @@ def execute(
     go; `net` gets its weights.
     Raises Stopped when `should_stop` ends it before: then the folder holds where the training stands. Raises UserError
     when the training diverges, now or before; the folder keeps the last good state and the best weights so far. Raises
-    UserError, too, where the run was begun with another identity; nothing is written then.
+    UserError, too, where the run was begun with another identity, and InUse where another process trains it; nothing is
+    written then.
 
     keeps_checkpoints: keep the net at a few moments on the way, too (`runs/checkpoints.py`). tensorboard: keep the
     figures as TensorBoard's event files, too. promised: the identity that the run must be trained with.
     """
-    if run.is_finished and not run.has_weights:
-        run.begin_again()
-    if run.is_finished:
-        net.load_state_dict(run.weights())
-        if tensorboard:
-            EventFiles(run)
+    if run.is_finished and run.has_weights and not tensorboard:
+        run.load_weights(net)
         return run.result()
-    keeper = Keeper(run, net, promised)
-    checkpoints = Checkpoints(run, net, Course.of(run.config.training, data)) if keeps_checkpoints else None
-    events = EventFiles(run) if tensorboard else None
+    with run.alone() as run:
+        run.begin_again()
+        if run.is_finished:
+            run.load_weights(net)
+            if tensorboard:
+                EventFiles(run)
+            return run.result()
+        keeper = Keeper(run, net, promised)
+        checkpoints = Checkpoints(run, net, Course.of(run.config.training, data)) if keeps_checkpoints else None
+        events = EventFiles(run) if tensorboard else None
 
-    def after_step(step: Step) -> None:
-        if on_step is not None:
-            on_step(step)
-        if checkpoints is not None:
-            checkpoints.after(step.step)
-        keeper.after_step()
+        def after_step(step: Step) -> None:
+            if on_step is not None:
+                on_step(step)
+            if checkpoints is not None:
+                checkpoints.after(step.step)
+            keeper.after_step()
 
-    if checkpoints is not None and keeper.is_at_start:
-        checkpoints.after(0)
-    try:
-        for record in fit(
-            keeper.state,
-            data,
-            run.config.training,
-            on_step=after_step,
-            milestones=checkpoints.steps if checkpoints is not None else (),
-            should_stop=should_stop,
-        ):
-            keeper.after_epoch(record)
-            if events is not None:
-                events.epoch(record)
-            if on_epoch is not None:
-                on_epoch(record)
-    except Diverged:
-        raise keeper.divergence() from None
-    if should_stop() and not keeper.is_complete(data):
-        keeper.keep_state()
-        raise Stopped(f"{run.path} keeps where the training stands")
-    result = finish(keeper, data)
-    if events is not None:
-        events.finish(result)
-    return result
+        if checkpoints is not None and keeper.is_at_start:
+            checkpoints.after(0)
+        try:
+            for record in fit(
+                keeper.state,
+                data,
+                run.config.training,
+                on_step=after_step,
+                milestones=checkpoints.steps if checkpoints is not None else (),
+                should_stop=should_stop,
+            ):
+                keeper.after_epoch(record)
+                if events is not None:
+                    events.epoch(record)
+                if on_epoch is not None:
+                    on_epoch(record)
+        except Diverged:
+            raise keeper.divergence() from None
+        if should_stop() and not keeper.is_complete(data):
+            keeper.keep_state()
+            raise Stopped(f"{run.path} keeps where the training stands")
+        result = finish(keeper, data)
+        if events is not None:
+            events.finish(result)
+        return result
 
 
 def finish(keeper: Keeper, data: ImageSet) -> RunResult:
     """Measure the best epoch's net in float32 on validation and, once, on test; the run is finished with that."""
     run, net, position = keeper.run, keeper.state.net, keeper.state.position
-    net.load_state_dict(run.weights())
+    run.load_weights(net)
     lay_out(net, torch.contiguous_format)  # as `Run.load_net` gives it, so that evaluating again gives the same digits
     run.note_end_of_training()
     evaluations = {

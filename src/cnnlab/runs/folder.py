@@ -16,39 +16,59 @@
     saved.json           of a run from a file that the playground saved: which file, and what it said
     tensorboard/         the same figures once more, where `cnnlab train --tensorboard` asked for them
     net.onnx, net.pt2, net.safetensors    the trained net, when `cnnlab export` has written it
+    .lock                which process trains the run, while one does (`one_writer.py`)
+    .NAME.HEX.part       the file NAME while it is being written
 
 Every file appears whole or not at all, in this order within an epoch: metrics, weights, resume state. A kill between
 two of them repeats that epoch, with the same figures. A run has one identity (`runs/identity.py`) from its start to its
-end: written before the first step, and compared whenever the run goes on.
+end: written before the first step, and compared whenever the run goes on. One process at a time trains it. Nothing is
+written outside the folder, whatever links it holds, and nothing once it was deleted: it does not come back as half one.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import safetensors
 import safetensors.torch
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from cnnlab.config import DataRecord, NetSpec, Record, RunConfig, Strict, checked
+from cnnlab.config import Count, DataRecord, NetSpec, Record, RunConfig, Seconds, Share, Strict, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation
 from cnnlab.nets import build_net
-from cnnlab.nets.resolve import net_code
+from cnnlab.nets.resolve import is_own, net_code, outline
+from cnnlab.one_writer import InUse, Writing, gone, one_writer
+from cnnlab.plain_files import place_in
+from cnnlab.runs.agreement import require_evaluation, require_result
 from cnnlab.runs.environment import Environment
 from cnnlab.runs.identity import Identity
+from cnnlab.runs.records import (
+    EVALUATION_BYTES,
+    METRICS_BYTES,
+    RECORD_BYTES,
+    parse_json,
+    read_file,
+    read_json,
+    read_record,
+    read_tensors,
+    require_fit,
+    unreadable,
+)
 from cnnlab.strict_json import strict_json
 from cnnlab.training.loop import Epoch
 from cnnlab.training.state import TrainingState
-from cnnlab.whole_files import append_line, disk_error, write_whole
+from cnnlab.whole_files import append_line, disk_error, sweep, whole_file, write_whole
 
 #: What a folder holds of a run besides its config. None of it may lie where a new run begins: it would pass for its.
 _OF_A_RUN = (
@@ -75,19 +95,19 @@ class Divergence(Strict):
     folder keeps, 0 for none. says: the message that the user got.
     """
 
-    epoch: int = Field(ge=1)
+    epoch: Annotated[Count, Field(ge=1)]
     learning_rate: float
-    kept_epoch: int = Field(ge=0)
+    kept_epoch: Count
     says: str
 
 
 class SplitFigures(Strict):
     """A split in a few figures. accuracy: 0–1, with its 95 % interval (Wilson's). loss: mean cross-entropy in nats."""
 
-    accuracy: float = Field(ge=0, le=1)
+    accuracy: Share
     loss: float = Field(allow_inf_nan=True)
-    accuracy_interval: tuple[float, float]
-    images: int = Field(ge=1)
+    accuracy_interval: tuple[Share, Share]
+    images: Annotated[Count, Field(ge=1)]
 
 
 class RunResult(Strict):
@@ -98,10 +118,10 @@ class RunResult(Strict):
     """
 
     run: str
-    parameters: int = Field(ge=0)
-    train_time_s: float = Field(ge=0)
-    epochs_run: int = Field(ge=0)
-    best_epoch: int = Field(ge=0)
+    parameters: Count
+    train_time_s: Seconds
+    epochs_run: Count
+    best_epoch: Count
     validation: SplitFigures
     test: SplitFigures
     warnings: tuple[str, ...] = ()
@@ -109,20 +129,63 @@ class RunResult(Strict):
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder. Make one with `create_run`, open one with `open_run`."""
+    """A run folder. Make one with `create_run`, open one with `open_run`.
+
+    writing: its lock, where this process alone may write its training (`alone`).
+    """
 
     path: Path
     config: RunConfig
+    writing: Writing | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_finished(self) -> bool:
         """Whether the run came to its end and was evaluated."""
-        return (self.path / "result.json").exists()
+        return _is_there(self.path / "result.json")
 
     @property
     def has_weights(self) -> bool:
         """Whether the folder holds weights: none before the first epoch's end, nor after they were let go."""
-        return (self.path / "weights.safetensors").exists()
+        return _is_there(self.path / "weights.safetensors")
+
+    @property
+    def state_path(self) -> Path:
+        """Where the training's state lies, as long as it is kept."""
+        return self.path / "resume.safetensors"
+
+    @contextmanager
+    def alone(self) -> Generator[Run]:
+        """The run while this process alone writes its training. What killed writers left is deleted first.
+
+        Raises InUse when another process trains it, and UserError when the folder is gone or may not be written to.
+        """
+        with one_writer(self.path, being="trained") as writing:
+            sweep(self.path)
+            sweep(place_in(self.path, "checkpoints"))
+            yield replace(self, writing=writing)
+
+    def place(self, name: str) -> Path:
+        """Where a file of the run is to be written, such as `report.html` or `look/index.html`; its sub-folder is made.
+
+        Raises UserError when the folder is gone, when a link in it leads out of it, and when the disk refuses.
+        """
+        if self.writing is not None:
+            self.writing.require_folder()
+        elif not self.path.is_dir():
+            raise gone(self.path)
+        path = place_in(self.path, name)
+        try:
+            if path.parent != self.path:
+                path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise disk_error(path.parent, error) from error
+        return path
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a file of the run whole, in its `place`; returns that. Raises as `place` does."""
+        path = self.place(name)
+        write_whole(path, content, makes_folders=False)
+        return path
 
     @property
     def explorer_path(self) -> Path:
@@ -143,6 +206,7 @@ class Run:
         spec = self.config.net
         if own_code is not None and own_code != spec.name:
             spec = NetSpec(name=own_code, options=spec.options)
+        weights = self.weights()  # first: what does not fit the net's outline is refused before there is a net
         net = build_net(
             spec,
             image_shape=self.config.data.image_shape,
@@ -150,18 +214,25 @@ class Run:
             seed=self.config.seed,
             own_code=own_code,
         )
-        try:
-            net.load_state_dict(self.weights())
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{self.path}: its weights do not fit {spec.name}: {reason}") from None
+        self._put(weights, net, spec.name)
         return net.eval()
+
+    def load_weights(self, net: nn.Module) -> None:
+        """Put the weights of the best epoch so far into a net. Raises UserError as `weights`, and where they misfit."""
+        self._put(self.weights(), net, self.config.net.name)
+
+    def _put(self, weights: dict[str, Tensor], net: nn.Module, name: str) -> None:
+        path = self.path / "weights.safetensors"
+        require_fit(f"{path}: its weights do not fit {name}", weights, net.state_dict(), mend="train the run again")
+        net.load_state_dict(weights)
 
     def edited_files(self, own_code: str | None = None) -> list[str]:
         """Files of a user's own net, or imported by it, that are not what the run was trained with, by name.
 
         own_code: as in `load_net`, after which it is asked: of the code as it was last loaded. Empty for cnnlab's nets.
         """
+        if not is_own(self.config.net.name):
+            return []
         identity = self.identity()
         if identity is None or not identity.net_code:
             return []
@@ -171,7 +242,8 @@ class Run:
     def weights(self) -> dict[str, Tensor]:
         """The weights of the best epoch so far.
 
-        Raises UserError when there are none yet, when they were let go, and when they are damaged.
+        Raises UserError when there are none yet, when they were let go, when they are damaged, and when they are not
+        those of the net that the config names, if it is one of cnnlab's.
         """
         if self.is_finished and not self.has_weights:
             raise UserError(
@@ -179,7 +251,15 @@ class Run:
                 "lesson lets go of those that only served a verdict). Train it again, to the same figures, with: "
                 f"{self._again()}"
             )
-        return read_tensors(self.path / "weights.safetensors")[0]
+        path, spec, data = self.path / "weights.safetensors", self.config.net, self.config.data
+        tensors, _ = read_tensors(path)
+        if not is_own(spec.name):
+            net = outline(spec, image_shape=data.image_shape, num_classes=len(data.classes))
+            what = f"{path}: its weights do not fit {spec.name}"
+            require_fit(what, tensors, net.state_dict(), mend="train the run again")
+            if any(bool(value.isnan().any()) for value in tensors.values()):
+                raise UserError(f"{path}: weights are NaN; expected numbers: train the run again")
+        return tensors
 
     def _again(self) -> str:
         """The command that trains the run again in its folder, with as many threads."""
@@ -188,16 +268,37 @@ class Run:
         return threads + shlex.join(["cnnlab", "train", self.config.net.name, "--out", str(self.path), "--resume"])
 
     def epochs(self) -> list[Epoch]:
-        """The records of all epochs so far. A line that a kill cut short is left out."""
+        """The records of all epochs so far. A last line that a kill cut short is left out.
+
+        Raises UserError for any other line that is no record, for epochs that are not 1, 2, 3 …, and where a finished
+        run has others than it says.
+        """
+        records = [record for record, _ in self._epoch_lines()]
+        if self.is_finished and len(records) != (count := self.result().epochs_run):
+            raise UserError(
+                f"{self.path / 'metrics.jsonl'} holds {len(records)} epochs; expected the {count} that result.json "
+                "counts: train the run again"
+            )
+        return records
+
+    def _epoch_lines(self) -> list[tuple[Epoch, bytes]]:
+        """Each epoch's record and its line, which may say more than this version knows."""
         path = self.path / "metrics.jsonl"
-        if not path.exists():
+        if not _is_there(path):
             return []
+        *lines, torn = read_file(path, limit=METRICS_BYTES).split(b"\n")
         records = []
-        for line in path.read_text().splitlines():
+        for number, line in enumerate([*lines, torn] if torn else lines, start=1):
+            what = f"{path}, line {number}"
             try:
-                records.append(Epoch(**json.loads(line)))
-            except (json.JSONDecodeError, TypeError):
-                break
+                record = checked(Epoch, parse_json(line, what), what)
+            except UserError:
+                if number > len(lines):
+                    break
+                raise
+            if record.epoch != number:
+                raise UserError(f"{what}: got epoch {record.epoch}; expected epoch {number}: train the run again")
+            records.append((record, line))
         return records
 
     def result(self) -> RunResult:
@@ -207,12 +308,21 @@ class Run:
                 f"{self.path}: the run is not finished; go on with: cnnlab train {self.config.net.name} "
                 f"--data {self.config.data.name} --out {self.path} --resume"
             )
-        return self._record(RunResult, "result.json")
+        result = self._record(RunResult, "result.json")
+        require_result(self.path / "result.json", result, self.config)
+        return result
 
     def evaluations(self) -> dict[str, Evaluation]:
         """The finished run's figures on `validation` and `test`. Raises UserError where the record is damaged."""
         path = self.path / "evaluation.json"
-        return {split: checked(Evaluation, values, f"{path}: {split}") for split, values in read_json(path).items()}
+        both = read_json(path, limit=EVALUATION_BYTES)
+        if both.keys() != {"validation", "test"}:
+            raise UserError(f"{path} holds other figures than those on validation and test: train the run again")
+        found = {}
+        for split, values in both.items():
+            found[split] = checked(Evaluation, values, f"{path}: {split}", is_file=True)
+            require_evaluation(f"{path}: {split}", found[split], self.config, split)
+        return found
 
     def environment(self) -> Environment:
         """What the run was made on: its identity, and more about the machine.
@@ -222,14 +332,13 @@ class Run:
         return self._record(Environment, "environment.json")
 
     def _record(self, kind: type[Record], name: str) -> Record:
-        path = self.path / name
-        return checked(kind, read_json(path), str(path))
+        return read_record(kind, self.path / name)
 
     def identity(self) -> Identity | None:
         """What decided the run's figures besides its config; None before it began. Raises UserError if damaged."""
         path = self.path / "environment.json"
-        if not path.exists():
-            if self.is_finished or (self.path / "resume.safetensors").exists():
+        if not _is_there(path):
+            if self.is_finished or _is_there(self.state_path):
                 raise UserError(
                     f"{path} is missing, and the run was begun; expected what it was made on, or no two figures of it "
                     "are known to be of one kind: train it again with another --out"
@@ -240,11 +349,11 @@ class Run:
     def divergence(self) -> Divergence | None:
         """Where the training diverged, if it did. Raises UserError where the record is damaged."""
         name = "diverged.json"
-        return self._record(Divergence, name) if (self.path / name).exists() else None
+        return self._record(Divergence, name) if _is_there(self.path / name) else None
 
     def write_divergence(self, record: Divergence) -> None:
         """Record that the training diverged: it will not be tried again."""
-        write_json(self.path / "diverged.json", record.model_dump())
+        self.write_record("diverged.json", record.model_dump())
 
     def test_openings(self) -> int:
         """How often this run's test split was measured."""
@@ -252,7 +361,9 @@ class Run:
 
     def _opened_by(self) -> list[str]:
         path = self.path / "test-openings.jsonl"
-        return path.read_text().splitlines() if path.exists() else []
+        if not _is_there(path):
+            return []
+        return read_file(path, limit=RECORD_BYTES).decode(errors="replace").splitlines()
 
     def note_end_of_training(self) -> None:
         """Write down that the test split is about to be measured at the end of the training.
@@ -266,34 +377,40 @@ class Run:
     def note_test_opening(self, by: str) -> None:
         """Write down that the test split is about to be measured, and by what."""
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        append_line(self.path / "test-openings.jsonl", json.dumps({"when": when, "by": by}))
+        append_line(self.place("test-openings.jsonl"), json.dumps({"when": when, "by": by}))
 
     def write_environment(self, record: Environment) -> None:
         """Write down what the run is made on."""
-        write_json(self.path / "environment.json", record.to_json())
+        self.write_record("environment.json", record.to_json())
 
     def keep_epochs(self, count: int) -> None:
-        """Forget the records of epochs that will be trained again."""
-        lines = [json.dumps(asdict(record)) + "\n" for record in self.epochs()[:count]]
-        write_whole(self.path / "metrics.jsonl", "".join(lines).encode())
+        """Forget the records of epochs that will be trained again; the others stay byte for byte."""
+        lines = [line + b"\n" for _, line in self._epoch_lines()[:count]]
+        self.write("metrics.jsonl", b"".join(lines))
 
     def write_epoch(self, record: Epoch) -> None:
         """Append an epoch's record to the run's metrics."""
-        append_line(self.path / "metrics.jsonl", json.dumps(asdict(record)))
+        append_line(self.place("metrics.jsonl"), json.dumps(asdict(record)))
 
     def write_weights(self, net: nn.Module) -> None:
         """Keep the net's weights as those of the best epoch so far."""
         tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-        write_tensors(self.path / "weights.safetensors", tensors, {})
+        self.write_tensors("weights.safetensors", tensors, {})
 
     def write_state(self, state: TrainingState) -> None:
         """Keep where the training stands."""
-        write_tensors(self.path / "resume.safetensors", *state.pack())
+        self.write_tensors("resume.safetensors", *state.pack())
 
     def read_state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Where the training stood when it stopped; None when it had not begun."""
-        path = self.path / "resume.safetensors"
-        return read_tensors(path) if path.exists() else None
+        """Where the training stood when it stopped; None when it had not begun.
+
+        As the file has it: `training.state.start` checks that it is such a net's. Raises UserError where it is damaged.
+        """
+        path = self.state_path
+        if not _is_there(path):
+            return None
+        tensors, metadata = read_tensors(path)
+        return tensors, parse_json(metadata.get("record", ""), str(path))
 
     def forget_state(self) -> None:
         """Delete the training's state, which a finished run no longer needs and which is most of its size."""
@@ -303,29 +420,40 @@ class Run:
     def let_go_of_weights(self) -> None:
         """Delete the weights, too, of a finished run whose report is written: its figures and pages stay.
 
-        Whoever asks for its net afterwards is told how to train it again.
+        Whoever asks for its net afterwards is told how to train it again. One that is being trained again keeps them.
         """
-        if self.is_finished and (self.path / "report.html").exists():
-            self.forget_state()
-            (self.path / "weights.safetensors").unlink(missing_ok=True)
+        if not (self.is_finished and (self.path / "report.html").exists()):
+            return
+        with suppress(InUse), self.alone():
+            if self.is_finished:
+                self.forget_state()
+                (self.path / "weights.safetensors").unlink(missing_ok=True)
 
     def begin_again(self) -> None:
         """Make a run whose weights were let go one that is still to be trained, under the same identity."""
-        (self.path / "result.json").unlink(missing_ok=True)
-        (self.path / "resume.safetensors").unlink(missing_ok=True)
+        if self.is_finished and not self.has_weights:
+            (self.path / "result.json").unlink(missing_ok=True)
+            (self.path / "resume.safetensors").unlink(missing_ok=True)
 
     def write_evaluations(self, evaluations: dict[str, Evaluation]) -> None:
         """Keep all figures of the finished run."""
-        write_json(self.path / "evaluation.json", {name: asdict(value) for name, value in evaluations.items()})
+        self.write_record("evaluation.json", {name: asdict(value) for name, value in evaluations.items()})
 
     def write_result(self, result: RunResult) -> None:
         """Record that the run is finished, and its figures."""
-        write_json(self.path / "result.json", result.model_dump(mode="json"))
+        self.write_record("result.json", result.model_dump(mode="json"))
 
     def write_report(self, page: str) -> Path:
         """Keep the run's page; returns where."""
-        write_whole(self.path / "report.html", page.encode())
-        return self.path / "report.html"
+        return self.write("report.html", page.encode())
+
+    def write_record(self, name: str, record: dict[str, Any]) -> None:
+        """Write a record of the run as indented JSON."""
+        self.write(name, _json(record))
+
+    def write_tensors(self, name: str, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+        """Write tensors of the run with a JSON record beside them."""
+        self.write(name, safetensors.torch.save(tensors, metadata={"record": json.dumps(record)}))
 
 
 def split_figures(evaluation: Evaluation) -> SplitFigures:
@@ -355,12 +483,19 @@ def data_record(data: ImageSet) -> DataRecord:
     )
 
 
-def require_free(path: Path) -> None:
-    """Raise UserError when a folder already holds a run or what is left of one, or is a file."""
-    if (path / "config.json").exists():
-        raise UserError(
+class HoldsRun(UserError):  # noqa: N818 - a state, not a fault
+    """A folder where a run was to begin holds one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
             f"{path} already holds a run; expected a new folder: choose another --out, or go on with it by --resume"
         )
+
+
+def require_free(path: Path) -> None:
+    """Raise UserError when a folder already holds a run (HoldsRun) or what is left of one, or is a file."""
+    if (path / "config.json").exists():
+        raise HoldsRun(path)
     left = [name for name in _OF_A_RUN if (path / name).exists()]
     if left:
         raise UserError(
@@ -372,24 +507,35 @@ def require_free(path: Path) -> None:
 
 
 def create_run(path: Path, config: RunConfig) -> Run:
-    """Make a folder for a run. Raises UserError when it already holds one or cannot be written to."""
+    """Make a folder for a run. Of several processes one makes it.
+
+    Raises UserError when it cannot be written to; HoldsRun when it holds a run already, or since a moment ago.
+    """
     require_free(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_error(path, error) from error
-    write_json(path / "config.json", config.model_dump(mode="json"))
+    try:
+        with whole_file(path / "config.json", makes_folders=False, is_new=True) as file:
+            file.write(_json(config.model_dump(mode="json")))
+    except FileExistsError:
+        raise HoldsRun(path) from None
+    except OSError as error:
+        raise disk_error(path, error) from error
     return Run(path, config)
 
 
 def open_run(path: str | Path) -> Run:
     """Open a run folder, as `cnnlab train` makes one.
 
-    Raises UserError when there is none, or when its config is damaged.
+    Raises UserError when there is none, or when its config is damaged or may not be read.
     """
     path = Path(path)
     config_path = path / "config.json"
-    if not config_path.is_file():
+    try:
+        config_path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         what = (
             "holds no run (no config.json)"
             if path.is_dir()
@@ -397,37 +543,21 @@ def open_run(path: str | Path) -> Run:
             if path.exists()
             else "does not exist"
         )
-        raise UserError(f"{path} {what}; expected a run folder, as cnnlab train makes one: check the path")
-    return Run(path, checked(RunConfig, read_json(config_path), str(config_path)))
+        raise UserError(f"{path} {what}; expected a run folder, as cnnlab train makes one: check the path") from None
+    except OSError as error:
+        raise unreadable(config_path, error) from None
+    return Run(path, read_record(RunConfig, config_path))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file's record. Raises UserError when it is missing or damaged."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; expected it in a finished run: go on with the run by --resume") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged: {error}; expected JSON: train the run again") from None
+def _is_there(path: Path) -> bool:
+    """Whether there is something of that name; a link to where nobody may look leads to nothing."""
+    return os.path.exists(path)
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a record as indented JSON, whole or not at all."""
-    write_whole(path, (strict_json(record, indent=2) + "\n").encode())
+    """Write a record as indented JSON, whole or not at all. Raises UserError where a link leads out of its folder."""
+    write_whole(place_in(path.parent, path.name), _json(record))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a safetensors file and the record beside them. Raises UserError when missing or damaged."""
-    if not path.exists():
-        raise UserError(f"{path} is missing; expected the weights of a trained net: go on with the run by --resume")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata.get("record", "{}"))  # noqa: SIM118 - not a dict
-    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}); expected a safetensors file: train the run again") from None
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-    """Write tensors with a JSON record beside them, whole or not at all."""
-    write_whole(path, safetensors.torch.save(tensors, metadata={"record": json.dumps(record)}))
+def _json(record: dict[str, Any]) -> bytes:
+    return (strict_json(record, indent=2) + "\n").encode()

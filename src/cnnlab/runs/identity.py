@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from pydantic import Field
 
-from cnnlab.config import RunConfig, Strict
+from cnnlab.config import Count, RunConfig, Strict
 from cnnlab.errors import UserError
 from cnnlab.nets.resolve import net_code
 from cnnlab.training.machine import resolve_device, resolve_precision
@@ -28,8 +29,8 @@ class Identity(Strict):
     numpy: str
     device: str
     precision: str
-    threads: int = Field(ge=1)
-    seeds_together: int = Field(1, ge=1)
+    threads: Annotated[Count, Field(ge=1)]
+    seeds_together: Annotated[Count, Field(ge=1)] = 1
     net_code: dict[str, str] = Field({})
 
 

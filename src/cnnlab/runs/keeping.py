@@ -8,6 +8,7 @@ from torch import nn
 
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
+from cnnlab.runs.agreement import require_position
 from cnnlab.runs.environment import made_here
 from cnnlab.runs.folder import Divergence, Run
 from cnnlab.runs.identity import Identity, identity_of, require_same
@@ -46,7 +47,10 @@ class Keeper:
         for was in (begun, promised):
             if was is not None:
                 require_same(run.path, was, here)
-        self.state = start(net, self.training, seed=run.config.seed, packed=run.read_state())
+        self.state = start(
+            net, self.training, seed=run.config.seed, packed=run.read_state(), packed_in=str(run.state_path)
+        )
+        require_position(run.state_path, self.state.position, run.epochs())
         if begun is None:
             together = members if members > 1 else None
             run.write_environment(made_here(here, self.state.device, trained_together=together))

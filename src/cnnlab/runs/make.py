@@ -10,6 +10,7 @@ from torch import nn
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.nets.resolve import build_net
+from cnnlab.runs.agreement import require_images
 from cnnlab.runs.folder import Run, create_run, open_run
 from cnnlab.runs.plan import Plan
 
@@ -56,6 +57,7 @@ def reopen_run(
             f"{path}: {config.data.name} has changed since the run began (SHA-256 {data.sha256[:12]}…, was "
             f"{config.data.sha256[:12]}…); expected the same images: put them back, or choose another --out"
         )
+    require_images(f"{path}/config.json", config.data, data)
     module = build_net(
         config.net,
         image_shape=data.image_shape,

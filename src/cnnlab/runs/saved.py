@@ -6,31 +6,34 @@ record, the training and its epochs, and figures that PyTorch measured here, on 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
-import json
 import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import safetensors
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from cnnlab.config import DataRecord, NetSpec, RunConfig, Scalar, Strict, Training, checked
+from cnnlab.config import PLAYGROUND, Count, DataRecord, NetSpec, RunConfig, Scalar, Share, Strict, Training, checked
 from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import evaluate, logits
 from cnnlab.nets import NETS, build_net, parameter_count
+from cnnlab.nets.resolve import outline
+from cnnlab.one_writer import LOCK, one_writer
+from cnnlab.plain_files import open_plain
+from cnnlab.runs.agreement import require_images
 from cnnlab.runs.environment import made_here
-from cnnlab.runs.folder import Run, RunResult, create_run, open_run, read_json, split_figures, write_json
+from cnnlab.runs.folder import Run, RunResult, open_run, require_free, split_figures
 from cnnlab.runs.identity import identity_of
+from cnnlab.runs.records import TENSORS_BYTES, are_finite, parse_json, read_json, read_tensors, require_fit, unreadable
 from cnnlab.training.loop import Epoch
-
-#: The recipe that a run from the page is written down under.
-RECIPE = "playground"
+from cnnlab.whole_files import DiskError, disk_error
 
 #: The file of the folder that says which saved file it was made from, and what that said.
 ORIGIN = "saved.json"
@@ -43,17 +46,17 @@ class TestOpening(Strict):
     """A look at the test split in the page. opened: when, ISO 8601. accuracy: 0–1. loss: mean cross-entropy, nats."""
 
     opened: str
-    step: int = Field(ge=0)
-    accuracy: float = Field(ge=0, le=1)
+    step: Count
+    accuracy: Share
     loss: float
-    images: int = Field(ge=1)
+    images: Annotated[Count, Field(ge=1)]
 
 
 class Taught(Strict):
     """Images of the reader's own that the net was trained on, of a class."""
 
     label: str
-    count: int = Field(ge=0)
+    count: Count
 
 
 class Saved(Strict):
@@ -73,10 +76,17 @@ class Saved(Strict):
     training: Training
     seed: int = Field(ge=0, lt=2**63)
     epochs: tuple[Epoch, ...]
-    steps: int = Field(ge=1)
+    steps: Annotated[Count, Field(ge=1)]
     test_openings: tuple[TestOpening, ...]
     taught: tuple[Taught, ...]
     beside: tuple[str, ...]
+
+    @field_validator("epochs")
+    @classmethod
+    def _epochs_in_order(cls, epochs: tuple[Epoch, ...]) -> tuple[Epoch, ...]:
+        if any(epoch.epoch != number for number, epoch in enumerate(epochs, start=1)):
+            raise ValueError("expected epochs 1, 2, 3 …")
+        return epochs
 
     def notes(self) -> tuple[str, ...]:
         """What the data's record does not say of what the page trained on, a line each."""
@@ -96,8 +106,8 @@ def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable
     """The run of a file that the playground saved; its folder is made where it is not there yet.
 
     data_root: as in `load`. say: told in a line when the folder is made. Raises UserError when the file is damaged, is
-    not the playground's or does not fit what it says of itself, when its data are not here or have changed, and when
-    something else lies where the folder would.
+    not the playground's or does not fit what it says of itself, when its data are not here or have changed, when
+    something else lies where the folder would, and when another process makes it just now.
     """
     folder, digest = path.with_suffix(""), _digest(path)
     if folder.exists():
@@ -105,7 +115,7 @@ def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable
         made_from = read_json(origin).get("sha256") if origin.is_file() else None
         if made_from == digest and (folder / "result.json").exists():
             return open_run(folder)
-        if made_from != digest:
+        if made_from != digest and not _is_empty(folder):
             what = "was made from another file of that name" if made_from else "was not made from it"
             raise UserError(
                 f"{path} becomes a run in {folder}, which is there and {what}; expected nothing at that place: move "
@@ -114,37 +124,50 @@ def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable
     tensors, saved = _read(path)
     images = _data(path, saved.data, data_root)
     net = _net(path, saved, tensors)
-    run = _make(folder, path, digest, saved, net, images)
+    try:
+        run = _make(folder, path, digest, saved, net, images)
+        said = f"its run, measured by PyTorch, is in {folder} from now on"
+    except DiskError as error:
+        run = _make(_passing_folder() / folder.name, path, digest, saved, net, images)
+        said = f"note: its run, measured by PyTorch, is not kept ({error})"
     if say is not None:
-        say(f"{path}: its run, measured by PyTorch, is in {folder} from now on")
+        say(f"{path}: {said}")
     return run
+
+
+def _passing_folder() -> Path:
+    """A folder that goes when the process ends."""
+    passing = tempfile.TemporaryDirectory(prefix="cnnlab-")
+    atexit.register(passing.cleanup)
+    return Path(passing.name)
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what is written, or was when its writer was killed, before the first file."""
+    return folder.is_dir() and all(one.name == LOCK or one.name.endswith(".part") for one in folder.iterdir())
 
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with open_plain(path, limit=TENSORS_BYTES) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # ty: ignore[no-matching-overload]
     except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}); expected a file that the playground saved"
-        ) from None
+        raise unreadable(path, error) from None
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], Saved]:
-    expected = "expected a file that the playground saved: save it there again"
+    tensors, metadata = read_tensors(path)
+    said, what = metadata.get("cnnlab", ""), f"{path}, its description"
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            said = (file.metadata() or {}).get("cnnlab", "")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        values = json.loads(said) if len(said) <= LONGEST else None
-    except safetensors.SafetensorError as error:
-        raise UserError(f"{path} is damaged ({error}); {expected}") from None
-    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, too deep
-        values = None
-    if not isinstance(values, dict):
-        raise UserError(f"{path} does not say what net it holds and what that was trained on; {expected}")
+        values = parse_json(said[:LONGEST], what)
+    except UserError:
+        raise UserError(
+            f"{path} does not say what net it holds and what that was trained on; expected a file that the playground "
+            "saved: save it there again"
+        ) from None
     if values.get("steps") == 0:
         raise UserError(f"{path} was saved before its net's first step; expected a trained net: train it, and save it")
-    return tensors, checked(Saved, values, f"{path}, its description")
+    return tensors, checked(Saved, values, what, is_file=True)
 
 
 def _data(path: Path, record: DataRecord, data_root: str | Path | None) -> ImageSet:
@@ -155,8 +178,7 @@ def _data(path: Path, record: DataRecord, data_root: str | Path | None) -> Image
             f"{path} was trained on {record.name} of SHA-256 {record.sha256[:12]}…, which has {images.sha256[:12]}… "
             "here; expected the same images: put them back"
         )
-    if images.image_shape != record.image_shape or images.classes != record.classes:
-        raise UserError(f"{path} says that {record.name} has other shapes or classes than it has here; save it again")
+    require_images(str(path), record, images)
     for name, got, here in (("mean", record.mean, images.mean), ("std", record.std, images.std)):
         if len(got) != len(here) or not all(map(math.isclose, got, here)):
             raise UserError(f"{path}: got the {name} {got} of {record.name}; expected {here}: save it again")
@@ -168,41 +190,14 @@ def _net(path: Path, saved: Saved, tensors: dict[str, Tensor]) -> nn.Module:
     spec = NetSpec(name=saved.net, options=saved.options)
     if saved.net not in NETS:
         raise UserError(f"{path}: got the net {saved.net!r}; expected one of {', '.join(NETS)}: save it again")
-    if _layers(saved.options) > len(tensors):
-        raise UserError(f"{path}: its {len(tensors)} tensors do not fit the net that it describes: save it again")
-    given: dict[str, Any] = {
-        "image_shape": saved.data.image_shape,
-        "num_classes": len(saved.data.classes),
-        "seed": saved.seed,
-    }
-    with torch.device("meta"):  # a size that is no net's takes no memory here
-        expected = {name: (value.shape, value.dtype) for name, value in build_net(spec, **given).state_dict().items()}
-    got = {name: (value.shape, value.dtype) for name, value in tensors.items()}
-    if got != expected:
-        odd = sorted(name for name in got | expected if got.get(name) != expected.get(name))
-        raise UserError(
-            f"{path}: its weights do not fit {saved.net}: {odd[0]} is {_form(got.get(odd[0]))}; expected "
-            f"{_form(expected.get(odd[0]))}: save it again"
-        )
-    if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
+    given: dict[str, Any] = {"image_shape": saved.data.image_shape, "num_classes": len(saved.data.classes)}
+    expected = outline(spec, **given).state_dict()
+    require_fit(f"{path}: its weights do not fit {saved.net}", tensors, expected, mend="save it again")
+    if not are_finite(tensors):
         raise UserError(f"{path}: weights are NaN or infinite; expected numbers: save an earlier state of the net")
-    net = build_net(spec, **given)
+    net = build_net(spec, **given, seed=saved.seed)
     net.load_state_dict(tensors)
     return net.eval()
-
-
-def _layers(options: dict[str, Any]) -> int:
-    """Convolutions or dense layers that options ask for at least."""
-    several = [len(value) for value in options.values() if isinstance(value, tuple)]
-    each = options.get("convs_per_block", 1)
-    return max(several, default=1) * (each if isinstance(each, int) else 1)
-
-
-def _form(form: tuple[torch.Size, torch.dtype] | None) -> str:
-    if form is None:
-        return "not there"
-    shape, dtype = form
-    return f"{'×'.join(map(str, shape)) or 'one number'} of {str(dtype).removeprefix('torch.')}"
 
 
 def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, images: ImageSet) -> Run:
@@ -210,15 +205,27 @@ def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, i
     config = RunConfig(
         net=NetSpec(name=saved.net, options=saved.options),
         data=data,
-        recipe=RECIPE,
+        recipe=PLAYGROUND,
         training=saved.training,
         seed=saved.seed,
     )
-    if (folder / ORIGIN).is_file():  # a kill came between the first file and the last
-        run = Run(folder, config)
-    else:
-        run = create_run(folder, config)
-    write_json(folder / ORIGIN, {"file": path.name, "sha256": digest, "says": saved.model_dump(mode="json")})
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    with one_writer(folder, being=f"made from {path.name}", mend="wait for it") as writing:
+        run = Run(folder, config, writing)
+        if not run.is_finished:  # by another process, meanwhile
+            if not (folder / ORIGIN).is_file():
+                require_free(folder)
+            run.write_record(ORIGIN, {"file": path.name, "sha256": digest, "says": saved.model_dump(mode="json")})
+            run.write_record("config.json", config.model_dump(mode="json"))
+            _fill(run, saved, net, images)
+    return open_run(folder)
+
+
+def _fill(run: Run, saved: Saved, net: nn.Module, images: ImageSet) -> None:
+    config = run.config
     device = torch.device("cpu")
     here = made_here(identity_of(config.model_copy(update={"training": _on_cpu(config.training)})), device)
     run.write_environment(here.model_copy(update={"device_name": f"a browser; measured on {here.device_name}"}))
@@ -241,7 +248,7 @@ def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, i
     count = len(saved.epochs)
     run.write_result(
         RunResult(
-            run=str(folder),
+            run=str(run.path),
             parameters=parameter_count(net),
             train_time_s=round(saved.epochs[-1].train_time_s, 3) if saved.epochs else 0.0,
             epochs_run=count,
@@ -251,7 +258,6 @@ def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, i
             warnings=(*images.leaks, *saved.notes()),
         )
     )
-    return run
 
 
 def _on_cpu(training: Training) -> Training:

@@ -40,6 +40,8 @@ def fit_together(
     assert len({(state.position.epoch, state.position.step) for state in states}) == 1
     device, dtype = states[0].device, states[0].dtype
     course = Course.of(training, data)
+    for state in states:
+        course.require(state.position)
     crop = require_crop(states[0].net, data.image_shape, training.crop) if training.crop else None
     program = Program(states[0].net)
     images, labels = data.train.images.to(device), data.train.labels.to(device)

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from cnnlab.config import Training
+from cnnlab.data.augment import require_smaller
 from cnnlab.data.imageset import ImageSet
+from cnnlab.errors import UserError
 from cnnlab.training.schedules import rate_factor
-from cnnlab.training.state import derived_seed
+from cnnlab.training.state import Position, derived_seed
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
@@ -35,10 +37,23 @@ class Course:
 
     @classmethod
     def of(cls, training: Training, data: ImageSet) -> Course:
-        """The course of a training on a data set."""
+        """The course of a training on a data set. Raises UserError for an augmentation beyond its images."""
+        require_smaller(training.augmentation, data.image_shape)
         count = len(data.train)
         per_epoch = steps_per_epoch(count, training.batch_size)
         return cls(training, count, per_epoch, max(1, round(training.epochs * per_epoch)))
+
+    def require(self, position: Position) -> None:
+        """Raise UserError where a training of these steps cannot stand at a position that was read from a file."""
+        epochs = math.ceil(self.total_steps / self.steps_per_epoch)
+        is_under_way = position.epoch < epochs and position.step <= self.steps(position.epoch)
+        is_over = position.epoch == epochs and position.step == 0
+        if not (is_under_way or is_over) or position.seen != self.seen(position.step):
+            raise UserError(
+                f"the training stands at step {position.step} of epoch {position.epoch + 1} with {position.seen:,} "
+                f"images seen; expected a place in {epochs} epochs of {self.steps_per_epoch} steps: its state is "
+                "damaged, train the run again"
+            )
 
     def seen(self, steps: int) -> int:
         """Images that the given number of steps from the start of a run, or of an epoch, see."""

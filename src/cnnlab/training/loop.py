@@ -9,12 +9,14 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
-from cnnlab.config import Training
+from cnnlab.config import Count, Loss, Seconds, Share, Training
 from cnnlab.data.augment import augment
 from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.data.normalise import normalise
@@ -63,19 +65,19 @@ class Epoch:
     train_time_s: since the run began, training steps alone; eval_time_s: of this epoch's measurements.
     """
 
-    epoch: int
-    steps: int
-    learning_rate: float
-    training_loss: float
-    training_accuracy: float
-    remeasured_loss: float
-    remeasured_accuracy: float
-    remeasured_images: int
-    validation_loss: float
-    validation_accuracy: float
-    is_best: bool
-    train_time_s: float
-    eval_time_s: float
+    epoch: Annotated[Count, Field(ge=1)]
+    steps: Annotated[Count, Field(ge=1)]
+    learning_rate: Annotated[float, Field(strict=True, ge=0, le=1e39)]
+    training_loss: Loss
+    training_accuracy: Share
+    remeasured_loss: Loss
+    remeasured_accuracy: Share
+    remeasured_images: Annotated[Count, Field(ge=1)]
+    validation_loss: Loss
+    validation_accuracy: Share
+    is_best: Annotated[bool, Field(strict=True)]
+    train_time_s: Seconds
+    eval_time_s: Seconds
 
 
 class Diverged(Exception):  # noqa: N818 - the field's word
@@ -100,6 +102,7 @@ def fit(
     """
     position, device = state.position, state.device
     course = Course.of(training, data)
+    course.require(position)
     few = data.train.evenly_spaced(TRIED).images.to(device)
     view = proven_view(state.net, net_input(few, data, training, None))
     crop = require_crop(state.net, data.image_shape, training.crop) if training.crop else None

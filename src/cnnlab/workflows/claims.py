@@ -14,6 +14,8 @@ from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.errors import Stopped
 from cnnlab.experiments.engines.choice import choose_engine
+from cnnlab.one_writer import one_writer_of_new
+from cnnlab.plain_files import place_in
 from cnnlab.report.back import Back, back_from_claim, back_to
 from cnnlab.report.claims.index import claims_index
 from cnnlab.report.claims.page import Neighbour, claim_page
@@ -49,7 +51,7 @@ def claims(
     `compare`. on_begin: called with the name of each claim, on_measured: with what it found. watch: follows the
     trainings; its `on_work` once, before the first.
     Returns what was found for each claim, with `finding.verdict` and `finding.says`. Raises Stopped when `watch` says
-    so, and UserError where a training fails.
+    so, and UserError where a training fails or another process writes `out`.
     """
     watch, folder = watch or Watch(), Path(out)
     chosen = [find_claim(name) for name in dict.fromkeys(ids or CLAIMS)]
@@ -63,18 +65,21 @@ def claims(
         train_size=scale.train_size,
         is_quick=quick,
         epochs=scale.epochs,
-        folder=folder / "runs",
+        folder=place_in(folder, "runs"),
         engine=trained_by,
         data_root=None if data_root is None else str(data_root),
         on_progress=watch.on_progress,
         should_stop=watch.should_stop,
     )
-    record = RoundRecord(folder / "claims.json", round_of(laboratory, engine=engine))
-    if record.put_aside is not None:
-        watch.say(f"{folder} held another round; its figures are kept in {record.put_aside}, its runs where they are")
-    pages = ClaimPages(folder, record, laboratory.load)
+    this_round = round_of(laboratory, engine=engine)
     done: list[Measured] = []
-    with closing(trained_by):
+    with one_writer_of_new(folder), closing(trained_by):
+        record = RoundRecord(folder / "claims.json", this_round)
+        if record.put_aside is not None:
+            watch.say(
+                f"{folder} held another round; its figures are kept in {record.put_aside}, its runs where they are"
+            )
+        pages = ClaimPages(folder, record, laboratory.load)
         watch.on_work(still_to_train(chosen, laboratory))
         for claim in chosen:
             on_begin(claim.id)
@@ -123,7 +128,7 @@ class ClaimPages:
             self._write(one)
         back = back_to("verdicts", depth=1) if self.is_of_a_lesson else None
         index = claims_index(list(self.record.entries.values()), self.record.round, of=len(CLAIMS), back=back)
-        write_whole(self.out / "index.html", index.encode())
+        write_whole(place_in(self.out, "index.html"), index.encode())
 
     def _write(self, name: str) -> None:
         page, order = self.pages[name], list(self.record.entries)
@@ -138,7 +143,7 @@ class ClaimPages:
             following=self._neighbour(order[place + 1]) if place + 1 < len(order) else None,
             back=self._back(name, depth=1),
         )
-        write_whole(self.out / f"{name}.html", html.encode())
+        write_whole(place_in(self.out, f"{name}.html"), html.encode())
 
     def _back(self, name: str, *, depth: int) -> Back | None:
         return back_from_claim(name, depth=depth) if self.is_of_a_lesson else None

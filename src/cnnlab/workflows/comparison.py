@@ -16,6 +16,7 @@ from cnnlab.experiments.engines.choice import choose_engine
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.experiments.two_by_two import both
 from cnnlab.experiments.variants import find_variant, own_variant
+from cnnlab.plain_files import place_in
 from cnnlab.report.comparison.page import comparison_page
 from cnnlab.runs.folder import write_json
 from cnnlab.runs.plan import Plan
@@ -45,7 +46,8 @@ def compare(
     variants: names such as `no-dropout`, and changes of one's own as `field=value`; the baseline is not among them.
     net, net_options, data, recipe, epochs: of the baseline; epochs None for the recipe's own number. seeds: runs of
     each variant, seeds 0 to N-1. factorial: a 2×2 design of exactly two variants, each alone and both.
-    out: where `index.html`, `comparison.json` and `runs/` are written; a run that is there is not trained again.
+    out: where `index.html`, `comparison.json` and `runs/` are written; a run that is there is not trained again, and
+    one that another process trains is waited for.
     data_root: where data sets lie in PyTorch's layout. engine, ray_address: what trains, as on the command line. The
     engine `process` starts Python anew: in a script call this below `if __name__ == "__main__":`.
     Raises Stopped when `watch` says so, and UserError for what the user can mend.
@@ -74,7 +76,7 @@ def compare(
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=watch.on_data))
     found = contestants(base, chosen, range(seeds), load_once)
-    trainer = Trainer(folder / "runs", trained_by, root, watch.on_progress, watch.on_ahead, watch.should_stop)
+    trainer = Trainer(place_in(folder, "runs"), trained_by, root, watch.on_progress, watch.on_ahead, watch.should_stop)
     with closing(trained_by):
         jobs = trainer.prepare(found)
         every = [job for of_variant in jobs.values() for job in of_variant]
@@ -83,7 +85,7 @@ def compare(
     result = comparison(found, jobs)
     if factorial:
         result = as_two_by_two(result)
-    page = folder / "index.html"
+    page = place_in(folder, "index.html")
     links = {figures.variant.name: write_reports(figures.runs, folder, load_once) for figures in result.variants}
     write_whole(page, comparison_page(result, links=links).encode())
     write_json(folder / "comparison.json", result.to_json() | {"page": str(page)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,6 +31,8 @@ from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.experiments import architectures, best_cnn, jobs_of, regularisers
 from cnnlab.lesson.record import LessonOutcome, LessonRecord
 from cnnlab.lesson.sizes import Sizes
+from cnnlab.one_writer import one_writer_of_new
+from cnnlab.plain_files import place_in
 from cnnlab.playground import playground_page
 from cnnlab.report.back import back_from_look, back_from_run, back_to
 from cnnlab.report.comparison.page import comparison_page
@@ -101,7 +104,8 @@ def run_lesson(
     the lesson, for its pages. on_data: called while images are brought or decoded. hands_out: leave a handout
     beside the folder, too (`handout.py`).
     Returns the record, with its outcome, as lesson.json holds it. Raises Stopped when `should_stop` says so, and
-    UserError for a part of a set, for another lesson in `out`, and where a training fails.
+    UserError for a part of a set, for another lesson in `out`, where another process writes it, and where a training
+    fails.
     """
     digits = data or (FULL if is_full else QUICK).data
     size = (sizes.full if is_full else sizes.quick)(digits, fashion_of(digits, data_root, may_fetch=is_full))
@@ -109,42 +113,43 @@ def run_lesson(
         base = split_name(digits)[0]
         raise UserError(f"--data {digits}: expected a whole set, of which the lesson takes parts itself: --data {base}")
     images = load(digits, root=data_root, fetch=is_full, progress=on_data)
-    record = LessonRecord(out / "lesson.json", size, images, seed=SEED)
-    laboratory = Laboratory(
-        data=digits,
-        fashion=size.fashion if is_full else digits,
-        seeds=seeds_of_a_round(size.seeds),
-        train_size=size.laboratory.images,
-        is_quick=not is_full,
-        epochs=size.laboratory.epochs,
-        folder=out / "claims" / "runs",
-        engine=choose_engine("auto", say=view.say),
-        data_root=None if data_root is None else str(data_root),
-        on_progress=view.progress,
-        should_stop=should_stop,
-    )
-    lesson = Lesson(out, size, images, laboratory, view, should_stop)
-    if record.outcome.claims != lesson.verdicts():
-        record.reopen("pages")  # a claim was put to the test since
-    if "pages" not in record.finished:
-        with record.part("trainings"):
-            lesson.train()
-        with record.part("homework"):
-            comparisons = lesson.compare()
-        with record.part("explorers"):
-            lesson.explorers()
-        with record.part("insides"):
-            lesson.insides()
-        with record.part("claims"):
-            lesson.claims()
-        with record.part("pages"):
-            facts = LessonFacts(record.made, command, SEED, record.parts, record.environment)
-            lesson.pages(lesson.evidence(comparisons), facts)
-            lesson.tidy()
-    record.outcome = LessonOutcome(runs=tuple(lesson.results()), claims=lesson.verdicts())
-    record.write()
-    if hands_out:
-        lesson.hand_out()
+    with one_writer_of_new(out), one_writer_of_new(place_in(out, "claims")):
+        record = LessonRecord(out / "lesson.json", size, images, seed=SEED)
+        laboratory = Laboratory(
+            data=digits,
+            fashion=size.fashion if is_full else digits,
+            seeds=seeds_of_a_round(size.seeds),
+            train_size=size.laboratory.images,
+            is_quick=not is_full,
+            epochs=size.laboratory.epochs,
+            folder=place_in(out, "claims/runs"),
+            engine=choose_engine("auto", say=view.say),
+            data_root=None if data_root is None else str(data_root),
+            on_progress=view.progress,
+            should_stop=should_stop,
+        )
+        lesson = Lesson(out, size, images, laboratory, view, should_stop)
+        if record.outcome.claims != lesson.verdicts():
+            record.reopen("pages")  # a claim was put to the test since
+        if "pages" not in record.finished:
+            with record.part("trainings"):
+                lesson.train()
+            with record.part("homework"):
+                comparisons = lesson.compare()
+            with record.part("explorers"):
+                lesson.explorers()
+            with record.part("insides"):
+                lesson.insides()
+            with record.part("claims"):
+                lesson.claims()
+            with record.part("pages"):
+                facts = LessonFacts(record.made, command, SEED, record.parts, record.environment)
+                lesson.pages(lesson.evidence(comparisons), facts)
+                lesson.tidy()
+        record.outcome = LessonOutcome(runs=tuple(lesson.results()), claims=lesson.verdicts())
+        record.write()
+        if hands_out:
+            lesson.hand_out()
     return record
 
 
@@ -184,7 +189,7 @@ class Lesson:
         self.laboratory.trainer.train_jobs({"all": queue}, may_diverge=True)  # a claim may try rates that are too high
 
     def _net_job(self, name: str) -> Job:
-        path, epochs = self.out / name, float(self.sizes.nets.epochs)
+        path, epochs = place_in(self.out, name), float(self.sizes.nets.epochs)
         if (path / "config.json").exists():
             run, _ = reopen_run(
                 path, self.images, requested={"net": name, "recipe": "lesson", "epochs": epochs, "seed": SEED}
@@ -215,7 +220,7 @@ class Lesson:
             "best_cnn": best_cnn(self.sizes, first).compare(self.laboratory),
         }
         for name, comparison in found.items():
-            page = self.out / f"{name.replace('_', '-')}.html"
+            page = place_in(self.out, f"{name.replace('_', '-')}.html")
             links = {one.variant.name: self._reports(one.runs, name) for one in comparison.variants}
             write_whole(page, comparison_page(comparison, links=links, back=back_to(name)).encode())
         self.view.progress("reports", 1.0)
@@ -232,7 +237,7 @@ class Lesson:
             self._go_on_or_stop()
             run = one.run
             if not run.explorer_path.exists():
-                write_whole(run.explorer_path, self._explorer(one, moments=True))
+                run.write(run.explorer_path.name, self._explorer(one, moments=True))
             run.write_report(run_page(run, self.images, one.net, back=back_from_run(run.path)))
             self.view.progress(f"explorer {one.name}", 1.0)
         self._go_on_or_stop()
@@ -243,7 +248,7 @@ class Lesson:
 
     @property
     def _playground_page(self) -> Path:
-        return self.out / "playground.html"
+        return place_in(self.out, "playground.html")
 
     def _explorer(self, one: Trained, *, moments: bool) -> bytes:
         back = back_from_run(one.run.path)
@@ -268,13 +273,13 @@ class Lesson:
         cnn.run.note_test_opening("cnnlab lesson")
         found, back = look(cnn.net, self.images, chosen, mistakes), back_from_look(cnn.run.path)
         page = look_page(found, cnn.run, report="../report.html", back=back)
-        write_whole(self._look_page, page.encode())
+        cnn.run.write("look/index.html", page.encode())
         self.view.progress("look", 1.0)
 
     def claims(self) -> None:
         """Put the claims to the test that have no entry and page yet. Raises as `train`."""
         self.view.begin("claims")
-        folder, record = self.out / "claims", self._round()
+        folder, record = place_in(self.out, "claims"), self._round()
         if record.put_aside is not None:
             self.view.say(f"{folder} held another round; its figures are kept in {record.put_aside}")
         pages = ClaimPages(folder, record, self.laboratory.load)
@@ -294,7 +299,7 @@ class Lesson:
 
     def _round(self) -> RoundRecord:
         this_round = round_of(self.laboratory, engine="auto")
-        return RoundRecord(self.out / "claims" / "claims.json", this_round)
+        return RoundRecord(place_in(self.out, "claims") / "claims.json", this_round)
 
     def entries(self) -> dict[str, ClaimEntry]:
         """The claims' entries so far."""
@@ -325,8 +330,8 @@ class Lesson:
         written = {"anatomy.html": html} | lesson_pages(evidence, facts)
         contents = written.pop("index.html")
         for name, page in written.items():
-            write_whole(self.out / name, page.encode())
-        write_whole(self.out / "index.html", contents.encode())
+            write_whole(place_in(self.out, name), page.encode())
+        write_whole(place_in(self.out, "index.html"), contents.encode())
         self.view.progress("pages", 1.0)
 
     def tidy(self) -> None:
@@ -335,9 +340,10 @@ class Lesson:
         The other runs served verdicts and figures, which are written down.
         """
         for name in NETS:
-            open_run(self.out / name).forget_state()
+            open_run(place_in(self.out, name)).forget_state()
         for config in self.laboratory.folder.glob("*/config.json"):
-            open_run(config.parent).let_go_of_weights()
+            with suppress(UserError):  # what is no run has no weights that are known to be one's
+                open_run(place_in(self.laboratory.folder, config.parent.name)).let_go_of_weights()
 
     def hand_out(self) -> Handout:
         """Leave the pages as one file beside the folder, with explorers that hold the finished nets alone."""
@@ -350,7 +356,7 @@ class Lesson:
         return [one.run.result() for one in self._trained()]
 
     def _trained(self) -> list[Trained]:
-        runs = [open_run(self.out / name) for name in NETS]
+        runs = [open_run(place_in(self.out, name)) for name in NETS]
         return [Trained(name, name, run, run.load_net(), self.images) for name, run in zip(NETS, runs, strict=True)]
 
     def _go_on_or_stop(self) -> None:

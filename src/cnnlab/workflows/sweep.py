@@ -15,6 +15,8 @@ from cnnlab.experiments.samplers import Grid, Optuna
 from cnnlab.experiments.space import point_variants, read_space
 from cnnlab.experiments.sweep import Sweep, conclude, search_points
 from cnnlab.experiments.trainer import Trainer
+from cnnlab.one_writer import one_writer_of_new
+from cnnlab.plain_files import place_in
 from cnnlab.report.sweep.page import sweep_page
 from cnnlab.runs.folder import write_json
 from cnnlab.runs.plan import Plan
@@ -46,7 +48,8 @@ def sweep(
     point, seeds 0 to N-1. trials: None tries every combination; a number, that many of them, proposed by Optuna's TPE.
     prune: go on, from the second seed on, only with points whose validation accuracy is not clearly below the best.
     out: where `index.html`, `sweep.json` and `runs/` are written; a run that is there is not trained again.
-    data_root, engine, ray_address, watch: as in `compare`. Raises Stopped and UserError as that does.
+    data_root, engine, ray_address, watch: as in `compare`. Raises Stopped and UserError as that does, and UserError
+    where another process writes `out`.
     """
     watch, folder = watch or Watch(), Path(out)
     trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)
@@ -55,20 +58,22 @@ def sweep(
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=watch.on_data))
     found = contestants(base, point_variants(fields), range(seeds), load_once)
-    if trials is None:
-        proposals: Grid | Optuna = Grid(fields)
-    else:
-        key = [base.model_dump(mode="json"), seeds, prune]
-        proposals = Optuna(fields, trials=trials, journal=folder / "optuna.log", key=key)
-    trainer = Trainer(folder / "runs", trained_by, root, watch.on_progress, watch.on_ahead, watch.should_stop)
-    with closing(trained_by):
+    with one_writer_of_new(folder), closing(trained_by):
+        if trials is None:
+            proposals: Grid | Optuna = Grid(fields)
+        else:
+            key = [base.model_dump(mode="json"), seeds, prune]
+            proposals = Optuna(fields, trials=trials, journal=place_in(folder, "optuna.log"), key=key)
+        trainer = Trainer(
+            place_in(folder, "runs"), trained_by, root, watch.on_progress, watch.on_ahead, watch.should_stop
+        )
         standings = search_points(found, proposals, trainer, prune=prune)
         result = conclude(base, standings, trainer, prune=prune)
-    page = folder / "index.html"
-    runs = [run for point in result.points for run in point.runs]
-    runs += [run for figures in result.final.variants for run in figures.runs]
-    links = dict(zip((run.path for run in runs), write_reports(runs, folder, load_once), strict=True))
-    write_whole(page, sweep_page(result, links=links).encode())
-    sampler = "grid" if trials is None else "optuna"
-    write_json(folder / "sweep.json", result.to_json() | {"sampler": sampler, "page": str(page)})
+        page = place_in(folder, "index.html")
+        every = [run for point in result.points for run in point.runs]
+        every += [run for figures in result.final.variants for run in figures.runs]
+        links = dict(zip((run.path for run in every), write_reports(every, folder, load_once), strict=True))
+        write_whole(page, sweep_page(result, links=links).encode())
+        sampler = "grid" if trials is None else "optuna"
+        write_json(folder / "sweep.json", result.to_json() | {"sampler": sampler, "page": str(page)})
     return result

@@ -10,6 +10,7 @@ from cnnlab.errors import UserError
 from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, failed, share_of
 from cnnlab.experiments.engines.here import InProcess
 from cnnlab.experiments.job import Job
+from cnnlab.one_writer import has_writer
 from cnnlab.own_code import own_mistakes
 
 if TYPE_CHECKING:
@@ -61,10 +62,15 @@ class Batched:
                 self.say(f"{len(group)} seeds of {group[0].path.name.rpartition('-')[0]} one by one: {reason}")
             at_once = self.most if reason is None else 1
             for first in range(0, len(group), at_once):
-                members = group[first : first + at_once]
+                members = []
+                for job in group[first : first + at_once]:
+                    if has_writer(job.path):
+                        yield Outcome(job, Kind.IN_USE)
+                    else:
+                        members.append(job)
                 if should_stop():
                     return
-                if len(members) == 1:
+                if len(members) <= 1:
                     yield from InProcess().train(members, on_progress=on_progress, should_stop=should_stop)
                 else:
                     yield from _train_together(members, on_progress, should_stop)
@@ -83,6 +89,7 @@ def _alike(jobs: Sequence[Job]) -> list[list[Job]]:
     """Jobs that can go together: equal but for their seeds, and at the same step of the same epoch."""
     from cnnlab.experiments.make_job import config_hash
     from cnnlab.experiments.train_job import open_job
+    from cnnlab.training.state import Position, position_of
 
     groups: dict[Any, list[Job]] = {}
     for job in jobs:
@@ -90,11 +97,11 @@ def _alike(jobs: Sequence[Job]) -> list[list[Job]]:
             with own_mistakes():
                 run, _, _ = open_job(job)
             stands = run.read_state()
+            position = Position() if stands is None else position_of(stands[1], str(run.state_path))
         except UserError:  # whoever trains it says so
             groups[job] = [job]
             continue
-        position = None if stands is None else stands[1]["position"]
-        place = (0, 0) if position is None else (position["epoch"], position["step"])
+        place = (position.epoch, position.step)
         key = (config_hash(run.config.model_copy(update={"seed": 0})), job.data_root, job.own_code, place)
         groups.setdefault(key, []).append(job)
     return list(groups.values())

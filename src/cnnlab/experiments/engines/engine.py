@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cnnlab.errors import UserError
 from cnnlab.experiments.job import Job
+from cnnlab.one_writer import InUse
 from cnnlab.own_code import OwnCodeError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """What became of a job. BROKEN is nothing the user did: its worker died."""
+    """What became of a job. BROKEN is nothing the user did: its worker died. IN_USE: another process trains its run."""
 
     FINISHED = "finished"
     DIVERGED = "diverged"
@@ -31,6 +32,7 @@ class Kind(Enum):
     FAILED_IN_NET = "failed in the net's own code"
     REFUSED = "refused"
     BROKEN = "broken"
+    IN_USE = "in use"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def kind_of(error: UserError) -> Kind:
 
     if isinstance(error, DivergedRun):
         return Kind.DIVERGED
+    if isinstance(error, InUse):
+        return Kind.IN_USE
     return Kind.FAILED_IN_NET if isinstance(error, OwnCodeError) else Kind.REFUSED
 
 

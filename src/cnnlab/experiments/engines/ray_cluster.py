@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a laboratory tells nobody that it is used
@@ -28,12 +29,15 @@ from cnnlab.experiments.engines.ray_node import Board, Latest, OwnFiles, Parcel,
 from cnnlab.experiments.job import Job
 from cnnlab.experiments.train_job import images_of
 from cnnlab.own_code import read_code, shown
-from cnnlab.runs import open_run
+from cnnlab.runs import Run, open_run
 from cnnlab.runs.carry import pack_run, unpack_run
 from cnnlab.runs.identity import Identity, identity_of
 
 #: How often a run is begun again after its worker or node died with it. What it raises itself would come again.
 RETRIES = 3
+
+#: Runs that are on their way at once: each keeps a file open here.
+MOST_SENT = 256
 
 #: Seconds that a cluster gets to answer.
 ANSWER_S = 10.0
@@ -79,21 +83,33 @@ class RayCluster:
         board = _board()
         look = Latest(board.look)
         task = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(train_parcel)
+        waiting = list(range(len(jobs)))
         sent: dict[Any, int] = {}
+        alone: dict[int, tuple[Run, ExitStack]] = {}
         shown: dict[int, float] = {}
         stops_at: float | None = None
         is_done = False
         try:
-            for number, job in enumerate(jobs):
-                try:
-                    sent[task.remote(_parcel(number, job), self._images_of(job), board)] = number
-                except UserError as error:
-                    yield failed(job, error)
-            while sent:
+            while sent or (waiting and stops_at is None):
+                while waiting and stops_at is None and len(sent) < MOST_SENT:
+                    number = waiting.pop(0)
+                    job, stack = jobs[number], ExitStack()
+                    try:
+                        alone[number] = stack.enter_context(open_run(job.path).alone()), stack
+                        sent[task.remote(_parcel(number, job), self._images_of(job), board)] = number
+                    except UserError as error:
+                        alone.pop(number, None)
+                        stack.close()
+                        yield failed(job, error)
+                if not sent:
+                    continue
                 ready, _ = ray.wait(list(sent), timeout=0.2)
                 shares = look(should_stop()) or {}
                 for ref in ready:
-                    outcome = _received(ref, jobs[sent.pop(ref)])
+                    number = sent.pop(ref)
+                    run, stack = alone.pop(number)
+                    with stack:
+                        outcome = _received(ref, jobs[number], run)
                     yield outcome
                 for number in sent.values():
                     share = shares.get(number)
@@ -110,6 +126,8 @@ class RayCluster:
         finally:
             if not is_done:  # stopped, or left alone in the middle
                 self.close()
+            for _, stack in alone.values():
+                stack.close()
 
     def _connect(self) -> None:
         # Ray would print every death on stdout, among the figures, whatever log_to_driver says.
@@ -193,9 +211,8 @@ def _parcel(number: int, job: Job) -> Parcel:
     return Parcel(number, str(job.path), run.config, pack_run(run), own, job.identity, versions())
 
 
-def _received(ref: Any, job: Job) -> Outcome:
+def _received(ref: Any, job: Job, run: Run) -> Outcome:
     """Write the run that a node sent back into its folder, and say how it ended."""
-    run = open_run(job.path)
     try:
         answer = ray.get(ref)
         unpack_run(run, answer.files)
