@@ -79,14 +79,18 @@ class TestImages:
             assert gray[100, [148, 152, 172, 177]].tolist() == pytest.approx([255, 0, 0, 255], abs=8)
         assert prepare(read_image(tmp_path / "a.jpg"), preparation="digit", shape=(1, 28, 28)).max() == 255
 
-    def test_a_file_in_a_million_pieces_is_soon_refused(self, tmp_path: Path) -> None:
+    def test_a_file_in_many_pieces_is_soon_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "scans.jpg").write_bytes(_jpeg() + b"\xff\xda\0\x08\1\1\0\1\x3f\x10" * 200)
         assert "100 scans" in says(read_image, tmp_path / "scans.jpg")
+        monkeypatch.setattr("cnnlab.prepare.reading._MOST_BEFORE", {b"II": 400_000, b"\xff\xd8": 400_000})
+        monkeypatch.setattr("cnnlab.prepare.reading._MOST_READS", 1_000)
         exif = b"\xff\xe1\xff\xff" + b"Exif\0\0II*\0\x08\0\0\0".ljust(65_533, b"\0")
-        (tmp_path / "exif.jpg").write_bytes(_jpeg()[:2] + exif * 310 + _jpeg()[2:])
+        (tmp_path / "exif.jpg").write_bytes(_jpeg()[:2] + exif * 10 + _jpeg()[2:])
         assert "too many parts" in says(read_image, tmp_path / "exif.jpg")
-        (tmp_path / "strips.tif").write_bytes(_tiff_of_strips(1_100_000))
+        (tmp_path / "strips.tif").write_bytes(_tiff_of_strips(60_000))
         assert "too many parts" in says(read_image, tmp_path / "strips.tif")
+        (tmp_path / "chunks.png").write_bytes(png(2, 2, bytes(6), before=chunk(b"abCd", b"") * 2_000))
+        assert "too many parts" in says(read_image, tmp_path / "chunks.png")
 
     @pytest.mark.parametrize("preparation", ["digit", "garment", "resize"])
     @pytest.mark.parametrize("size", [(1, 1), (1, 30_000), (30_000, 1), (3, 30_000), (2, 2), (1, 399), (401, 2)])
