@@ -72,9 +72,8 @@ def history(run: Run, net: nn.Module, translated: Translation, data: ImageSet) -
     then = copy.deepcopy(net)
     for checkpoint in kept:
         what = f"{run.path}: the moment after {checkpoint.step} steps does not fit the net"
-        weights = checkpoint.weights
-        require_fit(what, weights, net.state_dict(), mend="remove its folder checkpoints")
-        then.load_state_dict(weights)
+        require_fit(what, checkpoint.weights, net.state_dict(), mend="remove its folder checkpoints")
+        then.load_state_dict(checkpoint.weights)
         tensors = operation_tensors(translate(then, run.config.data.image_shape, len(run.config.data.classes)))
         flat = np.concatenate([tensor.detach().cpu().float().numpy().ravel() for tensor in tensors])
         largest = np.finfo(np.float16).max

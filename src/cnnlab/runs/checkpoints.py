@@ -40,17 +40,12 @@ class _Place(Strict):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A kept moment. step: steps done, of `total_steps` of the whole run. kept: its weights as the file has them."""
+    """A kept moment. step: steps done, of `total_steps` of the whole run."""
 
     step: int
     total_steps: int
     steps_per_epoch: int
-    kept: dict[str, Tensor]
-
-    @property
-    def weights(self) -> dict[str, Tensor]:
-        """The weights in single precision, read from the file when they are asked for."""
-        return {name: value.float() if value.is_floating_point() else value for name, value in self.kept.items()}
+    weights: dict[str, Tensor]
 
 
 def checkpoint_steps(total_steps: int) -> frozenset[int]:
@@ -79,7 +74,7 @@ class Checkpoints:
 
 
 def read_checkpoints(run: Run) -> list[Checkpoint]:
-    """All kept moments of a run in their order; none for a run that kept none.
+    """All kept moments of a run in their order, in single precision; none for a run that kept none.
 
     Raises UserError when one is damaged, and when it is no moment of the net that the run's config names, if that is
     one of cnnlab's.
@@ -94,11 +89,11 @@ def _read(path: Path, outlined: nn.Module | None) -> Checkpoint:
     mend = "train the run again, or remove its folder checkpoints"
     if outlined is not None:
         # What half precision cannot hold is kept whole.
-        forms = {name: value.to("meta") for name, value in tensors.items()}
-        whole = {name: form.float() if form.dtype == torch.float16 else form for name, form in forms.items()}
+        whole = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
         require_fit(f"{path}: its weights do not fit the run's net", whole, outlined.state_dict(), mend=mend)
     place = checked(_Place, parse_json(metadata.get("record", ""), str(path)), str(path), is_file=True)
-    return Checkpoint(**place.model_dump(), kept=tensors)
+    weights = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    return Checkpoint(**place.model_dump(), weights=weights)
 
 
 def _folder(run: Run) -> Path:

@@ -55,7 +55,6 @@ from cnnlab.runs.environment import Environment
 from cnnlab.runs.identity import Identity
 from cnnlab.runs.records import (
     EVALUATION_BYTES,
-    LINE_BYTES,
     METRICS_BYTES,
     RECORD_BYTES,
     parse_json,
@@ -291,8 +290,6 @@ class Run:
         records = []
         for number, line in enumerate([*lines, torn] if torn else lines, start=1):
             what = f"{path}, line {number}"
-            if len(line) > LINE_BYTES:
-                raise UserError(f"{what}: got {len(line):,} bytes; expected at most {LINE_BYTES:,}: train the run again")
             try:
                 record = checked(Epoch, parse_json(line, what), what)
             except UserError:

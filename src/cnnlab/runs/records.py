@@ -27,8 +27,6 @@ RECORD_BYTES = 4_000_000
 EVALUATION_BYTES = 32_000_000
 #: Of metrics.jsonl; 100,000 epochs make 45 million.
 METRICS_BYTES = 64_000_000
-#: Of one of its lines; an epoch's makes 450.
-LINE_BYTES = 100_000
 #: Of claims.json; that of all claims has 100,000.
 ROUND_BYTES = 16_000_000
 #: Of a sampler's journal; 1,000 trials make a million.
