@@ -125,7 +125,7 @@ def _own(files: Sequence[str], record: DataRecord) -> tuple[list[Chosen], list[U
         try:
             pixels = prepare(read_image(file), preparation=record.preparation, shape=record.image_shape)
         except UserError as error:
-            errors.append(error)
+            errors.append(error if file in str(error) else UserError(f"{file}: {error}"))
         else:
             found.append(Chosen(torch.from_numpy(pixels), Path(file).name, None))
     if not found:

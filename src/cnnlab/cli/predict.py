@@ -51,7 +51,7 @@ def command(
         try:
             pixels = prepare(read_image(file), preparation=preparation, shape=record.image_shape)
         except UserError as error:
-            answers.append({"file": file, "error": str(error)})
+            answers.append({"file": file, "error": str(error) if file in str(error) else f"{file}: {error}"})
         else:
             answers.append({"file": file} | _answer(net, pixels, record))
             if show and not as_json:
