@@ -111,6 +111,11 @@ class NetSpec(Strict):
         return options
 
 
+def net_spec(name: str, options: dict[str, Any]) -> NetSpec:
+    """A net with options as a user gave them. Raises UserError for one that is out of range."""
+    return checked(NetSpec, {"name": name, "options": options}, f"{name}: its options")
+
+
 _Side = Annotated[int, Field(strict=True, ge=1, le=LONGEST_SIDE)]
 _Images = Annotated[int, Field(strict=True, ge=1, lt=2**53)]
 _Deviation = Annotated[float, Field(strict=True, gt=1e-9, le=1)]
