@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cnnlab.config import checked
+from cnnlab.config import checked, net_spec
 from cnnlab.data import load
 from cnnlab.errors import UserError
 from cnnlab.experiments.compare import Comparison, as_two_by_two, comparison, contestants
