@@ -9,7 +9,7 @@ from __future__ import annotations
 from reprlib import Repr
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from cnnlab.errors import UserError, nearest
 
@@ -29,8 +29,8 @@ Seconds = Annotated[float, Field(strict=True, ge=0, lt=1e10)]
 #: A mean cross-entropy that is a number: of float32 logits it is never larger.
 Loss = Annotated[float, Field(strict=True, ge=0, lt=1e39)]
 
-#: The largest number, and the most numbers in a list, that an option of a net may have.
-LARGEST_OPTION, LONGEST_OPTION = 1_000_000, 1_000
+#: The recipe that a run is written down under that the playground's page trained.
+PLAYGROUND = "playground"
 #: The longest side of an image, in pixels, that a run's config may name.
 LONGEST_SIDE = 4096
 
@@ -96,19 +96,6 @@ class NetSpec(Strict):
 
     name: str
     options: dict[str, Scalar | tuple[int, ...]] = {}
-
-    @field_validator("options")
-    @classmethod
-    def _options_in_range(cls, options: dict[str, Scalar | tuple[int, ...]]) -> dict[str, Scalar | tuple[int, ...]]:
-        for name, value in options.items():
-            numbers = value if isinstance(value, tuple) else (value,)
-            if len(numbers) > LONGEST_OPTION or any(
-                not isinstance(number, str) and abs(number) > LARGEST_OPTION for number in numbers
-            ):
-                raise ValueError(
-                    f"expected numbers up to {LARGEST_OPTION:,} for {name}, and at most {LONGEST_OPTION:,} of them"
-                )
-        return options
 
 
 def net_spec(name: str, options: dict[str, Any]) -> NetSpec:

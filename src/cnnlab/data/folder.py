@@ -6,6 +6,7 @@ import hashlib
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ import torch
 
 from cnnlab.data.cache import MOST_DECODED, decoded_place, make_room
 from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
-from cnnlab.data.pictures import decode_all, shared_square_size, stack
+from cnnlab.data.pictures import decode_all, shared_square_size
 from cnnlab.data.splits import stratify
 from cnnlab.errors import UserError
 from cnnlab.plain_files import open_plain
@@ -25,8 +26,9 @@ _VALIDATION_NAMES = ("validation", "val")
 _DEFAULT_SIZE = 32
 _LARGEST_OWN_SIZE = 96
 _LARGEST_SIZE = 1024
+_MOST_ENTRIES = 400_000  # of a folder, and images of all folders together
 _BESIDE = 1_000_000  # bytes of a cached file beside its images
-_FORMAT = "1"  # of the cached arrays: raise it when decoding changes
+_FORMAT = "2"  # of the cached arrays: raise it when decoding changes
 
 
 class _Picture(NamedTuple):
@@ -73,9 +75,13 @@ def load_folder(
     listing = _list(base)
     labels = np.array([picture.label for picture in listing.pictures], dtype=np.int64)
     parts, split_note = _cut(listing, labels, name)  # before decoding: a class that is too small is soon reported
-    images, size_note = _decoded(base, listing, cache, image_size, progress)
+    pictures = [listing.pictures[index] for index in np.concatenate(parts)]
+    images, size_note = _decoded(base, pictures, cache, image_size, progress)
+    # Decoded in the order of the parts, so that each is a piece of the one array.
+    ends = np.cumsum([0, *map(len, parts)])
     train, validation, test = (
-        Split(torch.from_numpy(images[indices]), torch.from_numpy(labels[indices])) for indices in parts
+        Split(torch.from_numpy(images[start:end]), torch.from_numpy(labels[indices]))
+        for start, end, indices in zip(ends, ends[1:], parts, strict=False)
     )
     notes = [size_note, "one channel: all images are gray" if images.shape[1] == 1 else "three channels: RGB"]
     if listing.ignored:
@@ -167,6 +173,11 @@ def _list_classes(base: Path, folder: Path, *, part: str) -> tuple[tuple[str, ..
             )
         ignored += others
         pictures += [_Picture(file, file.relative_to(base).as_posix(), label, part) for file in images]
+        if len(pictures) > _MOST_ENTRIES:
+            raise UserError(
+                f"folder {folder} holds more than {_MOST_ENTRIES:,} images; expected at most that: take fewer, or give "
+                "them as npz:FILE"
+            )
     return tuple(folder.name for folder in class_folders), pictures, ignored
 
 
@@ -182,11 +193,17 @@ def _hidden(folder: Path) -> int:
 
 def _all(folder: Path) -> list[Path]:
     try:
-        return list(folder.iterdir())
+        found = list(islice(folder.iterdir(), _MOST_ENTRIES + 1))
     except OSError as error:
         raise UserError(
             f"folder {folder} cannot be read ({error.strerror}); expected a readable folder: mend its permissions"
         ) from None
+    if len(found) > _MOST_ENTRIES:
+        raise UserError(
+            f"folder {folder} holds more than {_MOST_ENTRIES:,} entries; expected at most that: take fewer images, or "
+            "give them as npz:FILE"
+        )
+    return found
 
 
 def _cut(listing: _Listing, labels: np.ndarray, name: str) -> tuple[list[np.ndarray], str]:
@@ -218,16 +235,16 @@ def _counted(parts: list[np.ndarray], how: str) -> str:
 
 
 def _decoded(
-    base: Path, listing: _Listing, cache: str | Path | None, image_size: int | None, progress: Progress | None
+    base: Path, pictures: list[_Picture], cache: str | Path | None, image_size: int | None, progress: Progress | None
 ) -> tuple[np.ndarray, str]:
-    """uint8 (N, C, H, W) of all pictures in the order listed, from the cache where it still holds."""
-    key = _key(listing, image_size)
+    """uint8 (N, C, H, W) of the pictures, in their order, from the cache where it still holds."""
+    key = _key(pictures, image_size)
     place = hashlib.sha256(f"{base.resolve()} {image_size}".encode(errors="surrogateescape")).hexdigest()[:32]
     kept = decoded_place(place, cache)
-    cached = _read_cached(kept, key, len(listing.pictures))
+    cached = _read_cached(kept, key, len(pictures))
     if cached is not None:
         return cached
-    paths = [picture.path for picture in listing.pictures]
+    paths = [picture.path for picture in pictures]
     size, note = image_size, f"resized to {image_size}×{image_size} (antialiased, centre cut)"
     if size is None:
         own = shared_square_size(paths)
@@ -235,7 +252,7 @@ def _decoded(
         note = f"{size}×{size}, the images' own size"
         if size != own:
             note = f"resized to {size}×{size} (antialiased, centre cut): their own sizes are mixed or large"
-    images = stack(decode_all(paths, size=size, progress=progress))
+    images = decode_all(paths, size=size, progress=progress)
     with suppress(OSError):  # the cache only saves time
         if make_room(images.nbytes, kept, cache):
             with whole_file(kept) as file:
@@ -243,11 +260,11 @@ def _decoded(
     return images, note
 
 
-def _key(listing: _Listing, image_size: int | None) -> str:
+def _key(pictures: list[_Picture], image_size: int | None) -> str:
     import PIL
 
     digest = hashlib.sha256(f"{_FORMAT} {PIL.__version__} {image_size}".encode())
-    for picture in listing.pictures:
+    for picture in pictures:
         try:
             stat = os.stat(picture.path)
             state = f"{stat.st_size} {stat.st_mtime_ns}"

@@ -18,7 +18,7 @@ from cnnlab.given_path import given_path
 from cnnlab.plain_files import read_plain
 
 #: How much longer than its content, in bytes, a .gz may be.
-_PACKED = 1_000_000
+PACKED = 1_000_000
 
 Place = Literal["data root", "cache", "Debian package"]
 
@@ -120,7 +120,7 @@ def read_known_file(file: IdxFile, folder: Path) -> tuple[np.ndarray, bool]:
             "put it there or point the data root elsewhere"
         )
     try:
-        data = read_plain(path, limit=file.length + _PACKED)
+        data = read_plain(path, limit=file.length + PACKED)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}); expected a readable file: mend its permissions "

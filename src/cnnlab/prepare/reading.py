@@ -73,9 +73,9 @@ def read_image(path: str | os.PathLike[str]) -> Image.Image:
         except PermissionError:
             raise UserError(f"{path}: permission denied; expected a file you may read: change its mode") from None
         except Image.DecompressionBombError:
-            most = " or ".join(f"{count // 10**6}" for count in sorted(set(FORMATS.values()), reverse=True))
             raise UserError(
-                f"{path}: too many pixels; expected at most {most} million (TIFF, WebP): scale the image down first"
+                f"{path}: too many pixels; expected at most {FORMATS['PNG'] // 10**6} million pixels, "
+                f"{FORMATS['TIFF'] // 10**6} of a TIFF or WebP: scale the image down first"
             ) from None
         except UnidentifiedImageError:
             got = "an empty file" if path.stat().st_size == 0 else "not an image, or of a kind that cannot be read"

@@ -1,0 +1,375 @@
+"""Every reader of what others may have made: small valid inputs, how they are made wrong, and how they are read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import shutil
+import struct
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import numpy as np
+import safetensors.torch
+from PIL import Image
+from tests.playground import test_saved
+from tests.trust import mutations
+
+import cnnlab.runs.saved
+from cnnlab.claims.rounds import read_round
+from cnnlab.config import NetSpec
+from cnnlab.data import load
+from cnnlab.data.idx import gunzip, parse_idx
+from cnnlab.data.npz import load_npz
+from cnnlab.data.pictures import decode_all, shared_square_size
+from cnnlab.data.views import split_name, view
+from cnnlab.errors import Stopped
+from cnnlab.experiments.space import read_space
+from cnnlab.experiments.variants import own_variant
+from cnnlab.lesson.record import LessonRecord
+from cnnlab.lesson.sizes import quick
+from cnnlab.nets.resolve import build_net
+from cnnlab.own_code import read_code
+from cnnlab.prepare import prepare, read_image
+from cnnlab.report.run.page import run_page
+from cnnlab.runs import execute, open_run
+from cnnlab.runs.checkpoints import read_checkpoints
+from cnnlab.runs.make import make_run, reopen_run
+from cnnlab.runs.plan import Plan
+
+DATA = "mnist-5k@200"
+_NET = NetSpec(name="conv-net", options={"widths": (2,), "hidden": 4, "dropout": 0.2})
+
+
+class Reader(NamedTuple):
+    """seeds: valid inputs. mutate: makes one wrong. read: takes it; UserError is the one right way to refuse.
+
+    share: of all inputs, beside the other readers'.
+    """
+
+    seeds: Sequence[bytes]
+    mutate: Callable[[Random, Sequence[bytes]], bytes]
+    read: Callable[[bytes], object]
+    share: float = 1.0
+
+
+@cache
+def _data(name: str = DATA, **_: Any) -> Any:
+    return load(name)
+
+
+def readers(folder: Path) -> dict[str, Reader]:
+    """All readers, with their files in `folder`."""
+    found: dict[str, Reader] = {}
+    found |= _pictures(folder)
+    found |= _arrays(folder)
+    found |= _of_a_run(folder)
+    found |= _records(folder)
+    found |= _texts(folder)
+    return found
+
+
+def _pictures(folder: Path) -> dict[str, Reader]:
+    photo, class_folder = folder / "photo", folder / "photo.png"
+
+    def look(content: bytes) -> object:
+        photo.write_bytes(content)
+        return prepare(read_image(photo), preparation="digit", shape=(1, 28, 28))
+
+    def decode(content: bytes) -> object:
+        class_folder.write_bytes(content)
+        shared_square_size([class_folder])
+        return decode_all([class_folder], size=32)
+
+    seeds = list(_small_pictures())
+    return {
+        "image file": Reader(seeds, mutations.mutate_png, look, 3),
+        "image of a folder": Reader(seeds, mutations.mutate_png, decode, 3),
+    }
+
+
+def _small_pictures() -> Any:
+    gray = np.full((24, 24), 255, np.uint8)
+    gray[6:18, 10:14] = 0
+    image = Image.fromarray(gray)
+    kinds: list[tuple[str, Image.Image, dict[str, Any]]] = [
+        ("PNG", image, {}),
+        ("PNG", image.convert("RGBA"), {"dpi": (72, 72)}),
+        ("PNG", image.convert("P"), {"transparency": 3}),
+        ("PNG", Image.fromarray(gray.astype(np.uint16) * 257), {}),
+        ("PNG", image.convert("1"), {}),
+        ("JPEG", image.convert("RGB"), {"exif": _exif(6), "quality": 80}),
+        ("JPEG", image.convert("CMYK"), {"progressive": True}),
+        ("GIF", image, {"save_all": True, "append_images": [image]}),
+        ("BMP", image, {}),
+        ("TIFF", image, {"compression": "tiff_lzw"}),
+        ("WEBP", image.convert("RGB"), {}),
+        ("PPM", image, {}),
+    ]
+    for kind, picture, options in kinds:
+        out = io.BytesIO()
+        picture.save(out, kind, **options)
+        yield out.getvalue()
+
+
+def _exif(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def _arrays(folder: Path) -> dict[str, Reader]:
+    file = folder / "arrays.npz"
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 6, 6), dtype=np.uint8)
+    labels = np.arange(40) % 2
+    seeds = []
+    for arrays in (
+        {"images": pixels, "labels": labels, "classes": np.array(["a", "b"])},
+        {"x_train": pixels, "y_train": labels, "x_test": pixels, "y_test": labels},
+        {
+            "train_images": pixels,
+            "train_labels": labels[:, None],
+            "test_images": pixels,
+            "test_labels": labels[:, None],
+        },
+    ):
+        out = io.BytesIO()
+        np.savez(out, **arrays)
+        seeds.append(out.getvalue())
+
+    def read_npz(content: bytes) -> object:
+        file.write_bytes(content)
+        return load_npz(file)
+
+    idx = [
+        struct.pack(">BBBBI", 0, 0, 8, 1, 12) + bytes(range(12)),
+        struct.pack(">BBBBIII", 0, 0, 8, 3, 3, 4, 5) + bytes(60),
+    ]
+    return {
+        "npz": Reader(seeds, mutations.mutate_npz, read_npz, 3),
+        "idx": Reader(idx, mutations.mutate_bytes, lambda content: parse_idx(content, name="a"), 2),
+        "idx.gz": Reader(
+            [gzip.compress(each, 1) for each in idx],
+            mutations.mutate_gzip,
+            lambda content: parse_idx(gunzip(content, name="a", limit=1000), name="a"),
+            2,
+        ),
+    }
+
+
+def _of_a_run(folder: Path) -> dict[str, Reader]:
+    """The files of a run folder, each made wrong alone in a whole one, and read by all that reads it."""
+    data, path = _data(), folder / "run"
+    plan = Plan(net=_NET, data=DATA, recipe="fast", epochs=2)
+    run, net = make_run(path, plan, data)
+    execute(run, net, data, keeps_checkpoints=True)
+    whole = {file.relative_to(path): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+    def of(name: str, read: Callable[[Any], object]) -> Callable[[bytes], object]:
+        def with_it(content: bytes) -> object:
+            (path / name).write_bytes(content)
+            try:
+                return read(open_run(path))
+            finally:
+                (path / name).write_bytes(whole[Path(name)])
+
+        return with_it
+
+    def go_on(_: Any) -> object:
+        (path / "result.json").unlink()
+        try:
+            again, module = reopen_run(path, data)
+            return execute(again, module, data, should_stop=lambda: True)
+        except Stopped as stopped:
+            return stopped
+        finally:
+            for name, content in whole.items():
+                (path / name).write_bytes(content)
+
+    def show(shown: Any) -> object:
+        return run_page(shown, data, shown.load_net())
+
+    def everything(opened: Any) -> object:
+        return opened.result(), opened.evaluations(), opened.epochs(), opened.identity(), opened.load_net()
+
+    diverged = {"epoch": 1, "learning_rate": 0.1, "kept_epoch": 0, "says": "the loss became NaN"}
+    whole[Path("diverged.json")] = json.dumps(diverged).encode()
+    checkpoint = next(str(name) for name in whole if name.parent.name == "checkpoints")
+    as_json, as_tensors = mutations.mutate_json, mutations.mutate_safetensors
+    table: dict[str, tuple[str, Any, Callable[[Any], object], float]] = {
+        "config": ("config.json", as_json, everything, 3),
+        "environment": ("environment.json", as_json, lambda run: (run.identity(), run.environment()), 1),
+        "evaluation": ("evaluation.json", as_json, lambda run: run.evaluations(), 2),
+        "result": ("result.json", as_json, lambda run: run.result(), 1),
+        "metrics": ("metrics.jsonl", mutations.mutate_lines, lambda run: run.epochs(), 2),
+        "test openings": ("test-openings.jsonl", mutations.mutate_lines, lambda run: run.test_openings(), 0.5),
+        "diverged": ("diverged.json", as_json, lambda run: run.divergence(), 1),
+        "weights": ("weights.safetensors", as_tensors, lambda run: run.load_net(), 2),
+        "checkpoints": (checkpoint, as_tensors, read_checkpoints, 2),
+        "resume state": ("resume.safetensors", as_tensors, go_on, 1),
+        "resume after metrics": ("metrics.jsonl", mutations.mutate_lines, go_on, 0.3),
+        "resume after environment": ("environment.json", as_json, go_on, 0.3),
+        "page after evaluation": ("evaluation.json", as_json, show, 0.05),
+        "page after metrics": ("metrics.jsonl", mutations.mutate_lines, show, 0.05),
+        "page after config": ("config.json", as_json, show, 0.05),
+    }
+    found = {
+        name: Reader([whole[Path(file)]], mutate, of(file, read), share)
+        for name, (file, mutate, read, share) in table.items()
+    }
+    return found | _saved_file(folder)
+
+
+def _saved_file(folder: Path) -> dict[str, Reader]:
+    """A file that the playground saved, and the note in the folder that it becomes."""
+    cnnlab.runs.saved.load = _data
+    path, run = folder / "mine.safetensors", folder / "mine"
+    net = build_net(_NET, image_shape=(1, 28, 28), num_classes=10, seed=3)
+    options = {"widths": [2], "hidden": 4, "dropout": 0.2}
+    said = json.dumps(test_saved.description() | {"net": "conv-net", "options": options})
+    seed = safetensors.torch.save(net.state_dict(), {"format": "pt", "cnnlab": said})
+
+    def read_saved(content: bytes) -> object:
+        path.write_bytes(content)
+        shutil.rmtree(run, ignore_errors=True)
+        return open_run(path)
+
+    read_saved(seed)
+    note = (run / "saved.json").read_bytes()
+
+    def read_note(content: bytes) -> object:
+        path.write_bytes(seed)
+        run.mkdir(exist_ok=True)
+        (run / "saved.json").write_bytes(content)
+        return open_run(path)
+
+    return {
+        "playground's file": Reader([seed], mutations.mutate_safetensors, read_saved, 1),
+        "playground's note": Reader([note], mutations.mutate_json, read_note, 0.3),
+    }
+
+
+def _records(folder: Path) -> dict[str, Reader]:
+    lesson, claims = folder / "lesson.json", folder / "claims.json"
+    record = LessonRecord(lesson, quick(DATA, DATA), _data(), seed=0)
+    with record.part("trainings"):
+        pass
+    whole_round = json.loads((Path(__file__).parents[2] / "results" / "claims-quick.json").read_text())
+    round_seed = json.dumps(whole_round | {"claims": whole_round["claims"][:8:3]}).encode()
+
+    def read_lesson(content: bytes) -> object:
+        lesson.write_bytes(content)
+        return LessonRecord(lesson, quick(DATA, DATA), _data(), seed=0)
+
+    def read_claims(content: bytes) -> object:
+        claims.write_bytes(content)
+        return read_round(claims)
+
+    return {
+        "lesson.json": Reader([lesson.read_bytes()], mutations.mutate_json, read_lesson, 2),
+        "claims.json": Reader([round_seed], mutations.mutate_json, read_claims, 2),
+    }
+
+
+def _texts(folder: Path) -> dict[str, Reader]:
+    """What is typed: names of sets, values of options, ranges of a sweep, a net's file."""
+    base = Plan(net=_NET, data=DATA, recipe="fast", epochs=1)
+    own = folder / "own.py"
+
+    def as_text(content: bytes) -> str:
+        return content.decode(errors="surrogateescape")
+
+    def set_of(content: bytes) -> object:
+        name = as_text(content)
+        known, count, changes = split_name(name)
+        return view(_data("mnist-5k"), count, changes) if known == "mnist-5k" else load(name, fetch=False)
+
+    def vary(content: bytes) -> object:
+        return own_variant(as_text(content)).change(base).meet(_data(), 0)
+
+    def sweep(content: bytes) -> object:
+        plan, fields = read_space(base, as_text(content).split("|"))
+        return [own_variant(setting).change(plan) for one in fields for setting in one.settings]
+
+    def net_of(content: bytes) -> object:
+        name = as_text(content)
+        spec = NetSpec(name=f"{folder}/{name}.py:Net")
+        return build_net(spec, image_shape=(1, 28, 28), num_classes=10, seed=0, own_code=spec.name)
+
+    def code_of(content: bytes) -> object:
+        own.write_bytes(content)
+        return read_code(str(own))
+
+    numbers = (
+        "0",
+        "1",
+        "-1",
+        "8",
+        "0.5",
+        "1e400",
+        "nan",
+        "inf",
+        "9" * 20,
+        "9" * 5000,
+        "１",
+        "1_0",
+        " ",
+        "",
+        "true",
+        "none",
+    )
+    signs = (",", "=", "@", "+", ":", "/", "..", "|", "\0", "\n", "\udcff", "é", "a" * 5000, "-")
+    fields = (*Plan.model_fields, "widths=", "hidden=", "dropout=", "kernel-size=", "shift=", "crop=", "batch-size=")
+    fields += (
+        "learning-rate=",
+        "epochs=",
+        "betas=",
+        "net=",
+        "data=",
+        "recipe=",
+        "pool=",
+        "seed=",
+        "precision=",
+        "patience=",
+    )
+    names = ("mnist-5k", "mnist", "folder:", "npz:", "+shuffled-labels", "+permuted-pixels", "kmnist", str(folder), "~")
+    settings = (b"widths=2,4", b"dropout=0.5", b"shift=2", b"learning-rate=0.01", b"batch-norm=false", b"epochs=2")
+    code = b"""import torch
+from torch import nn
+from . import other
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        return torch.relu(x)
+"""
+    source_tokens = (
+        "(" * 300,
+        "import a.b\n",
+        "from ... import c\n",
+        "\0",
+        "\t",
+        "    ",
+        "# coding: latin-9\n",
+        "'''",
+        "\udcff",
+        "9" * 5000,
+    )
+    return {
+        "a set's name": Reader(
+            [b"mnist-5k@100+shuffled-labels", b"folder:a", b"npz:a.npz"],
+            mutations.words((*names, *numbers, *signs)),
+            set_of,
+            2,
+        ),
+        "an option's value": Reader(settings, mutations.words((*fields, *numbers, *signs)), vary, 1),
+        "a sweep's values": Reader(
+            [b"|".join(settings), b"widths=2|4|8"], mutations.words((*fields, *numbers, *signs)), sweep, 2
+        ),
+        "a net's file": Reader([b"a", b"../a"], mutations.words((*numbers, *signs, "photo", "run")), net_of, 0.5),
+        "a net's code": Reader([code], mutations.words((code.decode(), *source_tokens)), code_of, 2),
+    }
