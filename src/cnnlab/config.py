@@ -62,11 +62,11 @@ class Training(Strict):
         64, ge=1, le=LARGEST_BATCH, description="images in a step, about: an epoch's are shared out evenly"
     )
     optimizer: Optimizer = Field("adam", description="from torch.optim")
-    learning_rate: float = Field(1e-3, gt=0, le=1e6, description="the (peak) learning rate")
+    learning_rate: float = Field(1e-3, gt=0, le=1e30, description="the (peak) learning rate")
     betas: tuple[float, float] = Field((0.9, 0.999), description="averaging of Adam and its relatives")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     weight_decay: float = Field(
-        0.0, ge=0, le=1e6, description="decay of filters and matrices, not of biases, γ and β; L2 but for adamw"
+        0.0, ge=0, le=1e30, description="decay of filters and matrices, not of biases, γ and β; L2 but for adamw"
     )
     schedule: Schedule = Field("constant", description="how the learning rate moves over the run")
     warmup: float = Field(0.2, ge=0, lt=1, description="share of one-cycle and cosine spent rising to the peak")
@@ -96,6 +96,11 @@ class NetSpec(Strict):
 
     name: str
     options: dict[str, Scalar | tuple[int, ...]] = {}
+
+
+def net_spec(name: str, options: dict[str, Any]) -> NetSpec:
+    """A net with options as a user gave them. Raises UserError for one that is out of range."""
+    return checked(NetSpec, {"name": name, "options": options}, f"{name}: its options")
 
 
 _Side = Annotated[int, Field(strict=True, ge=1, le=LONGEST_SIDE)]

@@ -121,13 +121,13 @@ def test_the_shift_that_leaves_the_image_says_its_side() -> None:
 
 def test_a_net_as_large_as_may_be_is_built_and_a_larger_one_is_not() -> None:
     def parameters(units: int) -> int:
-        spec = NetSpec(name="mlp", options={"hidden": (units,)})
+        spec = NetSpec(name="mlp", options={"hidden": (units, units)})
         net = build_net(spec, image_shape=(1, 2, 2), num_classes=2, seed=0)
         return sum(parameter.numel() for parameter in net.parameters())
 
-    assert parameters(1000) == 4 * 1000 + 1000 + 1000 * 2 + 2
-    with pytest.raises(UserError, match=r"140,000,002 parameters .* expected at most 100,000,000"):
-        parameters(20_000_000)
+    assert parameters(100) == 4 * 100 + 100 + 100 * 100 + 100 + 100 * 2 + 2
+    with pytest.raises(UserError, match=r"400,160,002 parameters .* expected at most 100,000,000"):
+        parameters(20_000)
 
 
 def test_a_path_that_can_be_passes_as_it_is(tmp_path: Path) -> None:

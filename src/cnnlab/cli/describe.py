@@ -98,11 +98,11 @@ def _describe(
 ) -> None:
     from cnnlab.anatomy import describe
     from cnnlab.anatomy.verify import verify_fields
-    from cnnlab.config import NetSpec
+    from cnnlab.config import net_spec
     from cnnlab.nets import build_net
     from cnnlab.whole_files import write_whole
 
-    spec = NetSpec(name=net, options=options.net_changes(values, net))
+    spec = net_spec(net, options.net_changes(values, net))
     module = build_net(spec, image_shape=shape, num_classes=classes, seed=0, own_code=net, needs_logits=False)
     anatomy = describe(module, shape)
     if svg is not None:

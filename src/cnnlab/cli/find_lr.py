@@ -43,7 +43,7 @@ def command(
     **values: Any,
 ) -> None:
     """Train NET for 100 steps while the learning rate rises from 1e-5 to 1; suggest one from how the loss fell."""
-    from cnnlab.config import NetSpec
+    from cnnlab.config import net_spec
     from cnnlab.data import load
     from cnnlab.nets import build_net
     from cnnlab.nets.resolve import options_of
@@ -51,7 +51,7 @@ def command(
     from cnnlab.training.recipes import find_recipe
 
     of_recipe = options.chosen(find_recipe(recipe_name).net_options, options_of(net))
-    spec = NetSpec(name=net, options=of_recipe | options.net_changes(values, net))
+    spec = net_spec(net, of_recipe | options.net_changes(values, net))
     images = load(data, root=data_root, image_size=image_size, progress=Work())
     module = build_net(spec, image_shape=images.image_shape, num_classes=len(images.classes), seed=seed, own_code=net)
     changes = {} if batch_size is None else {"batch_size": batch_size}

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 from torch import nn
 
-from cnnlab.config import Augmentation, NetSpec, RunConfig, Scalar, Strict, Training, checked
+from cnnlab.config import Augmentation, NetSpec, RunConfig, Scalar, Strict, Training, checked, net_spec
 from cnnlab.data.augment import require_smaller
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
@@ -38,7 +38,7 @@ class Plan(Strict):
 
     def with_net(self, **options: Scalar | tuple[int, ...]) -> Plan:
         """The plan with other options of its net."""
-        return self.model_copy(update={"net": NetSpec(name=self.net.name, options=self.net.options | options)})
+        return self.model_copy(update={"net": net_spec(self.net.name, self.net.options | options)})
 
     def as_family(self) -> Plan:
         """The plan with simple-cnn named as conv-net, whose defaults it is: the same net, with more options."""

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cnnlab.config import NetSpec, checked
+from cnnlab.config import checked, net_spec
 from cnnlab.data import load
 from cnnlab.errors import UserError
 from cnnlab.experiments.compare import Comparison, as_two_by_two, comparison, contestants
@@ -67,7 +67,7 @@ def compare(
         chosen.append(both(chosen[1], chosen[2]))
     trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)
     requested = {
-        "net": NetSpec(name=net, options=dict(net_options or {})),
+        "net": net_spec(net, dict(net_options or {})),
         "data": data,
         "recipe": recipe,
         "epochs": epochs,
