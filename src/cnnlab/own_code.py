@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from cnnlab.errors import UserError
+from cnnlab.given_path import given_path
 
 _CNNLAB = Path(__file__).resolve().parent
 
@@ -71,7 +72,7 @@ def read_code(path: str) -> OwnCode:
     A file in a package, or with imports relative to one, is that package's module. Raises UserError when there is no
     such file, or when it cannot be read.
     """
-    file = Path(path).resolve()
+    file = given_path(path, "net").resolve()
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file; expected a Python file: check the path")
     root, parents, outwards = file.parent, [], _outwards(_read(file))

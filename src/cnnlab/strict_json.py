@@ -12,7 +12,8 @@ def strict_json(record: Any, *, indent: int | None = None, ensure_ascii: bool = 
 
     Python's float, JavaScript's Number and pydantic take these strings for the numbers that they name.
     """
-    return json.dumps(_named(record), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
+    text = json.dumps(_named(record), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
+    return text.replace("\x7f", "\\u007f")  # the one control character that JSON's standard lets stand
 
 
 def _named(value: Any) -> Any:

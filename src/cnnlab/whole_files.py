@@ -151,7 +151,11 @@ def _append(handle: int, content: bytes, length: int) -> None:
         raise
 
 
-def disk_error(path: Path, error: OSError) -> UserError:
+class DiskError(UserError):
+    """The disk refused to be written to."""
+
+
+def disk_error(path: Path, error: OSError) -> DiskError:
     """What to tell a user whose disk refused."""
     mend = {
         errno.ENOSPC: "free some space or write elsewhere",
@@ -160,4 +164,4 @@ def disk_error(path: Path, error: OSError) -> UserError:
         errno.EACCES: "choose a folder that you may write to",
         errno.EPERM: "choose a folder that you may write to",
     }.get(error.errno or 0, "check the path and the disk")
-    return UserError(f"cannot write {path}: {os.strerror(error.errno or 0).lower()}; {mend}")
+    return DiskError(f"cannot write {path}: {os.strerror(error.errno or 0).lower()}; {mend}")

@@ -170,7 +170,7 @@ def replace_by_a_dead_link(tiny, raw: Path) -> None:
         (write_a_page, "is not an idx file"),
         (empty, "begins with nothing"),
         (remove, "is missing"),
-        (replace_by_a_folder, "cannot be read"),
+        (replace_by_a_folder, "is a folder"),
         (replace_by_a_dead_link, "cannot be read"),
     ],
 )
@@ -188,10 +188,10 @@ def test_a_bad_file_in_the_data_root_is_an_error_even_when_the_cache_is_good(
 def test_a_file_without_permission_is_an_error(tiny, place, tmp_path, refused, monkeypatch):
     tiny.write(tmp_path / "root/Tiny/raw")
 
-    def deny(path: Path) -> bytes:
+    def deny(path: Path, **_: object) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", deny)
+    monkeypatch.setattr("cnnlab.data.places.read_plain", deny)
     assert "Permission denied" in refused(load, "tiny", root=tmp_path / "root")
 
 

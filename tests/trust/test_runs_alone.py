@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,15 @@ from cnnlab.experiments.compare import train_jobs
 from cnnlab.experiments.engines.batched import Batched
 from cnnlab.experiments.engines.here import InProcess
 from cnnlab.experiments.make_job import make_job
+from cnnlab.experiments.samplers import Optuna
+from cnnlab.experiments.space import FieldValues
 from cnnlab.one_writer import InUse, one_writer
 from cnnlab.runs import execute, open_run
 from cnnlab.runs.board import EventFiles
 from cnnlab.runs.executing_together import execute_together
 from cnnlab.runs.folder import HoldsRun, create_run
 from cnnlab.runs.make import reopen_run
+from cnnlab.workflows.handout import hand_out
 
 TINY = {"net": "mlp", "net_options": {"hidden": (4,)}, "epochs": 2, "recipe_name": "lesson"}
 
@@ -243,3 +247,27 @@ def test_weights_that_are_being_trained_again_are_not_let_go(run):
         assert run.has_weights
     run.let_go_of_weights()
     assert not run.has_weights
+
+
+def test_a_handout_takes_nothing_from_outside_its_lesson(tmp_path):
+    lesson = tmp_path / "lesson"
+    lesson.mkdir()
+    (tmp_path / "private.html").write_text("mine")
+    (lesson / "linked.html").symlink_to(tmp_path / "private.html")
+    (lesson / "own.html").write_text("own")
+    pages = ("../private.html", "linked.html", "own.html")
+    (lesson / "index.html").write_text("".join(f'<a href="{page}">page</a>' for page in pages))
+    with zipfile.ZipFile(hand_out(lesson, {}).path) as archive:
+        assert archive.namelist() == ["lesson/index.html", "lesson/own.html"]
+
+
+def test_a_search_goes_on_after_a_journal_that_a_kill_cut_short(tmp_path):
+    pytest.importorskip("optuna")
+    journal, fields = tmp_path / "optuna.log", [FieldValues("dropout", ("0", "0.5", "0.9"))]
+    first = Optuna(fields, trials=1, journal=journal, key="k").ask()
+    whole = journal.read_text()
+    journal.write_text(whole + '{"op_code": 4, "wor')
+    again = Optuna(fields, trials=1, journal=journal, key="k")
+    assert again.ask() == first
+    again.tell({first[0]: 0.5})
+    assert Optuna(fields, trials=1, journal=journal, key="k").ask() == first

@@ -140,13 +140,15 @@ def walk(
         try:
             with recorder:
                 answer = net(given)
+            return recorder.finish(answer)
         except UserError:
             raise
         except Exception as error:
             misfit = recorder.misfit(error)
             slip = own_mistake(error) if misfit is None else None
             raise (slip or UserError(misfit_words(type(net).__name__, image_shape, error, misfit))) from error
-    return recorder.finish(answer)
+        finally:
+            recorder.let_go()
 
 
 def _count_flop(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:
@@ -395,6 +397,10 @@ class _Recorder(TorchFunctionMode):
         if self._keep_of is None:
             kept = [tensor if made_by[id(tensor)] == i else None for i, tensor in enumerate(self._results)]
         return Trace(self._calls, outputs, list(self._notes), self._images, kept)
+
+    def let_go(self) -> None:
+        """Drop every tensor: net and recorder hold each other by the hooks, so only the collector would, and late."""
+        self._kept, self._results, self._kept_results = [], [], []
 
 
 def _is_layer(module: nn.Module) -> bool:

@@ -5,14 +5,18 @@ Exit codes: 0 done; 1 some of several inputs failed; 2 something the user can me
 
 from __future__ import annotations
 
+import errno
+import math
 import os
 import sys
 import traceback
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
+from cnnlab.cli.interrupts import interrupts, was_interrupted
+from cnnlab.cli.streams import text_alone
 from cnnlab.errors import UserError, nearest
 from cnnlab.version import __version__
 
@@ -35,6 +39,25 @@ COMMANDS = {
     "bench": "Compare this machine's stock notebook pipeline with cnnlab, side by side.",
 }
 
+#: What a system refuses by no fault of the program; a system has not all of them.
+_REFUSALS = {
+    getattr(errno, name, None)
+    for name in (
+        *("EACCES", "EDQUOT", "EIO", "EISDIR", "ELOOP", "EMFILE", "ENAMETOOLONG", "ENFILE"),
+        *("ENODEV", "ENOSPC", "ENOTDIR", "ENXIO", "EPERM", "EROFS", "ESTALE"),
+    )
+}
+
+
+def _sensible(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Refuse an empty word, as a script's unset variable makes one, which would pass for a default, and NaN and inf."""
+    for one in value if isinstance(value, tuple) else (value,):
+        if one == "":
+            raise click.BadParameter("got an empty word; expected a name: give one, or leave it out", ctx, param)
+        if isinstance(one, float) and not math.isfinite(one):
+            raise click.BadParameter(f"got {one}; expected a finite number", ctx, param)
+    return value
+
 
 class Commands(click.Group):
     """A group that imports a command when it is called, so that `--help` waits for nothing."""
@@ -47,7 +70,10 @@ class Commands(click.Group):
         """The command of that name, or a usage error with the nearest one."""
         if cmd_name not in COMMANDS:
             raise click.UsageError(f"unknown command {cmd_name}; {nearest(cmd_name, COMMANDS)}")
-        return import_module(f"cnnlab.cli.{cmd_name.replace('-', '_')}").command
+        command = import_module(f"cnnlab.cli.{cmd_name.replace('-', '_')}").command
+        for param in command.params:
+            param.callback = _sensible
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table above, without importing them."""
@@ -71,6 +97,12 @@ def cnnlab() -> None:
 
 def main() -> NoReturn:
     """Run the command line and turn what goes wrong into one line and an exit code."""
+    with text_alone(), interrupts():
+        code = _run()
+    raise SystemExit(code)
+
+
+def _run() -> int:
     try:
         code = cnnlab.main(prog_name="cnnlab", standalone_mode=False)
         sys.stdout.flush()
@@ -87,9 +119,11 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except (Exception, SystemExit) as error:
+        if was_interrupted():  # what an import or a library makes of Ctrl-C
+            return _say("interrupted", 130)
         from cnnlab.own_code import own_mistake  # a quarter of --help's time, which raises nothing
 
-        mistake = own_mistake(error)
+        mistake = own_mistake(error) or _system_s(error)
         if mistake is not None:
             code = _say(str(mistake), 2)
         elif isinstance(error, SystemExit):
@@ -97,7 +131,17 @@ def main() -> NoReturn:
         else:
             traceback.print_exc()
             code = _say("this is a bug in cnnlab; the lines above say where", 70)
-    raise SystemExit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
+
+
+def _system_s(error: BaseException) -> UserError | None:
+    """What to tell a user whose system refused: a place that it does not take, a disk or a memory that is full."""
+    if isinstance(error, OSError) and error.errno is not None and error.errno in _REFUSALS:
+        where = "the system" if error.filename is None else os.fsdecode(error.filename)
+        return UserError(f"{where}: {os.strerror(error.errno).lower()}; check the path, its disk and your rights there")
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return UserError("this machine's memory is too small for it; expected less: fewer or smaller images, or nets")
+    return None
 
 
 def _say(message: str, code: int) -> int:

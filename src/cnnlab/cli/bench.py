@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import Work
+from cnnlab.cli.terminal import Console, Work
 from cnnlab.strict_json import strict_json
 
 
@@ -45,7 +45,6 @@ def command(
     Both train the lesson's SimpleCNN, in turn, each in a process of its own: the stock one as course notebooks write
     it (transforms sample by sample, DataLoader, Adam at 0.001, batches of 64, float32), the other by the recipe fast.
     """
-    from rich.console import Console
 
     from cnnlab.bench import ContenderFailed, bench, renderable
     from cnnlab.bench import markdown as as_markdown
@@ -68,4 +67,4 @@ def command(
     elif markdown:
         click.echo(as_markdown(result))
     else:
-        Console(highlight=False).print(renderable(result))
+        Console().print(renderable(result))

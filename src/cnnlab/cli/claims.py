@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import ExperimentView, notice, stop_requests
+from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.terminal import Console, ExperimentView, notice
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _MARKS = {"supported": "✓", "not supported": "✗", "undecided": "?"}
 @click.option("--data", metavar="DATA", help="Digits. [default: mnist; mnist-5k with --quick]")
 @options.data_root
 @options.engine
-@click.option("--out", type=click.Path(path_type=Path), default=Path("claims"), show_default=True)
+@click.option("--out", type=options.GivenPath(), default=Path("claims"), show_default=True)
 @options.as_json
 def command(
     ids: tuple[str, ...],
@@ -110,14 +111,13 @@ def _list(claims: list[Claim], as_json: bool) -> None:
 
 
 def _print(measured: Measured) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
 
     from cnnlab.numbers import duration
 
     claim, finding = measured.claim, measured.finding
-    console = Console(highlight=False)
+    console = Console()
     console.print(f"[bold]{claim.id}[/]  {escape(claim.statement)}")
     verdict = (
         f"[{_COLOURS[finding.verdict]}]{_MARKS[finding.verdict]} {finding.verdict}[/]  {escape(_effect(measured))}"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
+from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.terminal import Console, ExperimentView, Work, notice
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 @click.option("--train-size", type=click.IntRange(1), help="Only this many training images: DATA@N.")
 @click.option("--recipe", default="lesson", show_default=True, help="How the baseline is trained.")
 @options.engine
-@click.option("--out", type=click.Path(path_type=Path), default=Path("compare"), show_default=True)
+@click.option("--out", type=options.GivenPath(), default=Path("compare"), show_default=True)
 @options.net_options
 @options.as_json
 @click.argument("more", nargs=-1, metavar="[NAME…]")
@@ -122,17 +123,16 @@ def _say_found(found: int, of: int) -> None:
 
 
 def _print(result: Comparison) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console()
     for warning in result.warnings:
         console.print(f"[bold red]warning[/]  {escape(warning)}")
     base = result.baseline
     seeds = f"{len(result.seeds)} seed{'s' if len(result.seeds) > 1 else ''}"
     console.print(
-        f"[bold]{base.plan.net.name}[/] on {base.plan.data}, recipe {base.plan.recipe}: {seeds}, "
+        f"[bold]{escape(base.plan.net.name)}[/] on {escape(base.plan.data)}, recipe {base.plan.recipe}: {seeds}, "
         f"{result.test_images:,} test images\n"
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -143,12 +143,12 @@ def _print(result: Comparison) -> None:
     for figures in result.variants:
         over_seeds = figures.test_spread
         table.add_row(
-            figures.variant.name,
+            escape(figures.variant.name),
             f"{over_seeds.mean:.2%}",
             "–" if over_seeds.standard_deviation is None else f"{100 * over_seeds.standard_deviation:.2f}",
             f"{100 * sum(figures.gap) / len(figures.gap):.2f}",
             f"{figures.parameters:,}",
-            "" if figures.verdict is None else figures.verdict.words,
+            "" if figures.verdict is None else escape(figures.verdict.words),
         )
     console.print(table)
     if result.two_by_two is not None:
@@ -161,6 +161,7 @@ def _print(result: Comparison) -> None:
 
 
 def _effects_table(design: TwoByTwo) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -172,6 +173,9 @@ def _effects_table(design: TwoByTwo) -> Table:
     table.add_column("verdict on test accuracy", overflow="fold")
     for effect in design.effects:
         table.add_row(
-            effect.name, f"{100 * effect.on_test.mean:+.2f}", f"{100 * effect.on_gap.mean:+.2f}", effect.words
+            escape(effect.name),
+            f"{100 * effect.on_test.mean:+.2f}",
+            f"{100 * effect.on_gap.mean:+.2f}",
+            escape(effect.words),
         )
     return table

@@ -11,15 +11,17 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.describe_window import WINDOWS, by, describe_window
-from cnnlab.cli.terminal import notice
+from cnnlab.cli.terminal import Console, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from cnnlab.anatomy import Anatomy, Layer
     from cnnlab.anatomy.verify import FieldCheck
+
+
+#: The largest number that `--input`, `--kernel` and the like take, and digits enough to tell that one is larger.
+LARGEST_SIDE, _DIGITS = 4096, 20
 
 
 class Sides(click.ParamType):
@@ -31,7 +33,10 @@ class Sides(click.ParamType):
         """`"1x28x28"` → (1, 28, 28)."""
         if not re.fullmatch(r"\d+([x×]\d+)*", str(value)):
             self.fail(f"got {value!r}; expected whole numbers joined by x, such as 28x28")
-        return tuple(int(side) for side in re.split("[x×]", str(value)))
+        sides = tuple(int(side[:_DIGITS]) for side in re.split("[x×]", str(value)))
+        if max(sides) > LARGEST_SIDE:
+            self.fail(f"got {str(value)[:40]}; expected numbers up to {LARGEST_SIDE:,}")
+        return sides
 
 
 @click.command("describe")
@@ -41,8 +46,8 @@ class Sides(click.ParamType):
 )
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True, help="Outputs of the last layer.")
 @click.option("--verify", is_flag=True, help="Check the receptive fields by gradients of sampled units.")
-@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a diagram of the net.")
-@click.option("--dot", type=click.Path(path_type=Path, dir_okay=False), help="Write the graph for Graphviz.")
+@click.option("--svg", type=options.GivenPath(is_file=True), help="Write a diagram of the net.")
+@click.option("--dot", type=options.GivenPath(is_file=True), help="Write the graph for Graphviz.")
 @click.option("--kernel", type=Sides(), help="conv, pool: side of the window, or H×W.")
 @click.option("--stride", type=Sides(), help="conv, pool. [default: 1 for conv, the kernel for pool]")
 @click.option("--padding", type=Sides(), help="conv, pool: on either side. [default: 0]")
@@ -119,16 +124,15 @@ def _describe(
 
 
 def _print(net: str, anatomy: Anatomy, checks: list[FieldCheck] | None) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from cnnlab.anatomy.arithmetic import CONVENTION
     from cnnlab.anatomy.describe import field_text
 
-    console = Console(highlight=False)
+    console = Console()
     if not console.is_terminal:
-        console = Console(highlight=False, width=200)  # a file or a pipe: nothing is cut
+        console = Console(width=200)  # a file or a pipe: nothing is cut
     is_wide = console.width >= 120
     memory = _bytes(sum(layer.activation_bytes for layer in anatomy.layers))
     console.print(

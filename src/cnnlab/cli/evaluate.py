@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import Work, notice
+from cnnlab.cli.read_only import note_test_opening
+from cnnlab.cli.terminal import Console, Work, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.option(
     "--data", metavar="DATA", help="Another data set, with the same number of classes. [default: the run's own]"
 )
@@ -56,7 +57,7 @@ def command(
     if split != "train" and images.sha256 != run.config.data.sha256:
         refuse_seen_images(run, images, split, data_root=data_root, image_size=image_size)
     if split == "test":
-        run.note_test_opening(f"cnnlab evaluate --data {images.name}")
+        note_test_opening(run, f"cnnlab evaluate --data {images.name}")
     record = run.config.data
     answers = logits(net, part.images, mean=record.mean, std=record.std)
     evaluation = evaluate(answers, part.labels, classes=images.classes)
@@ -144,12 +145,12 @@ def of_run(run: Run, image_size: int | None, name: str | None = None) -> tuple[s
 
 
 def _print(evaluation: Evaluation, title: str) -> None:
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console()
     low, high = evaluation.accuracy_interval
-    console.print(f"[bold]{title}[/]: {evaluation.images:,} images")
+    console.print(f"[bold]{escape(title)}[/]: {evaluation.images:,} images")
     console.print(f"accuracy  {evaluation.accuracy:.2%}  \\[{low:.2%}, {high:.2%}]  95 % interval")
     console.print(f"loss      {evaluation.loss:.4f}  mean cross-entropy, nats")
     console.print(f"ece       {evaluation.ece:.4f}  expected calibration error, 15 bins")
@@ -159,7 +160,7 @@ def _print(evaluation: Evaluation, title: str) -> None:
     for head in ("images", "precision", "recall", "F1"):
         table.add_column(head, justify="right")
     for row in evaluation.per_class:
-        table.add_row(row.name, f"{row.images:,}", f"{row.precision:.1%}", f"{row.recall:.1%}", f"{row.f1:.1%}")
+        table.add_row(escape(row.name), f"{row.images:,}", f"{row.precision:.1%}", f"{row.recall:.1%}", f"{row.f1:.1%}")
     console.print(table)
     if len(evaluation.per_class) <= 12:
         console.print("\nconfusion: a row for each class, a column for what it was called", style="dim")
@@ -167,6 +168,7 @@ def _print(evaluation: Evaluation, title: str) -> None:
 
 
 def _confusion_table(evaluation: Evaluation) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     widest = max(len(str(count)) for row in evaluation.confusion for count in row)
@@ -176,6 +178,6 @@ def _confusion_table(evaluation: Evaluation) -> Table:
         table.add_column(str(i), justify="right", min_width=widest, style="dim")
     for i, counts in enumerate(evaluation.confusion):
         cells = [f"[green]{n}[/]" if j == i else f"[red]{n}[/]" if n else "·" for j, n in enumerate(counts)]
-        name = evaluation.per_class[i].name
+        name = escape(evaluation.per_class[i].name)
         table.add_row(name if name == str(i) else f"{i} {name}", *cells)
     return table

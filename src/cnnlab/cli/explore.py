@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnlab.cli import options
+from cnnlab.cli.read_only import default_out
 from cnnlab.cli.terminal import has_display, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
 
 @click.command("explore")
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("beside", metavar="[RUN2]", required=False, type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
+@click.argument("beside", metavar="[RUN2]", required=False, type=options.GivenPath())
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.GivenPath(is_file=True),
     help="Where to write it. [default: RUN/explorer.html, or RUN/explorer-with-RUN2.html]",
 )
 @click.option(
@@ -65,12 +66,11 @@ def command(
     for run in runs:
         run.result()  # an unfinished run is refused before anything is loaded
     run = runs[0]
+    name = run.explorer_path.name if beside is None else f"explorer-with-{runs[1].path.resolve().name}.html"
+    path = out or default_out(run, run_path, name)
     codes = _codes([each.config.net.name for each in runs], own_codes)
     shown = [ExploredRun(each, net_of(each, code)) for each, code in zip(runs, codes, strict=True)]
     images = run_data(run, None, data_root=data_root, image_size=image_size)
-    path = out or run.place(
-        run.explorer_path.name if beside is None else f"explorer-with-{runs[1].path.resolve().name}.html"
-    )
     is_the_run_s = beside is None and path.resolve() == run.explorer_path.resolve()
     is_beside_report = path.resolve().parent == run.path.resolve()
     back = back_from_run(run.path) if is_beside_report else None

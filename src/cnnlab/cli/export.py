@@ -8,13 +8,14 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of, run_data
+from cnnlab.cli.read_only import default_out, note_test_opening
 from cnnlab.cli.terminal import notice
 from cnnlab.exchange.formats import FORMATS
 from cnnlab.strict_json import strict_json
 
 
 @click.command("export")
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.option(
     "--to",
     type=click.Choice(list(FORMATS)),
@@ -23,7 +24,7 @@ from cnnlab.strict_json import strict_json
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.GivenPath(is_file=True),
     help="The file. [default: RUN/net.onnx, RUN/net.pt2 or RUN/net.safetensors]",
 )
 @options.data_root
@@ -52,10 +53,11 @@ def command(
     run = open_run(run_path, data_root=data_root, say=notice)
     run.result()  # an unfinished run is refused before anything is loaded
     find_format(to)  # and so is a package that is missing
+    path = out or default_out(run, run_path, f"net.{to}")
     net = net_of(run, own_code)
     images = run_data(run, None, data_root=data_root, image_size=image_size)
-    run.note_test_opening(f"cnnlab export --to {to}")
-    exported = export(run, net, images.test, to=to, path=out or run.place(f"net.{to}"))
+    note_test_opening(run, f"cnnlab export --to {to}")
+    exported = export(run, net, images.test, to=to, path=path)
     if as_json:
         record = {
             "file": str(exported.path),

@@ -10,6 +10,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.terminal import Work
+from cnnlab.config import LARGEST_BATCH
 from cnnlab.strict_json import strict_json
 
 
@@ -21,8 +22,13 @@ from cnnlab.strict_json import strict_json
 @click.option(
     "--recipe", "recipe_name", default="fast", show_default=True, help="Recipe that gives optimizer and batch size."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=None, help="Images in a step. [default: the recipe's]")
+@click.option("--seed", type=options.SEED, default=0, show_default=True)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, LARGEST_BATCH),
+    default=None,
+    help="Images in a step. [default: the recipe's]",
+)
 @options.net_options
 @options.as_json
 def command(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnlab.cli import options
-from cnnlab.cli.terminal import Work, notice, stop_requests
+from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.terminal import Work, notice
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("lesson")
 @click.option("--data", metavar="DATA", help="Images of the lesson. [default: mnist-5k; mnist with --full]")
 @options.data_root
-@click.option("--out", type=click.Path(path_type=Path), default=Path("lesson"), show_default=True)
+@click.option("--out", type=options.GivenPath(), default=Path("lesson"), show_default=True)
 @click.option("--full", is_flag=True, help="All images, five seeds, every claim, Fashion-MNIST: hours, not minutes.")
 @click.option("--handout", is_flag=True, help="A zip of the pages beside the folder, too: under 6 MB, for students.")
 @options.as_json

@@ -11,8 +11,10 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of, run_data
+from cnnlab.cli.read_only import default_out, note_test_opening
 from cnnlab.cli.several import TakesSeveral
-from cnnlab.cli.terminal import notice
+from cnnlab.cli.streams import shown_name
+from cnnlab.cli.terminal import Console, notice
 from cnnlab.errors import UserError, nearest
 from cnnlab.strict_json import strict_json
 
@@ -25,13 +27,13 @@ if TYPE_CHECKING:
 
 
 @click.command("look", cls=TakesSeveral)
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.option(
     "--images", "files", multiple=True, metavar="FILE …", help="Your own image files, prepared as by predict."
 )
 @click.option("--indices", multiple=True, type=int, metavar="N …", help="Test images by number, counted from 0.")
 @click.option("--layer", metavar="NAME", help="One layer in full, as describe names it. [default: the whole net]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the page. [default: RUN/look]")
+@click.option("--out", type=options.GivenPath(), help="Folder of the page. [default: RUN/look]")
 @options.data_root
 @options.image_size
 @options.own_net
@@ -68,6 +70,7 @@ def command(
     keep_freed_memory()
     run = open_run(run_path, data_root=data_root, say=notice)
     run.result()  # an unfinished run is refused before anything is loaded
+    folder = out or default_out(run, run_path, "look")
     net = net_of(run, own_code)
     data = run_data(run, None, data_root=data_root, image_size=image_size)
     mistakes = run.evaluations()["test"].mistakes
@@ -78,14 +81,13 @@ def command(
         chosen = by_index(data.test, indices)
     else:
         chosen = a_handful(data.test, mistakes, classes=len(data.classes))
-    folder = out or place_in(run.path, "look")
     report = os.path.relpath(run.path / "report.html", folder) if (run.path / "report.html").exists() else None
     back = back_from_look(run.path) if folder.resolve() == (run.path / "look").resolve() else None
     if layer is not None:
         known = [each.name for each in describe(net, data.image_shape).layers]
         if layer not in known:
             raise UserError(f"--layer: the net has no layer {layer}; {nearest(layer, known)}")
-    run.note_test_opening("cnnlab look")
+    note_test_opening(run, "cnnlab look")
     if layer is None:
         whole = look(net, data, chosen, mistakes)
         page, text = folder / "index.html", look_page(whole, run, report=report, back=back)
@@ -162,17 +164,17 @@ def _embedding(found: WholeLook) -> dict[str, Any] | None:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("layer")
     for head in ("mean", "std", "zeros", "dead units"):
         table.add_column(head, justify="right")
     for row in document["layers"]:
         table.add_row(
-            row["name"],
+            escape(row["name"]),
             f"{row['mean']:.3f}",
             f"{row['std']:.3f}",
             f"{row['zeros']:.1%}",
@@ -181,6 +183,8 @@ def _print(document: dict[str, Any]) -> None:
     console.print(table)
     console.print(f"\n[dim]over {document['measured_images']:,} validation images; dead: 0 at every place for all[/]")
     for image in document["images"]:
-        label = "" if image["label"] is None else f"is {image['label']}, "
-        click.echo(f"{image['name']}: {label}called {image['called']}  {image['probability']:.1%}")
+        label = "" if image["label"] is None else f"is {shown_name(image['label'])}, "
+        click.echo(
+            f"{shown_name(image['name'])}: {label}called {shown_name(image['called'])}  {image['probability']:.1%}"
+        )
     click.echo(f"page  {document['page']}")

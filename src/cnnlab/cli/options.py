@@ -13,12 +13,30 @@ from pydantic import BaseModel
 from cnnlab.config import Augmentation, Training
 from cnnlab.errors import UserError
 from cnnlab.experiments.engines.choice import ENGINES
+from cnnlab.given_path import given_path
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+#: A seed, as a run's config takes it.
+SEED = click.IntRange(0, 2**63 - 1)
+
+
+class GivenPath(click.Path):
+    """A path that the system takes, of a folder or of a file."""
+
+    def __init__(self, *, is_file: bool = False) -> None:
+        super().__init__(path_type=Path, dir_okay=not is_file)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`"runs/a"` → Path. Raises UserError for a path that there cannot be."""
+        what = "path" if param is None else param.opts[0] if param.opts[0][0] == "-" else str(param.metavar)
+        given_path(value, what)
+        return super().convert(value, param, ctx)
+
+
 data_root = click.option(
     "--data-root",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     envvar="CNNLAB_DATA",
     show_envvar=True,
     help="Where full sets already lie, as PyTorch lays them out: ROOT/MNIST/raw/…",

@@ -24,7 +24,7 @@ from cnnlab.strict_json import strict_json
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.GivenPath(is_file=True),
     default=Path("playground.html"),
     show_default=True,
     help="Where to write it.",

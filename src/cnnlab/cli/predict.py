@@ -11,7 +11,8 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import net_of
-from cnnlab.cli.terminal import notice
+from cnnlab.cli.streams import shown_name
+from cnnlab.cli.terminal import Console, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("predict")
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--show", is_flag=True, help="Draw the net's input: the pixels it sees after preparation.")
 @click.option("--no-prepare", is_flag=True, help="Take the pixels as they are: already the net's size and polarity.")
@@ -80,15 +81,19 @@ def _answer(net: nn.Module, pixels: np.ndarray, record: DataRecord) -> dict[str,
 
 def _print(answer: dict[str, Any]) -> None:
     if "error" in answer:
-        click.echo(f"cnnlab: {answer['error']}", err=True)
+        click.echo("cnnlab: " + " ".join(answer["error"].split()), err=True)
         return
     runners_up = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[1:3]
-    others = ", ".join(f"{label} {probability:.1%}" for label, probability in runners_up)
-    click.echo(f"{answer['file']}: {answer['label']}  {answer['probability']:.1%}  (then {others})")
+    others = ", ".join(f"{shown_name(label)} {probability:.1%}" for label, probability in runners_up)
+    click.echo(
+        f"{shown_name(answer['file'])}: {shown_name(answer['label'])}  {answer['probability']:.1%}  (then {others})"
+    )
 
 
 def _show(pixels: np.ndarray) -> None:
+    from rich.text import Text
+
     from cnnlab.cli.terminal_picture import terminal_picture
 
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    click.echo(terminal_picture(pixels, colour=colour))
+    Console().print(Text.from_ansi(terminal_picture(pixels, colour=colour)), soft_wrap=True)

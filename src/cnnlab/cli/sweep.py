@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnlab.cli import options
+from cnnlab.cli.interrupts import stop_requests
 from cnnlab.cli.several import TakesSeveral
-from cnnlab.cli.terminal import ExperimentView, Work, notice, stop_requests
+from cnnlab.cli.terminal import Console, ExperimentView, Work, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     help="From the second seed on, go on only with points whose validation accuracy is not clearly below the best.",
 )
 @options.engine
-@click.option("--out", type=click.Path(path_type=Path), default=Path("sweep"), show_default=True)
+@click.option("--out", type=options.GivenPath(), default=Path("sweep"), show_default=True)
 @options.as_json
 def command(
     net: str,
@@ -129,14 +130,14 @@ def _check_trials(sampler: str, trials: int | None) -> None:
 
 
 def _print(result: Sweep) -> None:
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from cnnlab.numbers import short_count
     from cnnlab.report.sweep.words import optimism_words, plan_words, test_words, verdict_words
 
-    console = Console(highlight=False)
-    console.print(f"[bold]{plan_words(result)}[/]\n")
+    console = Console()
+    console.print(f"[bold]{escape(plan_words(result))}[/]\n")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for head in ("#", "validation", "± seeds", "n"):
         table.add_column(head, justify="right", no_wrap=True)
@@ -147,7 +148,7 @@ def _print(result: Sweep) -> None:
         table.add_row(
             str(number),
             *_reached(point),
-            point.name + ("" if point.end == "complete" else f" [dim]({point.end})[/]"),
+            escape(point.name) + ("" if point.end == "complete" else f" [dim]({point.end})[/]"),
             short_count(point.parameters) + _star(point, "parameters"),
             short_count(point.macs) + _star(point, "macs"),
             "–" if point.train_time_s is None else f"{point.train_time_s:.1f} s" + _star(point, "train_time_s"),

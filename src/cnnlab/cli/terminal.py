@@ -1,17 +1,18 @@
-"""What the commands show while they work: bars and lines on stderr, and a clean end on Ctrl-C."""
+"""What the commands show while they work: bars and lines on stderr."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import IO, TYPE_CHECKING, Any
 
-from rich.console import Console
+import rich.console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
+from rich.text import Text
+
+from cnnlab.cli.streams import shown
 
 if TYPE_CHECKING:
     from cnnlab.training import Epoch, Step
@@ -19,8 +20,37 @@ if TYPE_CHECKING:
 #: Seconds over which the speed of an experiment is averaged: runs of one kind after another differ in speed.
 SPEED_PERIOD_S = 300.0
 
+
+class Console(rich.console.Console):
+    """Rich's console, whose colours and moves are its own: what is printed is shown, see `streams`."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(highlight=False, emoji=False, **how)
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream itself: a bar on the screen stands before what stands before it."""
+        file = super().file
+        return getattr(file, "rich_proxied_file", file)
+
+    @file.setter
+    def file(self, file: IO[str]) -> None:
+        self._file = file
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Text as it will be seen, before its width is measured."""
+        return super().render_str(shown(text), **how)
+
+    def render(
+        self, renderable: rich.console.RenderableType, options: rich.console.ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """The pieces that are written, whatever they came from."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else Segment(shown(piece.text), piece.style)
+
+
 #: Everything that is not a figure.
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, soft_wrap=True)
 
 
 def notice(text: str) -> None:
@@ -38,7 +68,7 @@ class Work:
 
     def __init__(self) -> None:
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -106,31 +136,10 @@ class TrainingView:
         self.bar.stop()
 
 
-@contextmanager
-def stop_requests() -> Generator[Callable[[], bool]]:
-    """Take Ctrl-C and SIGTERM as a wish instead of dying of it: what is given says whether the user wants to stop.
-
-    A second Ctrl-C kills as usual.
-    """
-    requests: list[bool] = []
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        requests.append(True)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        print("\nstopping after this step (Ctrl-C again: at once)", file=sys.stderr)
-
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(requests)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
 def long_bar() -> Progress:
     """A bar on stderr with its share and the time left; nothing where that is no terminal."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),

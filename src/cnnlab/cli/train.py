@@ -10,7 +10,8 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import of_run
-from cnnlab.cli.terminal import TrainingView, Work, notice, stop_requests
+from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.terminal import TrainingView, Work, notice
 from cnnlab.errors import Stopped, UserError
 from cnnlab.strict_json import strict_json
 
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 @click.option(
     "--epochs", type=float, help="Passes over the training images; by default 3 to 20, fewer for more images."
 )
-@click.option("--seed", type=int, help="Seed of initial weights, order, augmentation and dropout. [default: 0]")
+@click.option(
+    "--seed", type=options.SEED, help="Seed of initial weights, order, augmentation and dropout. [default: 0]"
+)
 @click.option("--recipe", default=None, help="How to train: fast or lesson. [default: fast]")
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NET-DATA-N]")
+@click.option("--out", type=options.GivenPath(), help="The run's folder. [default: runs/NET-DATA-N]")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped.")
 @click.option("--tensorboard", is_flag=True, help="Keep the figures for TensorBoard, too: RUN/tensorboard.")
 @options.training_options

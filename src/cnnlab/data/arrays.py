@@ -147,6 +147,7 @@ def _two(pair: Any, name: str) -> tuple[Any, Any]:
 
 
 def _array(values: Any, name: str) -> np.ndarray:
+    """A NumPy array, of the very memory that was given where that can be."""
     try:
         return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
     except Exception as error:  # whatever the object's own conversion raises

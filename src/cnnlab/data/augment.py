@@ -8,6 +8,20 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from cnnlab.config import Augmentation
+from cnnlab.errors import UserError
+
+
+def require_smaller(augmentation: Augmentation, image_shape: tuple[int, int, int]) -> None:
+    """Raise UserError where images (C, H, W) would be shifted out of sight or blanked whole."""
+    side = min(image_shape[1:])
+    for name, pixels in (("shift", augmentation.shift), ("erase", augmentation.erase)):
+        if pixels >= side:
+            raise UserError(
+                f"{name} {pixels} on images of {image_shape[1]}×{image_shape[2]} pixels; expected 0 to {side - 1}, "
+                "less than their side: choose a smaller one"
+            )
+
 
 def augment(
     images: Tensor,

@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
 
 from cnnlab.data.known import IdxFile, KnownSet
-from cnnlab.data.places import read_known_file, verify
+from cnnlab.data.places import PACKED, read_known_file, verify
 from cnnlab.errors import UserError
 from cnnlab.whole_files import whole_file
 
 if TYPE_CHECKING:
     from cnnlab.data.imageset import Progress
 
-_TIMEOUT_S = (10, 30)  # to connect, between two chunks
-
-
-class _Bar:
-    """What pooch calls a progress bar, speaking to a `Progress`."""
-
-    def __init__(self, what: str, progress: Progress) -> None:
-        self.total = 0
-        self._what = what
-        self._progress = progress
-        self._done = 0
-        self._most = 0
-
-    def update(self, count: int) -> None:
-        self._done += count
-        self._most = max(self._most, self._done)
-        if self._done < self.total:
-            self._progress(self._what, self._done, self.total)
-
-    def reset(self) -> None:
-        self._done = 0
-
-    def close(self) -> None:
-        size = self.total or self._most
-        self._progress(self._what, size, size)
+_TIMEOUT_S = (10, 30)  # to connect, between two packets
+_PATIENCE_S = 30  # before a mirror's speed is judged
+_SLOWEST = 10_000  # bytes a second, on the average
 
 
 def fetch(known: KnownSet, folder: Path, *, progress: Progress | None = None) -> None:
@@ -56,9 +37,6 @@ def fetch(known: KnownSet, folder: Path, *, progress: Progress | None = None) ->
 
 
 def _fetch_file(known: KnownSet, file: IdxFile, folder: Path, mirrors: list[str], progress: Progress | None) -> None:
-    from requests import RequestException
-    from urllib3.exceptions import HTTPError
-
     failures = []
     for mirror in tuple(mirrors):
         url = f"{mirror}{file.name}.gz"
@@ -69,8 +47,6 @@ def _fetch_file(known: KnownSet, file: IdxFile, folder: Path, mirrors: list[str]
             return
         except UserError as error:
             failures.append(str(error).removesuffix(": replace it by the original"))
-        except (RequestException, HTTPError, ConnectionError, TimeoutError) as error:
-            failures.append(f"{url} ({_reason(error)})")
         except OSError as error:
             raise UserError(
                 f"{folder} cannot be written ({error.strerror or error}); expected room for {known.name}: "
@@ -87,24 +63,67 @@ def _fetch_file(known: KnownSet, file: IdxFile, folder: Path, mirrors: list[str]
 
 
 def _download(file: IdxFile, url: str, target: Path, what: str, progress: Progress | None) -> None:
-    from pooch import HTTPDownloader
-
-    bar: Any = _Bar(what, progress) if progress else False
-    # A server that packs or unpacks on the way would change the archive's hash: ask for the bytes as they
-    # are.
-    download = HTTPDownloader(
-        progressbar=bar, chunk_size=1 << 16, timeout=_TIMEOUT_S, headers={"Accept-Encoding": "identity"}
-    )
-    with whole_file(target) as partial:
-        download(url, partial, None)
-        partial.seek(0)
-        data = partial.read()
+    with whole_file(target) as partial:  # where that cannot be, nothing is fetched
+        data = _received(url, limit=file.length + PACKED, what=what, progress=progress)
         _, verified = verify(file, data, name=url)
         if not verified:
             raise UserError(
                 f"{url} is not the published archive: its SHA-256 is {hashlib.sha256(data).hexdigest()}, "
                 f"expected {file.archive_sha256}: replace it by the original"
             )
+        partial.write(data)
+
+
+def _received(url: str, *, limit: int, what: str, progress: Progress | None) -> bytes:
+    """What a mirror sends, at most `limit` bytes. Raises UserError where it sends more, too slowly or not at all."""
+    sent: SimpleQueue[bytes | Exception] = SimpleQueue()
+    total, given_up = [0], Event()
+
+    def receive() -> None:
+        import requests
+
+        try:
+            # A server that packs or unpacks on the way would change the archive's hash: ask for the bytes as they are.
+            headers = {"Accept-Encoding": "identity"}
+            with requests.get(url, stream=True, timeout=_TIMEOUT_S, headers=headers) as response:
+                response.raise_for_status()
+                total[0] = int(response.headers.get("Content-Length", "0"))
+                room = limit
+                while not given_up.is_set() and (packet := response.raw.read1(1 << 16)):
+                    room -= len(packet)
+                    if room < 0:
+                        raise UserError(f"{url} sends more than {limit:,} bytes")
+                    sent.put(packet)
+            sent.put(b"")
+        except Exception as error:
+            sent.put(error)
+
+    # Nobody waits for a mirror that says a byte now and then: a thread of its own does.
+    Thread(target=receive, daemon=True).start()
+    began, content = monotonic(), bytearray()
+    try:
+        while True:
+            try:
+                packet = sent.get(timeout=1)
+            except Empty:
+                packet = None
+            if isinstance(packet, UserError):
+                raise packet
+            if isinstance(packet, Exception):
+                raise UserError(f"{url} ({_reason(packet)})")
+            if packet == b"":
+                break
+            content += packet or b""
+            if progress and packet and len(content) < total[0]:
+                progress(what, len(content), total[0])
+            waited = monotonic() - began
+            if waited > _PATIENCE_S and len(content) < _SLOWEST * waited:
+                raise UserError(f"{url} sent {len(content):,} bytes in {waited:.0f} s")
+    finally:
+        given_up.set()
+    if progress:
+        progress(what, len(content), len(content))
+    return bytes(content)
 
 
 def _reason(error: Exception) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from cnnlab.data.cache import cache_folder
+from cnnlab.data.cache import MOST_DECODED, decoded_place, make_room
 from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
-from cnnlab.data.pictures import decode_all, shared_square_size, stack
+from cnnlab.data.pictures import decode_all, shared_square_size
 from cnnlab.data.splits import stratify
 from cnnlab.errors import UserError
+from cnnlab.plain_files import open_plain
 from cnnlab.whole_files import whole_file
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -23,7 +26,9 @@ _VALIDATION_NAMES = ("validation", "val")
 _DEFAULT_SIZE = 32
 _LARGEST_OWN_SIZE = 96
 _LARGEST_SIZE = 1024
-_FORMAT = "1"  # of the cached arrays: raise it when decoding changes
+_MOST_ENTRIES = 400_000  # of a folder, and images of all folders together
+_BESIDE = 1_000_000  # bytes of a cached file beside its images
+_FORMAT = "2"  # of the cached arrays: raise it when decoding changes
 
 
 class _Picture(NamedTuple):
@@ -58,21 +63,25 @@ def load_folder(
     takes 32 otherwise. Other sizes are scaled with antialiasing to cover the square and cut at the centre.
     Images have one channel when in every pixel of every image red, green and blue are equal, else three.
     Alpha is laid on white; EXIF orientation is honoured; 16-bit gray becomes 8-bit.
-    cache: decoded images are kept in cache/folder until a file, the size or Pillow changes.
+    cache: decoded images are kept in cache/folder until a file, the size or Pillow changes, or others need the room.
     Raises UserError when the path, its folders or any image will not do; every image is tried first.
     """
     if not str(path):
         raise UserError("folder: names no folder; expected folder:PATH: give the path of a folder of class folders")
     if image_size is not None and not 4 <= image_size <= _LARGEST_SIZE:
         raise UserError(f"image size {image_size}; expected 4 to {_LARGEST_SIZE} pixels: choose one of those")
-    base = Path(path).expanduser()
+    base = Path(os.path.expanduser(path))
     name = f"folder:{path}"
     listing = _list(base)
     labels = np.array([picture.label for picture in listing.pictures], dtype=np.int64)
     parts, split_note = _cut(listing, labels, name)  # before decoding: a class that is too small is soon reported
-    images, size_note = _decoded(base, listing, cache, image_size, progress)
+    pictures = [listing.pictures[index] for index in np.concatenate(parts)]
+    images, size_note = _decoded(base, pictures, cache, image_size, progress)
+    # Decoded in the order of the parts, so that each is a piece of the one array.
+    ends = np.cumsum([0, *map(len, parts)])
     train, validation, test = (
-        Split(torch.from_numpy(images[indices]), torch.from_numpy(labels[indices])) for indices in parts
+        Split(torch.from_numpy(images[start:end]), torch.from_numpy(labels[indices]))
+        for start, end, indices in zip(ends, ends[1:], parts, strict=False)
     )
     notes = [size_note, "one channel: all images are gray" if images.shape[1] == 1 else "three channels: RGB"]
     if listing.ignored:
@@ -164,6 +173,11 @@ def _list_classes(base: Path, folder: Path, *, part: str) -> tuple[tuple[str, ..
             )
         ignored += others
         pictures += [_Picture(file, file.relative_to(base).as_posix(), label, part) for file in images]
+        if len(pictures) > _MOST_ENTRIES:
+            raise UserError(
+                f"folder {folder} holds more than {_MOST_ENTRIES:,} images; expected at most that: take fewer, or give "
+                "them as npz:FILE"
+            )
     return tuple(folder.name for folder in class_folders), pictures, ignored
 
 
@@ -179,11 +193,17 @@ def _hidden(folder: Path) -> int:
 
 def _all(folder: Path) -> list[Path]:
     try:
-        return list(folder.iterdir())
+        found = list(islice(folder.iterdir(), _MOST_ENTRIES + 1))
     except OSError as error:
         raise UserError(
             f"folder {folder} cannot be read ({error.strerror}); expected a readable folder: mend its permissions"
         ) from None
+    if len(found) > _MOST_ENTRIES:
+        raise UserError(
+            f"folder {folder} holds more than {_MOST_ENTRIES:,} entries; expected at most that: take fewer images, or "
+            "give them as npz:FILE"
+        )
+    return found
 
 
 def _cut(listing: _Listing, labels: np.ndarray, name: str) -> tuple[list[np.ndarray], str]:
@@ -215,16 +235,16 @@ def _counted(parts: list[np.ndarray], how: str) -> str:
 
 
 def _decoded(
-    base: Path, listing: _Listing, cache: str | Path | None, image_size: int | None, progress: Progress | None
+    base: Path, pictures: list[_Picture], cache: str | Path | None, image_size: int | None, progress: Progress | None
 ) -> tuple[np.ndarray, str]:
-    """uint8 (N, C, H, W) of all pictures in the order listed, from the cache where it still holds."""
-    key = _key(listing, image_size)
+    """uint8 (N, C, H, W) of the pictures, in their order, from the cache where it still holds."""
+    key = _key(pictures, image_size)
     place = hashlib.sha256(f"{base.resolve()} {image_size}".encode(errors="surrogateescape")).hexdigest()[:32]
-    kept = cache_folder(cache) / "folder" / f"{place}.npz"
-    cached = _read_cached(kept, key, len(listing.pictures))
+    kept = decoded_place(place, cache)
+    cached = _read_cached(kept, key, len(pictures))
     if cached is not None:
         return cached
-    paths = [picture.path for picture in listing.pictures]
+    paths = [picture.path for picture in pictures]
     size, note = image_size, f"resized to {image_size}×{image_size} (antialiased, centre cut)"
     if size is None:
         own = shared_square_size(paths)
@@ -232,20 +252,19 @@ def _decoded(
         note = f"{size}×{size}, the images' own size"
         if size != own:
             note = f"resized to {size}×{size} (antialiased, centre cut): their own sizes are mixed or large"
-    images = stack(decode_all(paths, size=size, progress=progress))
-    try:
-        with whole_file(kept) as file:
-            np.savez(file, images=images, note=np.array(note), key=np.array(key))
-    except OSError:
-        pass  # the cache only saves time
+    images = decode_all(paths, size=size, progress=progress)
+    with suppress(OSError):  # the cache only saves time
+        if make_room(images.nbytes, kept, cache):
+            with whole_file(kept) as file:
+                np.savez(file, images=images, note=np.array(note), key=np.array(key))
     return images, note
 
 
-def _key(listing: _Listing, image_size: int | None) -> str:
+def _key(pictures: list[_Picture], image_size: int | None) -> str:
     import PIL
 
     digest = hashlib.sha256(f"{_FORMAT} {PIL.__version__} {image_size}".encode())
-    for picture in listing.pictures:
+    for picture in pictures:
         try:
             stat = os.stat(picture.path)
             state = f"{stat.st_size} {stat.st_mtime_ns}"
@@ -257,10 +276,14 @@ def _key(listing: _Listing, image_size: int | None) -> str:
 
 def _read_cached(kept: Path, key: str, count: int) -> tuple[np.ndarray, str] | None:
     try:
-        with np.load(kept, allow_pickle=False) as arrays:
+        with open_plain(kept, limit=MOST_DECODED + _BESIDE) as file, np.load(file, allow_pickle=False) as arrays:
             if str(arrays["key"]) != key:
                 return None
             images, note = arrays["images"], str(arrays["note"])
     except Exception:  # a damaged zip raises many kinds; whatever it is, decoding again mends it
         return None
-    return (images, note) if images.dtype == np.uint8 and images.ndim == 4 and len(images) == count else None
+    if images.dtype != np.uint8 or images.ndim != 4 or len(images) != count:
+        return None
+    with suppress(OSError):
+        os.utime(kept)  # used just now: the last to make room for others
+    return images, note

@@ -16,6 +16,9 @@ from cnnlab.errors import UserError
 #: Share of the test images (0–1) that may stand among the training images; more, and it is no longer a test.
 TOLERATED = 0.01
 
+#: The most classes: what is counted of every pair of them has to fit.
+MOST_CLASSES = 5_000
+
 #: Called as `progress(what, done, total)` while something long runs; `done == total` ends it.
 Progress = Callable[[str, int, int], None]
 
@@ -102,6 +105,10 @@ def image_set(
     UserError when more than one in a hundred test images does, when a split is empty, when images and labels differ in
     number, when image shapes differ between splits or when a label lies outside 0 … len(classes)-1.
     """
+    if len(classes) > MOST_CLASSES:
+        raise UserError(
+            f"{name} has {len(classes):,} classes; expected at most {MOST_CLASSES:,}: join some, or leave some out"
+        )
     splits = {"train": train, "validation": validation, "test": test}
     for split_name, split in splits.items():
         if len(split) == 0:
@@ -185,6 +192,6 @@ def content_hash(splits: dict[str, Split]) -> str:
     digest = hashlib.sha256()
     for name, split in splits.items():
         digest.update(f"{name} {tuple(split.images.shape)}".encode())
-        digest.update(split.images.contiguous().numpy().tobytes())
-        digest.update(split.labels.contiguous().numpy().tobytes())
+        digest.update(split.images.contiguous().numpy())  # the memory itself: no copy of a whole split
+        digest.update(split.labels.contiguous().numpy())
     return digest.hexdigest()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
 from cnnlab.data import embedded
+from cnnlab.data.cache import cache_folder
 from cnnlab.data.fetching import fetch as fetch_files
 from cnnlab.data.folder import load_folder
 from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
@@ -16,6 +21,7 @@ from cnnlab.data.npz import load_npz
 from cnnlab.data.places import Found, cached_set, search
 from cnnlab.data.views import split_name, view
 from cnnlab.errors import UserError, nearest
+from cnnlab.given_path import given_path
 
 
 def load(
@@ -67,10 +73,7 @@ def load(
 
 
 def _is_there(place: str) -> bool:
-    try:
-        return bool(place) and Path(place).exists()
-    except OSError as error:
-        raise UserError(f"{place} cannot be read ({error.strerror}); expected a path that can be: mend it") from None
+    return bool(place) and given_path(place, "data").exists()
 
 
 def _load_embedded() -> ImageSet:
@@ -100,8 +103,9 @@ def _load_known(
 ) -> ImageSet:
     outcome = search(known, root=root, cache=cache)
     if outcome.found is None and fetch:
-        fetch_files(known, cached_set(known, cache), progress=progress)
-        outcome = search(known, root=root, cache=cache)
+        with _room(cache) as place:
+            fetch_files(known, cached_set(known, place), progress=progress)
+            outcome = search(known, root=root, cache=place)
     if outcome.found is None:
         trouble = f" ({outcome.problem})" if outcome.problem else ""
         raise UserError(
@@ -109,6 +113,19 @@ def _load_known(
             f"ROOT/{known.folder}/raw: give --data-root ROOT (or set CNNLAB_DATA), or let it be fetched"
         )
     return _known_set(known, outcome.found)
+
+
+@contextmanager
+def _room(cache: str | Path | None) -> Generator[Path]:
+    """The cache; where it cannot be written to, a folder that goes when the set is loaded."""
+    folder = cache_folder(cache)
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir() and os.access(folder, os.W_OK):
+        yield folder
+        return
+    with TemporaryDirectory(prefix="cnnlab-") as passing:
+        yield Path(passing)
 
 
 def _known_set(known: KnownSet, found: Found) -> ImageSet:

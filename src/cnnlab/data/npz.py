@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import zipfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ def load_npz(path: str | Path) -> ImageSet:
     """
     if not str(path):
         raise UserError("npz: names no file; expected npz:FILE: give the path of an .npz file")
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     arrays, ignored = _read(file)
     keys = _choose(arrays, ignored, file)
     _check_sizes([(arrays[x], arrays[y]) for x, y in keys.values()], file)

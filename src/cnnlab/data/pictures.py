@@ -18,7 +18,11 @@ from cnnlab.data.imageset import Progress
 from cnnlab.errors import UserError
 from cnnlab.prepare.reading import FORMATS, decoded, open_image
 
+S = TypeVar("S")
 T = TypeVar("T")
+
+#: The most bytes that decoded pictures may have.
+LARGEST = 1_000_000_000
 
 _FORMATS = ("PNG", "JPEG")
 
@@ -62,21 +66,35 @@ def decode(path: Path, *, size: int) -> np.ndarray:
     return array
 
 
-def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = None) -> list[np.ndarray]:
-    """Every picture as `decode` gives it, in the order of `paths`, on all cores.
+def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = None) -> np.ndarray:
+    """Every picture, uint8 (N, C, size, size), in the order of `paths`, on all cores: C is 1 when all are gray, else 3.
 
-    Raises UserError that names the first unreadable file and counts them all; every file is tried.
+    Raises UserError that names the first unreadable file and counts them all, every one of which is tried; and for
+    more pictures than fit.
     """
-    results = _in_parallel(lambda path: decode(path, size=size), paths, "decoding images", progress)
+    if 3 * size * size * len(paths) > LARGEST:
+        raise UserError(
+            f"{len(paths):,} images of {size}×{size} pixels, of three bytes each, are more than {LARGEST:,} bytes; "
+            "expected at most that: take fewer images, or a smaller --image-size"
+        )
+    images = np.empty((len(paths), 3, size, size), dtype=np.uint8)
+    coloured = np.zeros(len(paths), dtype=bool)
+
+    def put(index: int) -> None:
+        picture = decode(paths[index], size=size)
+        coloured[index] = picture.ndim == 3
+        images[index] = picture.transpose(2, 0, 1) if picture.ndim == 3 else picture
+
+    results = _in_parallel(put, range(len(paths)), "decoding images", progress)
     bad = [(path, result) for path, result in zip(paths, results, strict=True) if isinstance(result, Exception)]
     if bad:
-        path, error = bad[0]
+        path, error = min(bad, key=lambda pair: pair[0])
         others = f" and {len(bad) - 1} more of {len(paths)} images" if len(bad) > 1 else ""
         raise UserError(
             f"{path}{others} cannot be read as PNG or JPEG ({_reason(error)}); expected intact image files: "
             "replace or remove what is damaged"
         )
-    return [result for result in results if not isinstance(result, Exception)]
+    return images if coloured.any() else images[:, :1].copy()
 
 
 def shared_square_size(paths: Sequence[Path]) -> int | None:
@@ -93,22 +111,14 @@ def shared_square_size(paths: Sequence[Path]) -> int | None:
     return width if width == height else None
 
 
-def stack(pictures: list[np.ndarray]) -> np.ndarray:
-    """Gray (H, W) and RGB (H, W, 3) pictures as one uint8 (N, C, H, W): C is 1 when all are gray, else 3."""
-    if all(picture.ndim == 2 for picture in pictures):
-        return np.stack(pictures)[:, None]
-    coloured = [p if p.ndim == 3 else np.repeat(p[..., None], 3, axis=2) for p in pictures]
-    return np.ascontiguousarray(np.stack(coloured).transpose(0, 3, 1, 2))
-
-
 def _in_parallel(
-    work: Callable[[Path], T], paths: Sequence[Path], what: str, progress: Progress | None
+    work: Callable[[S], T], each: Sequence[S], what: str, progress: Progress | None
 ) -> list[T | Exception]:
-    """`work` of every path, or the exception that it raised. Threads do: Pillow releases the GIL."""
+    """`work` of each, or the exception that it raised. Threads do: Pillow releases the GIL."""
 
-    def attempt(path: Path) -> T | Exception:
+    def attempt(one: S) -> T | Exception:
         try:
-            return work(path)
+            return work(one)
         except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, …
             return error
 
@@ -118,10 +128,10 @@ def _in_parallel(
         warnings.simplefilter("ignore")
         pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
         try:
-            for done, result in enumerate(pool.map(attempt, paths), start=1):
+            for done, result in enumerate(pool.map(attempt, each), start=1):
                 results.append(result)
                 if progress:
-                    progress(what, done, len(paths))
+                    progress(what, done, len(each))
         finally:
             pool.shutdown(cancel_futures=True)
     return results

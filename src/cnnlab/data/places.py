@@ -14,10 +14,11 @@ from cnnlab.data.cache import cache_folder
 from cnnlab.data.idx import gunzip, is_gzip, parse_idx
 from cnnlab.data.known import IdxFile, KnownSet
 from cnnlab.errors import UserError
+from cnnlab.given_path import given_path
 from cnnlab.plain_files import read_plain
 
 #: How much longer than its content, in bytes, a .gz may be.
-_PACKED = 1_000_000
+PACKED = 1_000_000
 
 Place = Literal["data root", "cache", "Debian package"]
 
@@ -54,9 +55,9 @@ def search(known: KnownSet, *, root: str | Path | None = None, cache: str | Path
     """
     chosen = root or os.environ.get("CNNLAB_DATA")
     if chosen:
-        base = Path(chosen).expanduser()
+        said = "--data-root" if root else "CNNLAB_DATA"
+        base = Path(os.path.expanduser(given_path(chosen, said)))
         if not base.is_dir():
-            said = "--data-root" if root else "CNNLAB_DATA"
             raise UserError(
                 f"{said} {base}: no such folder; expected one that holds {known.folder}/raw: mend the path "
                 "or leave it out"
@@ -119,7 +120,7 @@ def read_known_file(file: IdxFile, folder: Path) -> tuple[np.ndarray, bool]:
             "put it there or point the data root elsewhere"
         )
     try:
-        data = read_plain(path, limit=file.length + _PACKED)
+        data = read_plain(path, limit=file.length + PACKED)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}); expected a readable file: mend its permissions "

@@ -5,6 +5,7 @@ Imports no torch, so that a worker's process ignores Ctrl-C from early on.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,9 +33,9 @@ class Job:
     @property
     def is_finished(self) -> bool:
         """Whether its run is finished: its result is in the folder."""
-        return (self.path / "result.json").exists()
+        return os.path.exists(self.path / "result.json")
 
     @property
     def has_diverged(self) -> bool:
         """Whether it was trained, and its loss became NaN or infinite."""
-        return (self.path / "diverged.json").exists()
+        return os.path.exists(self.path / "diverged.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 
 from cnnlab.errors import UserError
 from cnnlab.experiments.space import FieldValues, combinations
+from cnnlab.runs.records import JOURNAL_BYTES, read_file
 
 #: Points that Optuna proposes together, so that a pool has something to do. The same on every machine: figures that
 #: come in one by one would make the proposals depend on how quick it is.
@@ -64,7 +66,8 @@ class Optuna:
     def __init__(self, fields: Sequence[FieldValues], *, trials: int, journal: Path, key: object) -> None:
         """key: all that decides what a point comes to, besides its settings; plain values.
 
-        Raises UserError where Optuna is not installed, and where there are no more points than trials.
+        Raises UserError where Optuna is not installed, where there are no more points than trials, and where the
+        journal is damaged.
         """
         self._optuna = _import()
         self._points = combinations(fields)
@@ -77,15 +80,30 @@ class Optuna:
         self._settings = {one.field: one.settings for one in fields}
         self._batches = 0
         journal.parent.mkdir(parents=True, exist_ok=True)
-        _cut_torn_line(journal)
-        storages = self._optuna.storages
         said = json.dumps([key, self._settings], sort_keys=True)
-        self._study = self._optuna.create_study(
-            study_name=hashlib.sha256(said.encode()).hexdigest()[:12],
-            storage=storages.JournalStorage(storages.journal.JournalFileBackend(str(journal))),
-            direction="maximize",
-            load_if_exists=True,
-        )
+        self._study = self._open(journal, hashlib.sha256(said.encode()).hexdigest()[:12])
+
+    def _open(self, journal: Path, name: str) -> Any:
+        storages = self._optuna.storages
+        if os.path.lexists(journal):
+            read_file(journal, limit=JOURNAL_BYTES)
+        _cut_torn_line(journal)
+        try:
+            self._study = self._optuna.create_study(
+                study_name=name,
+                storage=storages.JournalStorage(storages.journal.JournalFileBackend(str(journal))),
+                direction="maximize",
+                load_if_exists=True,
+            )
+            for tried, trial in self._tried().items():
+                if tried not in self._points or not isinstance(trial.user_attrs["batch"], int):
+                    raise ValueError(f"{tried} is no point of this search")
+        except Exception as error:  # Optuna takes its journal on trust, and raises whatever comes of that
+            raise UserError(
+                f"{journal} is damaged ({type(error).__name__}: {' '.join(str(error).split())[:200]}); expected the "
+                "search's own journal: move it away, and the search begins anew"
+            ) from error
+        return self._study
 
     def ask(self) -> list[str]:
         """A few points at a time; first those of an earlier session, in its order."""

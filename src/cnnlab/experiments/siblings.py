@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -79,11 +80,15 @@ def mixed_machines(runs: Sequence[Run]) -> list[str]:
 
 
 def mixed_images(folder: Path) -> list[str]:
-    """A line for every data set's name under which the finished runs of a folder saw different images."""
+    """A line for every data set's name under which the finished runs of a folder saw different images.
+
+    What is there and is no run is passed over: whoever compares it says so.
+    """
     hashes: dict[str, Counter[str]] = defaultdict(Counter)
     for result in folder.glob("*/result.json"):
-        record = open_run(result.parent).config.data
-        hashes[record.name][record.sha256] += 1
+        with suppress(UserError):
+            record = open_run(result.parent).config.data
+            hashes[record.name][record.sha256] += 1
     return [
         f"{folder} holds runs that saw different images called {name} ("
         + ", ".join(f"{count} of SHA-256 {sha256[:12]}…" for sha256, count in sorted(counts.items()))

@@ -15,6 +15,7 @@ from cnnlab.evaluation import logits
 from cnnlab.explorer.translation import Translation, translate
 from cnnlab.runs.checkpoints import read_checkpoints
 from cnnlab.runs.folder import Run
+from cnnlab.runs.records import require_fit
 
 #: Validation images, evenly spaced, that every moment is measured on.
 MEASURED = 1000
@@ -70,6 +71,8 @@ def history(run: Run, net: nn.Module, translated: Translation, data: ImageSet) -
     moments = []
     then = copy.deepcopy(net)
     for checkpoint in kept:
+        what = f"{run.path}: the moment after {checkpoint.step} steps does not fit the net"
+        require_fit(what, checkpoint.weights, net.state_dict(), mend="remove its folder checkpoints")
         then.load_state_dict(checkpoint.weights)
         tensors = operation_tensors(translate(then, run.config.data.image_shape, len(run.config.data.classes)))
         flat = np.concatenate([tensor.detach().cpu().float().numpy().ravel() for tensor in tensors])

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from cnnlab.anatomy.walk import Trace, name_calls, walk
 from cnnlab.errors import UserError
 
-#: Images in a run, and the bytes of activations above which it takes fewer.
-BATCH, MEMORY = 250, 2**28
+#: Images in a run, and the bytes of activations above which it takes fewer: a run holds them about ten times over.
+BATCH, MEMORY = 250, 2**25
 
 
 def feature_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:

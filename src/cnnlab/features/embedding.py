@@ -27,9 +27,11 @@ def embed(features: NDArray[np.floating]) -> Embedding | None:
 
     PCA keeps what it can of distances and says how much (Pearson 1901); t-SNE keeps neighbours together and nothing
     else (van der Maaten, Hinton 2008), started from PCA with a seed of its own. scikit-learn computes both. None for
-    fewer than four images or two values, or when all images have the same features.
+    fewer than four images or two values, when all images have the same features, and when one is NaN or infinite.
     """
-    if len(features) < 4 or features.shape[1] < 2 or not np.ptp(features, axis=0).any():
+    if len(features) < 4 or features.shape[1] < 2:
+        return None
+    if not np.isfinite(features).all() or not np.ptp(features, axis=0).any():
         return None
     python_state = random.getstate()  # among what scikit-learn imports something draws from it
     from sklearn.decomposition import PCA  # 1 s to import

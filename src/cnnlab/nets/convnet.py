@@ -13,6 +13,9 @@ from cnnlab.nets.shapes import Size, height_and_width, require_positive
 
 Pool = Literal["max", "average", "stride", "none"]
 
+#: Values of all maps that the convolutions make of one image, at most: a batch of 64 of them takes 13 GB.
+LARGEST_MAPS = 50_000_000
+
 
 class ConvNet(nn.Module):
     """Blocks of convolutions that each halve the image, then a dense classifier.
@@ -53,7 +56,7 @@ class ConvNet(nn.Module):
         padding = (kernel_size - 1) // 2
         layers: list[nn.Module] = []
         image = height, width = height_and_width(image_size)
-        channels = in_channels
+        channels, values = in_channels, 0
         for block, block_width in enumerate(widths, start=1):
             for conv in range(1, convs_per_block + 1):
                 stride = 2 if pool == "stride" and conv == convs_per_block else 1
@@ -67,6 +70,12 @@ class ConvNet(nn.Module):
                     layer=f"convolution {conv} of block {block}",
                     image=image,
                 )
+                values += block_width * height * width
+                if values > LARGEST_MAPS:
+                    raise UserError(
+                        f"conv-net: its maps of one image have more than {LARGEST_MAPS:,} values, at convolution "
+                        f"{conv} of block {block}; expected at most that: choose fewer widths or smaller images"
+                    )
                 if batch_norm:
                     layers.append(nn.BatchNorm2d(block_width))
                 layers.append(nn.ReLU())

@@ -54,6 +54,8 @@ class TableConv2d(nn.Module):
 
     def draw(self, *, gain: float, power: float) -> None:
         """Draw weights and biases from U(-b, b) with b = gain / fan_in^power, the fan-in being that of each map."""
+        if self.weight.is_meta:  # an outline of the net has no numbers
+            return
         bounds = gain / (torch.tensor(self.sources_each) * self.kernel_size**2) ** power
         with torch.no_grad():
             self.weight.uniform_(-1, 1).mul_(bounds[self.outputs][:, None, None])

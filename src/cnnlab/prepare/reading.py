@@ -13,6 +13,7 @@ from typing import IO, cast
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnnlab.errors import UserError
+from cnnlab.given_path import given_path
 from cnnlab.plain_files import open_plain
 from cnnlab.prepare.modes import flat
 
@@ -55,7 +56,7 @@ def read_image(path: str | os.PathLike[str]) -> Image.Image:
     Raises UserError, in one line, when the file is missing, no regular file, not readable, not an image of a kind
     in `FORMATS`, damaged, or when it is longer or holds more pixels than it may.
     """
-    path = Path(path)
+    path = given_path(path, "image")
     if path.is_dir():
         raise UserError(f"{path}: is a directory; expected an image file: name the files in it")
     with warnings.catch_warnings():
@@ -72,9 +73,9 @@ def read_image(path: str | os.PathLike[str]) -> Image.Image:
         except PermissionError:
             raise UserError(f"{path}: permission denied; expected a file you may read: change its mode") from None
         except Image.DecompressionBombError:
-            most = " or ".join(f"{count // 10**6}" for count in sorted(set(FORMATS.values()), reverse=True))
             raise UserError(
-                f"{path}: too many pixels; expected at most {most} million (TIFF, WebP): scale the image down first"
+                f"{path}: too many pixels; expected at most {FORMATS['PNG'] // 10**6} million pixels, "
+                f"{FORMATS['TIFF'] // 10**6} of a TIFF or WebP: scale the image down first"
             ) from None
         except UnidentifiedImageError:
             got = "an empty file" if path.stat().st_size == 0 else "not an image, or of a kind that cannot be read"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cnnlab.config import DataRecord, RunConfig
+from cnnlab.config import PLAYGROUND, DataRecord, RunConfig
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import ClassFigures, Evaluation, class_figures
@@ -31,8 +31,14 @@ def require_evaluation(what: str, evaluation: Evaluation, config: RunConfig, spl
     """
     names, images = config.data.classes, _images(config, split)
     matrix, bins, mistakes = evaluation.confusion, evaluation.calibration, evaluation.mistakes
-    if len(matrix) != len(names) or any(len(row) != len(names) for row in matrix):
-        _require(what, {f"a confusion matrix of {len(names)} × {len(names)}": False})
+    _require(
+        what,
+        {
+            f"a confusion matrix of {len(names)} × {len(names)}": len(matrix) == len(names)
+            and all(len(row) == len(names) for row in matrix),
+            "the classes of config.json": tuple(figures.name for figures in evaluation.per_class) == names,
+        },
+    )
     counts = torch.tensor(matrix)
     right = int(counts.trace())
     low, high = evaluation.accuracy_interval
@@ -42,12 +48,12 @@ def require_evaluation(what: str, evaluation: Evaluation, config: RunConfig, spl
         f"{images:,} images, as config.json counts them": evaluation.images == images == int(counts.sum()),
         "the accuracy of its confusion matrix": isclose(evaluation.accuracy, right / images, abs_tol=1e-9),
         "an interval about its accuracy": low - 1e-9 <= evaluation.accuracy <= high + 1e-9,
-        "the classes of config.json": tuple(figures.name for figures in evaluation.per_class) == names,
         "each class's figures as its confusion matrix gives them": _are_close(
             evaluation.per_class, (class_figures(name, counts, i) for i, name in enumerate(names))
         ),
+        "calibration bins from 0 to 1": [0, *(part.high for part in bins)] == [*(part.low for part in bins), 1],
         "calibration bins that count every image": sum(part.images for part in bins) == images
-        and all(part.low < part.high and (part.first_right or 0) < images for part in bins),
+        and all((part.first_right or 0) < images for part in bins),
         "the mistakes that its confusion matrix counts": confused
         == Counter((mistake.label, mistake.predicted) for mistake in mistakes),
         "mistakes that are images of the split, each once": len({mistake.index for mistake in mistakes})
@@ -70,7 +76,10 @@ def _are_close(got: Iterable[ClassFigures], expected: Iterable[ClassFigures]) ->
 
 def require_result(path: Path, result: RunResult, config: RunConfig) -> None:
     """Raise UserError where a run's result cannot be one of its config. path: of the result."""
-    agrees = {"the best of the epochs that were run": result.best_epoch <= result.epochs_run}
+    agrees = {
+        "the best of the epochs that were run": result.best_epoch <= result.epochs_run,
+        "an epoch at least": result.epochs_run > 0 or config.recipe == PLAYGROUND,
+    }
     for split, figures in (("validation", result.validation), ("test", result.test)):
         images, (low, high) = _images(config, split), figures.accuracy_interval
         agrees[f"{images:,} {split} images, as config.json counts them"] = figures.images == images

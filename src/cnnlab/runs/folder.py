@@ -231,6 +231,8 @@ class Run:
 
         own_code: as in `load_net`, after which it is asked: of the code as it was last loaded. Empty for cnnlab's nets.
         """
+        if not is_own(self.config.net.name):
+            return []
         identity = self.identity()
         if identity is None or not identity.net_code:
             return []
@@ -255,6 +257,8 @@ class Run:
             net = outline(spec, image_shape=data.image_shape, num_classes=len(data.classes))
             what = f"{path}: its weights do not fit {spec.name}"
             require_fit(what, tensors, net.state_dict(), mend="train the run again")
+            if any(bool(value.isnan().any()) for value in tensors.values()):
+                raise UserError(f"{path}: weights are NaN; expected numbers: train the run again")
         return tensors
 
     def _again(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from cnnlab.given_path import given_path
 from cnnlab.runs import folder
 from cnnlab.runs.folder import Run
 from cnnlab.runs.saved import open_saved
@@ -17,7 +18,7 @@ def open_run(path: str | Path, *, data_root: str | Path | None = None, say: Call
     `load`. say: told in a line when that folder is made.
     Raises UserError when there is no run, or when it is damaged.
     """
-    path = Path(path)
+    path = given_path(path, "run")
     if path.suffix == ".safetensors" and path.is_file():
         return open_saved(path, data_root=data_root, say=say)
     return folder.open_run(path)

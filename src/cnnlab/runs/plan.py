@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import nn
 
 from cnnlab.config import Augmentation, NetSpec, RunConfig, Scalar, Strict, Training, checked
+from cnnlab.data.augment import require_smaller
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.nets.layout import runs_channels_last
@@ -54,6 +55,8 @@ class Plan(Strict):
 
         data: the images that `self.data` names. Raises UserError.
         """
+        if not 0 <= seed < 2**63:
+            raise UserError(f"seed {seed}: expected a whole number from 0 to below 2^63: choose another")
         name, takes = self.net.name, options_of(self.net.name)
         of_recipe = {key: value for key, value in find_recipe(self.recipe).net_options.items() if key in takes}
         spec = NetSpec(name=name, options=of_recipe | self.net.options)
@@ -61,6 +64,7 @@ class Plan(Strict):
         base = recipe(self.recipe, module, data, epochs=self.epochs)
         changed = _nested(self.changes, base.augmentation)
         training = checked(Training, base.model_dump() | changed, "training options")
+        require_smaller(training.augmentation, data.image_shape)
         resolve_device(training.device)
         # A recipe has asked both before; only what the user changed is asked here.
         if changed.get("channels_last") and not runs_channels_last(module, data.image_shape):

@@ -31,6 +31,8 @@ METRICS_BYTES = 64_000_000
 ROUND_BYTES = 16_000_000
 #: Of a sampler's journal; 1,000 trials make a million.
 JOURNAL_BYTES = 32_000_000
+#: Of a page that is handed out; an explorer with its moments has 20 million.
+PAGE_BYTES = 100_000_000
 #: Of the weights or the state of a net.
 TENSORS_BYTES = 4_000_000_000
 #: Of what a safetensors file says of its tensors and of itself; a net of 1,000 layers makes 400,000.

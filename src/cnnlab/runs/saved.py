@@ -6,8 +6,10 @@ record, the training and its epochs, and figures that PyTorch measured here, on 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +18,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from cnnlab.config import Count, DataRecord, NetSpec, RunConfig, Scalar, Share, Strict, Training, checked
+from cnnlab.config import PLAYGROUND, Count, DataRecord, NetSpec, RunConfig, Scalar, Share, Strict, Training, checked
 from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
@@ -31,10 +33,7 @@ from cnnlab.runs.folder import Run, RunResult, open_run, require_free, split_fig
 from cnnlab.runs.identity import identity_of
 from cnnlab.runs.records import TENSORS_BYTES, are_finite, parse_json, read_json, read_tensors, require_fit, unreadable
 from cnnlab.training.loop import Epoch
-from cnnlab.whole_files import disk_error
-
-#: The recipe that a run from the page is written down under.
-RECIPE = "playground"
+from cnnlab.whole_files import DiskError, disk_error
 
 #: The file of the folder that says which saved file it was made from, and what that said.
 ORIGIN = "saved.json"
@@ -125,10 +124,22 @@ def open_saved(path: Path, *, data_root: str | Path | None = None, say: Callable
     tensors, saved = _read(path)
     images = _data(path, saved.data, data_root)
     net = _net(path, saved, tensors)
-    run = _make(folder, path, digest, saved, net, images)
+    try:
+        run = _make(folder, path, digest, saved, net, images)
+        said = f"its run, measured by PyTorch, is in {folder} from now on"
+    except DiskError as error:
+        run = _make(_passing_folder() / folder.name, path, digest, saved, net, images)
+        said = f"note: its run, measured by PyTorch, is not kept ({error})"
     if say is not None:
-        say(f"{path}: its run, measured by PyTorch, is in {folder} from now on")
+        say(f"{path}: {said}")
     return run
+
+
+def _passing_folder() -> Path:
+    """A folder that goes when the process ends."""
+    passing = tempfile.TemporaryDirectory(prefix="cnnlab-")
+    atexit.register(passing.cleanup)
+    return Path(passing.name)
 
 
 def _is_empty(folder: Path) -> bool:
@@ -146,14 +157,14 @@ def _digest(path: Path) -> str:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], Saved]:
     tensors, metadata = read_tensors(path)
-    said = metadata.get("cnnlab", "")
-    if not 0 < len(said) <= LONGEST:
+    said, what = metadata.get("cnnlab", ""), f"{path}, its description"
+    try:
+        values = parse_json(said[:LONGEST], what)
+    except UserError:
         raise UserError(
             f"{path} does not say what net it holds and what that was trained on; expected a file that the playground "
             "saved: save it there again"
-        )
-    what = f"{path}, its description"
-    values = parse_json(said, what)
+        ) from None
     if values.get("steps") == 0:
         raise UserError(f"{path} was saved before its net's first step; expected a trained net: train it, and save it")
     return tensors, checked(Saved, values, what, is_file=True)
@@ -194,7 +205,7 @@ def _make(folder: Path, path: Path, digest: str, saved: Saved, net: nn.Module, i
     config = RunConfig(
         net=NetSpec(name=saved.net, options=saved.options),
         data=data,
-        recipe=RECIPE,
+        recipe=PLAYGROUND,
         training=saved.training,
         seed=saved.seed,
     )

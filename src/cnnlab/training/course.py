@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.config import Training
+from cnnlab.data.augment import require_smaller
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.training.schedules import rate_factor
@@ -36,7 +37,8 @@ class Course:
 
     @classmethod
     def of(cls, training: Training, data: ImageSet) -> Course:
-        """The course of a training on a data set."""
+        """The course of a training on a data set. Raises UserError for an augmentation beyond its images."""
+        require_smaller(training.augmentation, data.image_shape)
         count = len(data.train)
         per_epoch = steps_per_epoch(count, training.batch_size)
         return cls(training, count, per_epoch, max(1, round(training.epochs * per_epoch)))

@@ -61,13 +61,14 @@ def set_random_state(device: torch.device, state: Tensor) -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep freed blocks instead of handing each large one back to the kernel.
+    """Tell glibc to keep freed blocks of up to 64 MiB instead of handing each large one back to the kernel.
 
     Every step allocates and frees the same few large tensors; by default each costs a page fault for every 4 KiB.
-    A setting of the whole process, so the command line makes it, never the library. Returns whether it took.
+    Larger ones are copies of a data set, made once and better given back. A setting of the whole process, so the
+    command line makes it, never the library. Returns whether it took.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
-    mmap_threshold, trim_threshold, limit = -3, -1, 2**31 - 1
+    mmap_threshold, trim_threshold = -3, -1
     libc = ctypes.CDLL(None)
-    return bool(libc.mallopt(mmap_threshold, limit) and libc.mallopt(trim_threshold, limit))
+    return bool(libc.mallopt(mmap_threshold, 2**26) and libc.mallopt(trim_threshold, 2**31 - 1))

@@ -89,12 +89,7 @@ def start(
     device = resolve_device(training.device)
     dtype = resolve_precision(training.precision, device)
     if packed is not None:
-        values = packed[1].get("position")
-        if not isinstance(values, dict) or values.keys() < asdict(Position()).keys():
-            raise UserError(
-                f"{packed_in} does not say where the training stands; expected a whole state: train it again"
-            )
-        position = checked(Position, values, f"{packed_in}: position")
+        position = position_of(packed[1], packed_in)
         _require_state(net, training, device, packed[0], position, packed_in)
         net.load_state_dict(_under("net.", packed[0]))
     net.to(device=device)
@@ -161,6 +156,14 @@ def make_optimizer(
     )
 
 
+def position_of(record: dict[str, Any], packed_in: str) -> Position:
+    """The position in a packed state's record. Raises UserError where it is none. packed_in: the file that has it."""
+    values = record.get("position")
+    if not isinstance(values, dict) or values.keys() < asdict(Position()).keys():
+        raise UserError(f"{packed_in} does not say where the training stands; expected its position: train it again")
+    return checked(Position, values, f"{packed_in}: position")
+
+
 def _require_state(
     net: nn.Module,
     training: Training,
@@ -199,6 +202,8 @@ def _require_state(
     for name, value in random.items():
         where = device if name == "random.dropout" and device.type == "cuda" else torch.device("cpu")
         try:
+            if value.dim() != 1:
+                raise TypeError("it is no row of bytes")
             torch.Generator(where).set_state(value)
         except (RuntimeError, TypeError) as error:
             raise damaged(f"{name} is no random state ({' '.join(str(error).split())[:100]})") from None

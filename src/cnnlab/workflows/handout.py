@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from cnnlab.errors import UserError
+from cnnlab.plain_files import place_in
+from cnnlab.runs.records import PAGE_BYTES, read_file
 from cnnlab.whole_files import write_whole
 
 #: The most that a handout may have, in bytes.
@@ -43,7 +46,7 @@ def hand_out(lesson: Path, instead: Mapping[str, bytes], *, most_bytes: int = MO
     no room: runs' reports first, then the playground, then explorers; a link to one becomes plain text that says so.
     The same folder gives the same bytes. Raises UserError when the disk refuses; nothing is left behind then.
     """
-    pages = {place: instead.get(place, (lesson / place).read_bytes()) for place in _reached(lesson)}
+    pages = {place: instead.get(place, page) for place, page in _reached(lesson).items()}
     room, left_out = most_bytes - _SPARE_BYTES, []
     for place in sorted(pages, key=_rank):
         size = len(_zipped({place: pages[place]}, ""))
@@ -59,16 +62,24 @@ def hand_out(lesson: Path, instead: Mapping[str, bytes], *, most_bytes: int = MO
     return Handout(path, len(pages), tuple(sorted(left_out)))
 
 
-def _reached(lesson: Path) -> list[str]:
-    """The pages that links lead to from the contents, in the order in which they are met."""
-    found, ahead = ["index.html"], ["index.html"]
+def _reached(lesson: Path) -> dict[str, bytes]:
+    """The pages that links lead to from the contents, in the order in which they are met; none outside the folder."""
+    found, ahead = {}, ["index.html"]
     while ahead:
         place = ahead.pop(0)
-        for target in _targets(place, (lesson / place).read_text()):
-            if target not in found and (lesson / target).is_file():
-                found.append(target)
+        found[place] = read_file(lesson / place, limit=PAGE_BYTES)
+        for target in _targets(place, found[place].decode(errors="replace")):
+            if target not in found and target not in ahead and _is_of(lesson, target):
                 ahead.append(target)
     return found
+
+
+def _is_of(lesson: Path, target: str) -> bool:
+    """Whether there is a page at a place of the folder itself: what a link leads to elsewhere is not handed out."""
+    try:
+        return place_in(lesson, target).is_file()
+    except (OSError, UserError, ValueError):  # no name of a file, or outside
+        return False
 
 
 def _targets(place: str, page: str) -> Iterator[str]:
@@ -103,7 +114,7 @@ def _without(page: bytes, place: str, left_out: frozenset[str]) -> bytes:
         taken += 1
         return f'<span title="Not in this handout">{found[2]}</span>'
 
-    text = _LINK.sub(plain, page.decode())
+    text = _LINK.sub(plain, page.decode(errors="replace"))
     if not taken:
         return page
     pages = "1 page that this one would lead to is" if taken == 1 else f"{taken} links of this page lead to what is"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -339,9 +340,10 @@ class Lesson:
         The other runs served verdicts and figures, which are written down.
         """
         for name in NETS:
-            open_run(self.out / name).forget_state()
+            open_run(place_in(self.out, name)).forget_state()
         for config in self.laboratory.folder.glob("*/config.json"):
-            open_run(config.parent).let_go_of_weights()
+            with suppress(UserError):  # what is no run has no weights that are known to be one's
+                open_run(place_in(self.laboratory.folder, config.parent.name)).let_go_of_weights()
 
     def hand_out(self) -> Handout:
         """Leave the pages as one file beside the folder, with explorers that hold the finished nets alone."""
@@ -354,7 +356,7 @@ class Lesson:
         return [one.run.result() for one in self._trained()]
 
     def _trained(self) -> list[Trained]:
-        runs = [open_run(self.out / name) for name in NETS]
+        runs = [open_run(place_in(self.out, name)) for name in NETS]
         return [Trained(name, name, run, run.load_net(), self.images) for name, run in zip(NETS, runs, strict=True)]
 
     def _go_on_or_stop(self) -> None:

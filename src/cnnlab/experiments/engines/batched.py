@@ -89,6 +89,7 @@ def _alike(jobs: Sequence[Job]) -> list[list[Job]]:
     """Jobs that can go together: equal but for their seeds, and at the same step of the same epoch."""
     from cnnlab.experiments.make_job import config_hash
     from cnnlab.experiments.train_job import open_job
+    from cnnlab.training.state import Position, position_of
 
     groups: dict[Any, list[Job]] = {}
     for job in jobs:
@@ -96,11 +97,11 @@ def _alike(jobs: Sequence[Job]) -> list[list[Job]]:
             with own_mistakes():
                 run, _, _ = open_job(job)
             stands = run.read_state()
+            position = Position() if stands is None else position_of(stands[1], str(run.state_path))
         except UserError:  # whoever trains it says so
             groups[job] = [job]
             continue
-        position = None if stands is None else stands[1]["position"]
-        place = (0, 0) if position is None else (position["epoch"], position["step"])
+        place = (position.epoch, position.step)
         key = (config_hash(run.config.model_copy(update={"seed": 0})), job.data_root, job.own_code, place)
         groups.setdefault(key, []).append(job)
     return list(groups.values())

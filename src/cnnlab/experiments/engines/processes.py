@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import Stopped, UserError
@@ -18,6 +20,7 @@ from cnnlab.own_code import own_mistakes
 
 if TYPE_CHECKING:
     from cnnlab.config import RunConfig
+    from cnnlab.data.shared import SharedImages
     from cnnlab.runs.identity import Identity
 
 #: How often a job is given to another worker after one died with it.
@@ -38,12 +41,17 @@ class Processes:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or available_cores()
         self._pool: list[_Worker] = []
+        self._folder: TemporaryDirectory[str] | None = None
+        self._shared: dict[Any, SharedImages | None] = {}
 
     def close(self) -> None:
         """End all worker processes."""
         for worker in self._pool:
             worker.close()
-        self._pool = []
+        self._pool, self._shared = [], {}
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def identity(self, config: RunConfig) -> Identity:
         """The identity of a worker's runs: one thread, whatever this process has."""
@@ -57,6 +65,8 @@ class Processes:
         """Train the jobs in the pool; outcomes come in the order of finishing."""
         waiting = list(jobs)
         attempts: dict[Job, int] = {}
+        for job in jobs:  # before there are workers: to load takes the images twice
+            self._images_of(job)
         pool = self._pool
         pool += [_Worker() for _ in range(min(self.workers, len(jobs)) - len(pool))]
         is_done = False
@@ -64,7 +74,8 @@ class Processes:
             while waiting or any(worker.job for worker in pool):
                 for worker in pool:
                     if worker.job is None and waiting and not should_stop():
-                        worker.give(waiting.pop(0))
+                        job = waiting.pop(0)
+                        worker.give(job, self._images_of(job))
                 if should_stop():
                     for worker in pool:
                         worker.ask_to_stop()
@@ -97,6 +108,23 @@ class Processes:
             if not is_done:  # stopped, or left alone in the middle
                 self.close()
 
+    def _images_of(self, job: Job) -> SharedImages | None:
+        """A job's images for all workers; None where they cannot be had or kept: its worker loads them, or says why."""
+        from cnnlab.data.shared import share
+        from cnnlab.experiments.train_job import load_images, place_of
+
+        if self.workers == 1:
+            return None
+        try:
+            place = place_of(job)
+            if place not in self._shared:
+                self._shared[place] = None
+                self._folder = self._folder or TemporaryDirectory(prefix="cnnlab-", ignore_cleanup_errors=True)
+                self._shared[place] = share(load_images(*place), Path(mkdtemp(dir=self._folder.name)))
+        except (UserError, OSError):
+            return None
+        return self._shared[place]
+
 
 def available_cores() -> int:
     """The cores that this process may use."""
@@ -122,10 +150,10 @@ class _Worker:
     def waits_on(self) -> list[Any]:
         return [self._pipe, self.process.sentinel]
 
-    def give(self, job: Job) -> None:
+    def give(self, job: Job, images: SharedImages | None) -> None:
         self.job = job
         with suppress(OSError):  # it died: the next look at it says so
-            self._pipe.send(job)
+            self._pipe.send((job, images))
 
     def ask_to_stop(self) -> None:
         if not self._is_stopping:
@@ -183,11 +211,12 @@ def _serve(pipe: connection.Connection) -> None:
     last = time.monotonic()
     while not is_stopped:
         try:
-            job = pipe.recv()
+            message = pipe.recv()
         except (EOFError, OSError):
             return
-        if job == "stop":
+        if message == "stop":
             return
+        job, images = message
 
         def on_step(step: Any) -> None:
             nonlocal last
@@ -198,7 +227,7 @@ def _serve(pipe: connection.Connection) -> None:
 
         try:
             with own_mistakes():
-                result = train_job(job, on_step=on_step, should_stop=should_stop)
+                result = train_job(job, images=images and images.open(), on_step=on_step, should_stop=should_stop)
             said = "done", Outcome(job, Kind.FINISHED, result)
         except Stopped:
             said = "done", Outcome(job, Kind.STOPPED)

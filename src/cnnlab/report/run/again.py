@@ -8,10 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.config import Augmentation, RunConfig, Training
+from cnnlab.config import PLAYGROUND, Augmentation, RunConfig, Training
 from cnnlab.data.imageset import ImageSet
 from cnnlab.numbers import plain
-from cnnlab.runs.saved import RECIPE
 from cnnlab.training.recipes import RECIPES, recipe
 
 
@@ -31,7 +30,7 @@ def command(config: RunConfig, data: ImageSet, net: nn.Module) -> str:
     words = ["cnnlab", "train", config.net.name, "--data", config.data.name]
     if config.data.name.startswith("folder:"):
         words += ["--image-size", str(config.data.image_shape[1])]
-    named = "lesson" if config.recipe == RECIPE else config.recipe  # the page trains as that recipe does
+    named = "lesson" if config.recipe == PLAYGROUND else config.recipe  # the page trains as that recipe does
     words += ["--epochs", _number(training.epochs), "--seed", str(config.seed), "--recipe", named]
     if named in RECIPES:
         base = recipe(named, net, data, epochs=training.epochs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from cnnlab.config import PLAYGROUND
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.origin import note_without_folders, without_folders
 from cnnlab.report.back import Back
@@ -15,7 +16,6 @@ from cnnlab.report.run.curves import learning_curves
 from cnnlab.report.run.filters import first_layer
 from cnnlab.report.run.mistakes import mistakes
 from cnnlab.runs.folder import Run
-from cnnlab.runs.saved import RECIPE
 from cnnlab.training.course import steps_per_epoch
 from cnnlab.training.recipes import RECIPES
 
@@ -37,7 +37,7 @@ def run_page(run: Run, data: ImageSet, net: nn.Module, *, back: Back | None = No
         "run/page.html",
         back=back,
         config=config,
-        is_of_page=config.recipe == RECIPE,
+        is_of_page=config.recipe == PLAYGROUND,
         record=record,
         result=result,
         test=test,
