@@ -1,6 +1,6 @@
 """Put the promises of SECURITY.md to the test in full, and write results/trust.json.
 
-    python -m benchmarks.trust [kills|faults|fuzz|soak|golden …] [--hours 1] [--inputs 100000] [--out FILE]
+    python -m benchmarks.trust [kills|faults|folders|fuzz|golden|soak …] [--every 1] [--inputs 100000] [--hours 1]
 
 Without a name all are measured; with some, the others stay in the record as they were. The same harness runs in the
 tests under tests/trust, on a part of its cases.
@@ -21,8 +21,20 @@ from tests.trust.cutting import cut_all, kills, refusals
 from tests.trust.fuzzing import fuzz
 from tests.trust.hostile_folders import try_all
 from tests.trust.soaking import flatness, soak
+from tests.trust.test_golden_losses import GOLDEN, TOLERANCE, losses
 
+from cnnlab.data import load
 from cnnlab.runs.environment import environment
+
+#: Part → the options that it is measured with.
+_OPTIONS = {
+    "kills": "--every {every}",
+    "faults": "--every {every}",
+    "folders": "--every {every}",
+    "fuzz": "--inputs {inputs} --seed {seed}",
+    "golden": "",
+    "soak": "--hours {hours:g}",
+}
 
 RESULTS = Path(__file__).parent.parent / "results" / "trust.json"
 
@@ -34,6 +46,7 @@ def main() -> None:
         "faults": _faults,
         "folders": _folders,
         "fuzz": _fuzz,
+        "golden": _golden,
         "soak": _soak,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trust")
@@ -47,12 +60,12 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     record = json.loads(chosen.out.read_text()) if chosen.out.is_file() else {}
-    record |= {"command": "python -m benchmarks.trust"}
     for part in chosen.parts or parts:
         started = monotonic()
         with TemporaryDirectory() as folder:
-            record[part] = parts[part](chosen, Path(folder))
-        record[part]["time_s"] = round(monotonic() - started, 1)
+            found = parts[part](chosen, Path(folder))
+        said = f"python -m benchmarks.trust {part} {_OPTIONS[part]}".format(**vars(chosen)).strip()
+        record[part] = {"command": said} | found | {"time_s": round(monotonic() - started, 1)}
         record["environment"] = environment(torch.device("cpu"), torch.float32).to_json(of_a_run=False)
         chosen.out.write_text(json.dumps(record, indent=2) + "\n")
         print(part, json.dumps(record[part])[:2000], flush=True)
@@ -72,6 +85,22 @@ def _folders(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def _fuzz(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return fuzz(folder, inputs=chosen.inputs, seed=chosen.seed, keep=chosen.out.with_name(f"{chosen.out.stem}-inputs"))
+
+
+def _golden(_chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """How far losses are from those that the tests hold, by net and number of threads."""
+    data = load("mnist-5k@300")
+    found: dict[str, Any] = {"tolerance": TOLERANCE, "largest_difference": {}}
+    for net, expected in GOLDEN.items():
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            got = losses(folder / f"{net}-{threads}", data, net, epochs=2)
+            apart = max(
+                abs(a - b) for one, other in zip(got, expected, strict=True) for a, b in zip(one, other, strict=True)
+            )
+            found["largest_difference"][f"{net}, {threads} thread{'s' * (threads > 1)}"] = apart
+    torch.set_num_threads(1)
+    return found
 
 
 def _soak(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:

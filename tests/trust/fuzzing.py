@@ -34,7 +34,7 @@ def fuzz(folder: Path, *, inputs: int, seed: int, keep: Path) -> dict[str, Any]:
     """Read about `inputs` inputs over all readers.
 
     Returns counts by reader and outcome; `others` names each input that ended in anything but a result or a UserError,
-    and the file below `keep` that holds it. Takes time and memory limits of this process; use one of its own.
+    and the file below `keep` that holds it. Sets limits of the process while it runs.
     """
     faulthandler.enable()
     table = readers(folder)
@@ -42,26 +42,29 @@ def fuzz(folder: Path, *, inputs: int, seed: int, keep: Path) -> dict[str, Any]:
         for content in reader.seeds:
             with contextlib.suppress(UserError):
                 reader.read(content)
-    _limit_memory()
     total = sum(reader.share for reader in table.values())
     counts: dict[str, dict[str, Any]] = {}
     others = []
     started = time.monotonic()
-    for name, reader in table.items():
-        draw, outcomes, slowest = Random(f"{seed} {name}"), Counter[str](), 0.0
-        begun = time.monotonic()
-        for number in range(max(3, round(inputs * reader.share / total))):
-            content = reader.mutate(draw, reader.seeds)
-            outcome, took = outcome_of(reader.read, content)
-            slowest = max(slowest, took)
-            outcomes[outcome if outcome in ("result", "UserError") else "other"] += 1
-            if outcome not in ("result", "UserError"):
-                keep.mkdir(parents=True, exist_ok=True)
-                file = keep / f"{name.replace(' ', '-').replace('/', '-')}-{number}"
-                file.write_bytes(content)
-                others.append({"reader": name, "input": file.name, "outcome": outcome})
-                print(others[-1], flush=True)
-        counts[name] = dict(outcomes) | {"slowest_s": round(slowest, 3), "time_s": round(time.monotonic() - begun, 1)}
+    with _limited_memory():
+        for name, reader in table.items():
+            draw, outcomes, slowest = Random(f"{seed} {name}"), Counter[str](), 0.0
+            begun = time.monotonic()
+            for number in range(max(3, round(inputs * reader.share / total))):
+                content = reader.mutate(draw, reader.seeds)
+                outcome, took = outcome_of(reader.read, content)
+                slowest = max(slowest, took)
+                outcomes[outcome if outcome in ("result", "UserError") else "other"] += 1
+                if outcome not in ("result", "UserError"):
+                    keep.mkdir(parents=True, exist_ok=True)
+                    file = keep / f"{name.replace(' ', '-').replace('/', '-')}-{number}"
+                    file.write_bytes(content)
+                    others.append({"reader": name, "input": file.name, "outcome": outcome})
+                    print(others[-1], flush=True)
+            counts[name] = dict(outcomes) | {
+                "slowest_s": round(slowest, 3),
+                "time_s": round(time.monotonic() - begun, 1),
+            }
     return {
         "inputs": sum(of.get(kind, 0) for of in counts.values() for kind in ("result", "UserError", "other")),
         "seed": seed,
@@ -118,11 +121,16 @@ def _at_most(time_s: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _limit_memory() -> None:
+@contextlib.contextmanager
+def _limited_memory() -> Iterator[None]:
     """Let no input take the machine's memory: address space as it is now and 3 GB."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + 3 * 2**30
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 3 * 2**30, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _peak_mb() -> float:
