@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 from tests.new_runs import make_run, plan_of
 
 from cnnlab import load
+from cnnlab.data.shared import SharingFolder
 from cnnlab.errors import UserError
 from cnnlab.experiments import compare
 from cnnlab.experiments.compare import train_jobs
@@ -76,6 +82,29 @@ def test_two_trainings_of_one_run_are_one(images, tmp_path, cnnlab):
     assert said[0].code == 2
     assert "is being trained by process" in said[0].err.splitlines()[-1]
     assert not [name for name in files(run.path) if name.startswith(".")]
+
+
+def test_a_lock_that_a_kill_left_after_the_result_goes_with_the_next_training(run, images):
+    (run.path / ".lock").write_text("1 elsewhere\n")
+    execute(*reopen_run(run.path, images), images)
+    assert not (run.path / ".lock").exists()
+    with one_writer(run.path, being="measured"):
+        execute(*reopen_run(run.path, images), images)
+        assert (run.path / ".lock").exists()
+
+
+def test_what_a_killed_experiment_shared_goes_with_the_next(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = "import os; from cnnlab.data.shared import SharingFolder; SharingFolder(); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(tmp_path)}, check=False)
+    (left,) = tmp_path.iterdir()
+    living, other = SharingFolder(), SharingFolder()
+    assert set(tmp_path.iterdir()) == {living.path, other.path}
+    assert left not in (living.path, other.path)
+    assert torch.equal(living.share(images).open().test.images, images.test.images)
+    living.close()
+    other.close()
+    assert not list(tmp_path.iterdir())
 
 
 def test_trainings_together_leave_alone_what_another_process_trains(images, tmp_path):

@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 
 import numpy as np
 import torch
 
 from cnnlab.data.imageset import ImageSet, Split
+from cnnlab.held import hold
 
 _SPLITS = ("train", "validation", "test")
+
+#: How the names of folders for sets begin, and the file in them that the living process holds.
+_PREFIX, _HELD = "cnnlab-images-", "held"
+
+
+class SharingFolder:
+    """A folder for sets among the system's temporary ones: gone when it is closed, or, after a kill, with the next."""
+
+    def __init__(self) -> None:
+        """Make it, and delete those of processes that were killed. Raises OSError where there is no room."""
+        for left in Path(gettempdir()).glob(f"{_PREFIX}*"):
+            _delete_if_left(left)
+        self.path = Path(mkdtemp(prefix=_PREFIX))
+        self._handle = os.open(self.path / _HELD, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        hold(self._handle)
+
+    def share(self, data: ImageSet) -> SharedImages:
+        """Write a set into it. Raises OSError where there is no room."""
+        return share(data, Path(mkdtemp(dir=self.path)))
+
+    def close(self) -> None:
+        """Delete it with all that is in it."""
+        os.close(self._handle)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _delete_if_left(folder: Path) -> None:
+    with suppress(OSError):
+        handle = os.open(folder / _HELD, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            is_left = hold(handle)
+        finally:
+            os.close(handle)
+        if is_left:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def execute(
     figures as TensorBoard's event files, too. promised: the identity that the run must be trained with.
     """
     if run.is_finished and run.has_weights and not tensorboard:
+        run.tidy()
         run.load_weights(net)
         return run.result()
     with run.alone() as run:

@@ -48,7 +48,7 @@ from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation
 from cnnlab.nets import build_net
 from cnnlab.nets.resolve import is_own, net_code, outline
-from cnnlab.one_writer import InUse, Writing, gone, one_writer
+from cnnlab.one_writer import LOCK, InUse, Writing, gone, one_writer
 from cnnlab.plain_files import place_in
 from cnnlab.runs.agreement import require_evaluation, require_result
 from cnnlab.runs.environment import Environment
@@ -164,6 +164,12 @@ class Run:
             sweep(self.path)
             sweep(place_in(self.path, "checkpoints"))
             yield replace(self, writing=writing)
+
+    def tidy(self) -> None:
+        """Delete the lock that a kill left between the result and the end; one that is held stays."""
+        if (self.path / LOCK).exists():
+            with suppress(UserError), self.alone():
+                pass
 
     def place(self, name: str) -> Path:
         """Where a file of the run is to be written, such as `report.html` or `look/index.html`; its sub-folder is made.

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
-from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import Stopped, UserError
@@ -20,7 +18,7 @@ from cnnlab.own_code import own_mistakes
 
 if TYPE_CHECKING:
     from cnnlab.config import RunConfig
-    from cnnlab.data.shared import SharedImages
+    from cnnlab.data.shared import SharedImages, SharingFolder
     from cnnlab.runs.identity import Identity
 
 #: How often a job is given to another worker after one died with it.
@@ -41,7 +39,7 @@ class Processes:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or available_cores()
         self._pool: list[_Worker] = []
-        self._folder: TemporaryDirectory[str] | None = None
+        self._folder: SharingFolder | None = None
         self._shared: dict[Any, SharedImages | None] = {}
 
     def close(self) -> None:
@@ -50,7 +48,7 @@ class Processes:
             worker.close()
         self._pool, self._shared = [], {}
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.close()
             self._folder = None
 
     def identity(self, config: RunConfig) -> Identity:
@@ -110,7 +108,7 @@ class Processes:
 
     def _images_of(self, job: Job) -> SharedImages | None:
         """A job's images for all workers; None where they cannot be had or kept: its worker loads them, or says why."""
-        from cnnlab.data.shared import share
+        from cnnlab.data.shared import SharingFolder
         from cnnlab.experiments.train_job import load_images, place_of
 
         if self.workers == 1:
@@ -119,8 +117,8 @@ class Processes:
             place = place_of(job)
             if place not in self._shared:
                 self._shared[place] = None
-                self._folder = self._folder or TemporaryDirectory(prefix="cnnlab-", ignore_cleanup_errors=True)
-                self._shared[place] = share(load_images(*place), Path(mkdtemp(dir=self._folder.name)))
+                self._folder = self._folder or SharingFolder()
+                self._shared[place] = self._folder.share(load_images(*place))
         except (UserError, OSError):
             return None
         return self._shared[place]
