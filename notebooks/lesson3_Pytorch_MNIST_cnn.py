@@ -25,7 +25,7 @@ import sys
 if "google.colab" in sys.modules:  # Colab has PyTorch; it stays as it is. Elsewhere this cell does nothing.
     CNNLAB = "cnnlab"  # or the address of its repository: "git+https://…"
     # %pip install --quiet --no-deps {CNNLAB}
-    # %pip install --quiet mlxtend pooch platformdirs click pydantic rich safetensors threadpoolctl
+    # %pip install --quiet mlxtend requests urllib3 platformdirs click pydantic rich safetensors threadpoolctl
 
 # %%
 import matplotlib.pyplot as plt
