@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import re
@@ -201,7 +202,11 @@ def _is_record(found: Any) -> bool:
 def _record(found: Any) -> str:
     """A record's fields as Python: types, defaults, and what it is where the class says that field by field."""
     lines = [f"class {found.__name__}:"]
-    types = {name: kind for each in reversed(found.__mro__) for name, kind in inspect.get_annotations(each).items()}
+    types = {
+        name: _without_bounds(str(kind), import_module(each.__module__))
+        for each in reversed(found.__mro__)
+        for name, kind in inspect.get_annotations(each).items()
+    }
     for name, default in _fields(found).items():
         line = f"    {name}: {types[name]}"
         if default is not dataclasses.MISSING and default is not PydanticUndefined:
@@ -209,6 +214,23 @@ def _record(found: Any) -> str:
         described = found.model_fields[name].description if issubclass(found, BaseModel) else None
         lines.append(f"{line}  # {described}" if described else line)
     return "```python\n" + "\n".join(lines) + "\n```\n"
+
+
+def _without_bounds(kind: str, module: ModuleType) -> str:
+    """A field's type as its reader sees it: `Annotated[Count, Field(ge=1)]` and `Count` are `int`."""
+
+    class Bare(ast.NodeTransformer):
+        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+            if ast.unparse(node.value) == "Annotated" and isinstance(node.slice, ast.Tuple):
+                return self.visit(node.slice.elts[0])
+            return self.generic_visit(node)
+
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            meant = getattr(module, node.id, None)
+            is_bounded = typing.get_origin(meant) is typing.Annotated
+            return ast.Name(typing.get_args(meant)[0].__name__) if is_bounded else node
+
+    return ast.unparse(Bare().visit(ast.parse(kind, mode="eval")))
 
 
 def _fields(found: Any) -> dict[str, Any]:
