@@ -6,7 +6,7 @@ import io
 import os
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, cast
 
@@ -137,8 +137,22 @@ def decoded(image: Image.Image) -> Image.Image:
     """What `open_image` opened, upright, in mode L or RGB, at most 40 million pixels. Raises whatever Pillow raises."""
     if image.width * image.height > _LARGE:  # a JPEG is halved while it is decoded
         image.draft(None, (max(1, image.width // 2), max(1, image.height // 2)))
-    ImageOps.exif_transpose(image, in_place=True)
-    return _halved(image) if image.width * image.height > _LARGE else flat(image)
+    with _silence() if image.format == "TIFF" else nullcontext():
+        ImageOps.exif_transpose(image, in_place=True)
+        return _halved(image) if image.width * image.height > _LARGE else flat(image)
+
+
+@contextmanager
+def _silence() -> Generator[None]:
+    """Inside, nothing reaches the terminal: libtiff writes there of a damaged file, past Python, what Pillow raises."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _halved(image: Image.Image) -> Image.Image:
