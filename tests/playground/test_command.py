@@ -92,7 +92,7 @@ def test_the_page_holds_the_images_the_labels_and_the_kernels(page):
         (["mlp", "--images", 0], "0 is not in the range"),
         (["mlp", "--images", 10**9], "has 4,000 training images; expected 1 to that many"),
         (["mlp", "--data", "mnist-6k"], "unknown data set"),
-        (["mlp", "--data", ""], "unknown data set"),
+        (["mlp", "--data", ""], "got an empty word"),
         (["mlp", "--data", f"folder:{'x' * 5000}"], "cannot be read"),
         (["mlp", "mlp"], "named twice"),
     ],
@@ -116,7 +116,7 @@ def test_a_set_of_one_class_is_refused(cnnlab, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("place", "says"), [("file/page.html", "cannot write"), ("", "cannot write"), (".", "is a dir")]
+    ("place", "says"), [("file/page.html", "cannot write"), ("", "got an empty path"), (".", "is a dir")]
 )
 def test_a_place_that_cannot_be_written_to_is_said_too(cnnlab, tmp_path, monkeypatch, place, says):
     monkeypatch.chdir(tmp_path)

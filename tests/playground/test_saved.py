@@ -160,7 +160,7 @@ def test_a_kill_while_the_run_is_made_costs_nothing(save):
         ({"net": "conv-net", "options": {"convs_per_block": 10**9}}, "got options for 1,000,000,000 layers"),
         ({"net": "conv-net", "options": {"hidden": 10**12}}, "parameters on images of 1×28×28; expected at most"),
         ({"options": {"droop": 1}}, "has no option droop"),
-        ({"net": "conv-net", "options": {"widths": [10**9]}}, "parameters on images of 1×28×28; expected at most"),
+        ({"net": "conv-net", "options": {"widths": [10**9]}}, "its maps of one image have more than 50,000,000 values"),
         ({"net": "conv-net", "options": {"widths": [10**30]}}, "building the net failed"),
         ({"net": "conv-net", "options": {"widths": "abc"}}, "building the net failed"),
         ({"net": "mlp", "options": {"hidden": 10**12}}, "building the net failed"),

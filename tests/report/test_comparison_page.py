@@ -136,7 +136,7 @@ def make(small: Small) -> Callable[..., tuple[Comparison, dict[str, list[str]]]]
             for seen, unseen, loss in zip(training, validation, losses, strict=True):
                 rising = [share / len(loss) for share in range(1, len(loss) + 1)]
                 records = epochs([seen * part for part in rising], [unseen * part for part in rising], loss)
-                runs.append(Remembered(Path("nowhere"), real.runs[0].config, records))
+                runs.append(Remembered(Path("nowhere"), real.runs[0].config, records=records))
             variants.append(
                 VariantFigures(
                     variant=Variant(name, f"claim of {name}", f"source of {name}", lambda plan: plan),

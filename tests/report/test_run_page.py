@@ -157,7 +157,14 @@ def test_a_net_without_mistakes(digits: Any, tmp_path: Any, read: Read) -> None:
     evaluations = digits.run.evaluations()
     perfect = tuple(tuple(50 * (i == j) for j in range(10)) for i in range(10))
     test = dataclasses.replace(
-        evaluations["test"], mistakes=(), accuracy=1.0, accuracy_interval=(0.99, 1.0), confusion=perfect
+        evaluations["test"],
+        mistakes=(),
+        accuracy=1.0,
+        accuracy_interval=(0.99, 1.0),
+        confusion=perfect,
+        per_class=tuple(
+            dataclasses.replace(one, precision=1.0, recall=1.0, f1=1.0) for one in evaluations["test"].per_class
+        ),
     )
     run.write_evaluations(evaluations | {"test": test})
     text = read(run_page(run, digits.data, digits.net)).text

@@ -114,10 +114,10 @@ def test_a_disk_that_refuses_leaves_the_handout_that_was_there(lesson: Path, mon
     before = hand_out(lesson, {}).path.read_bytes()
     (lesson / "index.html").write_text(page("01-a.html"))
 
-    def refuse(_self: Path, _target: Path) -> None:
+    def refuse(_source: Path, _target: Path) -> None:
         raise OSError(28, "no space")
 
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(UserError, match="cannot write"):
         hand_out(lesson, {})
     monkeypatch.undo()

@@ -188,8 +188,8 @@ def _require_state(
     for index, parameter in enumerate(parameter for group in groups for parameter in group["params"]):
         if str(index) in moved:
             for key, of_one in history.items():
-                shape = parameter.shape if of_one.dim() else ()
-                expected[f"optimizer.{index}.{key}"] = torch.empty(shape, dtype=of_one.dtype, device="meta")
+                like = parameter if of_one.dim() else of_one
+                expected[f"optimizer.{index}.{key}"] = torch.empty(like.shape, dtype=like.dtype, device="meta")
     random = {name: value for name, value in tensors.items() if name in ("random.dropout", "random.augment")}
     for name in sorted(tensors.keys() - random.keys() | expected.keys()):
         got, wanted = tensors.get(name), expected.get(name)
