@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+#: The most characters of an error's text: what was got may be a name of thousands.
+_LONGEST = 4_000
+
 
 class UserError(Exception):
     """Something the user can mend: its text says what, what was got, what was expected and how to mend it.
 
-    The command line prints the text as one line and exits with code 2; no traceback is shown.
+    The command line prints the text as one line and exits with code 2; no traceback is shown. A text of more than 4,000
+    characters is cut in its middle.
     """
+
+    def __init__(self, text: str) -> None:
+        half = _LONGEST // 2
+        super().__init__(text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half + 1 :]}")
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it

@@ -75,6 +75,9 @@ def test_the_same_name_gives_the_same_images():
         ("mnist-5k@4001", "has 4,000 training images"),
         ("mnist-5k+shuffled-lables", "did you mean shuffled-labels"),
         ("mnist5k@10", "did you mean mnist-5k"),
+        (f"mnist-5k@{'9' * 18}", "has 4,000 training images"),
+        (f"mnist-5k@{'9' * 5000}", "file name too long"),
+        ("mnist-5k@１00", "unknown data set"),
     ],
 )
 def test_refusals(name, says):

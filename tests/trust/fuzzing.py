@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import io
+import math
 import resource
 import signal
 import sys
@@ -31,7 +32,7 @@ class TooLong(BaseException):
 
 
 def fuzz(folder: Path, *, inputs: int, seed: int, keep: Path) -> dict[str, Any]:
-    """Read about `inputs` inputs over all readers.
+    """Read `inputs` inputs over all readers, or a few more.
 
     Returns counts by reader and outcome; `others` names each input that ended in anything but a result or a UserError,
     and the file below `keep` that holds it. Sets limits of the process while it runs.
@@ -50,7 +51,7 @@ def fuzz(folder: Path, *, inputs: int, seed: int, keep: Path) -> dict[str, Any]:
         for name, reader in table.items():
             draw, outcomes, slowest = Random(f"{seed} {name}"), Counter[str](), 0.0
             begun = time.monotonic()
-            for number in range(max(3, round(inputs * reader.share / total))):
+            for number in range(max(3, math.ceil(inputs * reader.share / total))):
                 content = reader.mutate(draw, reader.seeds)
                 outcome, took = outcome_of(reader.read, content)
                 slowest = max(slowest, took)

@@ -14,6 +14,7 @@ import pytest
 import cnnlab.cli
 from cnnlab.cli.streams import shown, shown_name, text_alone
 from cnnlab.cli.terminal import Console
+from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
 HOSTILE = "cat\x1b]0;owned\x07\x1b[2J\x9b1A\x08\r\x7f\u202e\u2066\u200f\u2028[red]:cat:\udcff"
@@ -105,3 +106,11 @@ def test_hostile_classes_and_files_steer_no_command(
     assert "[bold]dog" in said
     assert "cat\\x1b]0;owned" in said
     assert "p\\x1b[2J\\n.png: " in said
+
+
+def test_an_error_is_a_line_that_can_be_read_whatever_was_got() -> None:
+    text = str(UserError(f"got {'9' * 10**6}; expected less"))
+    assert len(text) == 4_000
+    assert text.startswith("got 999")
+    assert text.endswith("999; expected less")
+    assert str(UserError("x" * 4_000)) == "x" * 4_000

@@ -16,7 +16,7 @@ from cnnlab.data.imageset import ImageSet, Split, image_set
 from cnnlab.data.splits import shuffle_keys
 from cnnlab.errors import UserError, nearest
 
-_SUFFIX = re.compile(r"(?P<base>.*?)(?:@(?P<count>\d+))?(?P<changes>(?:\+[a-z-]+)*)", re.DOTALL)
+_SUFFIX = re.compile(r"(?P<base>.*?)(?:@(?P<count>[0-9]{1,18}))?(?P<changes>(?:\+[a-z-]+)*)", re.DOTALL)
 
 
 def split_name(name: str) -> tuple[str, int | None, tuple[str, ...]]:
