@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_second_ends_a_comparison_at_once_with_all_its_workers(tmp_path: Path, number: signal.Signals) -> None:
-    command = ["compare", "--variants", "no-dropout", "--seeds", "2", "--epochs", "500", "--out", "c"]
+    command = [
+        "compare",
+        "--out",
+        "c",
+        "--variants",
+        "no-dropout",
+        "--train-size",
+        "100",
+        "--seeds",
+        "2",
+        "--epochs",
+        "9999",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "cnnlab", *command],
         cwd=tmp_path,
@@ -33,10 +45,23 @@ def test_the_second_ends_a_comparison_at_once_with_all_its_workers(tmp_path: Pat
     process.send_signal(number)
     asked = time.monotonic()
     _, said = process.communicate(timeout=20)
-    assert time.monotonic() - asked < 1
+    assert time.monotonic() - asked < 3, "a second where nothing runs beside it"
     assert process.returncode == 130
     assert "Traceback" not in said
     assert said.strip().endswith("cnnlab: interrupted")
-    time.sleep(0.2)
-    with pytest.raises(ProcessLookupError):  # nobody of its session is left
-        os.killpg(process.pid, 0)
+    until = time.monotonic() + 10  # the system's own tidying takes its time
+    while living(process.pid) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not living(process.pid)
+
+
+def living(session: int) -> list[str]:
+    """What processes of a session that have not ended are called."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            name, _, rest = path.read_text().rpartition(") ")
+            state, _, _, its_session = rest.split()[:4]
+            if its_session == str(session) and state not in "ZX":
+                found.append(name)
+    return found

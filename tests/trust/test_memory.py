@@ -100,7 +100,7 @@ def test_workers_map_one_file_of_the_images(tmp_path: Path) -> None:
 def test_peak_memory_of_commands_on_many_images(tmp_path: Path) -> None:
     from benchmarks.memory import make_images, peak_of
 
-    count = 100_000
+    count = 50_000
     place = make_images(tmp_path, count, with_pictures=False)["npz"]
     bound = OWN_MB + TIMES * count * 28 * 28 / 1e6
     for command in (
