@@ -68,9 +68,8 @@ def _end_at_once() -> None:
 
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, object]:
-    """Handle the signals that are not ignored, as those of a job in the background are; gives what was before."""
-    kept = {number: signal.getsignal(number) for number in _SIGNALS}
-    return {number: signal.signal(number, handler) for number, before in kept.items() if before is not signal.SIG_IGN}
+    """Handle the signals, which a job in the background ignores else; gives what was before."""
+    return {number: signal.signal(number, handler) for number in _SIGNALS}
 
 
 def _put_back(previous: dict[int, object]) -> None:
