@@ -125,6 +125,20 @@ def test_explore_reads_it_too(save, cnnlab, epochs):
     assert ("Learning curves" in report) == bool(epochs)
 
 
+def test_epochs_keep_the_numbers_that_the_page_gave_them(save):
+    """It begins where a trained net ended, and one that teaching cut short is not recorded."""
+    epochs = [EPOCH | {"epoch": number} for number in (20, 21, 23)]
+    run = open_run(save(epochs=epochs))
+    assert [epoch.epoch for epoch in run.epochs()] == [20, 21, 23]
+    assert run.result().epochs_run == 3
+
+
+@pytest.mark.parametrize("numbers", [(1, 1), (2, 1), (1, 3, 2)])
+def test_epochs_that_do_not_follow_each_other_are_refused(save, numbers):
+    with pytest.raises(UserError, match="expected epochs one after another"):
+        open_run(save(epochs=[EPOCH | {"epoch": number} for number in numbers]))
+
+
 def test_another_file_of_that_name_does_not_pass_for_the_run(net, save):
     open_run(save())
     other = {name: value + 1 if value.is_floating_point() else value for name, value in net.state_dict().items()}

@@ -42,7 +42,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from cnnlab.config import Count, DataRecord, NetSpec, Record, RunConfig, Seconds, Share, Strict, checked
+from cnnlab.config import PLAYGROUND, Count, DataRecord, NetSpec, Record, RunConfig, Seconds, Share, Strict, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation
@@ -277,7 +277,8 @@ class Run:
     def epochs(self) -> list[Epoch]:
         """The records of all epochs so far. A last line that a kill cut short is left out.
 
-        Raises UserError for any other line that is no record, for epochs that are not 1, 2, 3 …, and where a finished
+        Raises UserError for any other line that is no record, for epochs that are not 1, 2, 3 … (a
+        page's may leave some out), and where a finished
         run has others than it says.
         """
         records = [record for record, _ in self._epoch_lines()]
@@ -307,7 +308,11 @@ class Run:
                 if number > len(lines):
                     break
                 raise
-            if record.epoch != number:
+            # The page's first epoch may be a later one, and one that teaching cut short is not recorded.
+            follows = record.epoch == number
+            if self.config.recipe == PLAYGROUND:
+                follows = not records or record.epoch > records[-1][0].epoch
+            if not follows:
                 raise UserError(f"{what}: got epoch {record.epoch}; expected epoch {number}: train the run again")
             records.append((record, line))
         return records

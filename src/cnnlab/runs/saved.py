@@ -11,12 +11,11 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from cnnlab.config import PLAYGROUND, Count, DataRecord, NetSpec, RunConfig, Scalar, Share, Strict, Training, checked
@@ -81,6 +80,14 @@ class Saved(Strict):
     test_openings: tuple[TestOpening, ...]
     taught: tuple[Taught, ...]
     beside: tuple[str, ...]
+
+    @field_validator("epochs")
+    @classmethod
+    def _epochs_in_order(cls, epochs: tuple[Epoch, ...]) -> tuple[Epoch, ...]:
+        numbers = [epoch.epoch for epoch in epochs]
+        if numbers != sorted(set(numbers)):
+            raise ValueError(f"expected epochs one after another, got {numbers[:20]}")
+        return epochs
 
     def notes(self) -> tuple[str, ...]:
         """What the data's record does not say of what the page trained on, a line each."""
@@ -224,8 +231,8 @@ def _fill(run: Run, saved: Saved, net: nn.Module, images: ImageSet) -> None:
     here = made_here(identity_of(config.model_copy(update={"training": _on_cpu(config.training)})), device)
     run.write_environment(here.model_copy(update={"device_name": f"a browser; measured on {here.device_name}"}))
     run.keep_epochs(0)
-    for number, epoch in enumerate(saved.epochs, start=1):  # a page under load may leave one out
-        run.write_epoch(replace(epoch, epoch=number))
+    for epoch in saved.epochs:
+        run.write_epoch(epoch)
     run.write_weights(net)
     for opening in saved.test_openings[run.test_openings() :]:
         run.note_test_opening(f"cnnlab playground, in the page, {opening.opened}")
