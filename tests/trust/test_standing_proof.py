@@ -54,8 +54,10 @@ def test_a_strangers_run_folder_changes_nothing_outside_and_ends_in_a_result_or_
 def test_every_reader_takes_or_refuses_what_is_wrong(tmp_path: Path) -> None:
     found = measured(tmp_path, "fuzz", "--inputs", 2000)
     assert found["others"] == []
-    assert found["inputs"] >= 1900
-    assert all(of.get("UserError") for of in found["readers"].values() if of.get("result", 0) > 50)
+    assert found["inputs"] >= 2000
+    takes_all = {name for name, of in found["readers"].items() if not of.get("UserError")}
+    # Openings are lines that are counted, and code is hashed and not run.
+    assert takes_all == {"test openings", "a net's code"}
     assert found["peak_mb"] < 1500
 
 
