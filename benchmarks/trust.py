@@ -20,7 +20,7 @@ import torch
 from tests.trust.cutting import cut_all, kills, refusals
 from tests.trust.fuzzing import fuzz
 from tests.trust.hostile_folders import try_all
-from tests.trust.soaking import flatness, soak
+from tests.trust.soaking import flatness, kept_by_exports, soak
 from tests.trust.test_golden_losses import GOLDEN, TOLERANCE, losses
 
 from cnnlab.data import load
@@ -111,6 +111,7 @@ def _soak(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "commands": counts,
         "others": others,
         **flatness(samples),
+        "kept_mb_an_export_to_pt2": kept_by_exports(folder),
         "samples": [{name: round(value, 3) for name, value in each._asdict().items()} for each in some],
     }
 

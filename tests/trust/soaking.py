@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import linear_regression, median
 from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
 from tests.trust.in_process import command
 
@@ -82,6 +84,37 @@ def flatness(samples: Sequence[Sample]) -> dict[str, Any]:
     return found
 
 
+def kept_by_exports(folder: Path, *, count: int = 100) -> dict[str, float]:
+    """MB that this process keeps of each export to pt2, and of the same steps of `torch.export` without cnnlab."""
+    from cnnlab import open_run
+    from cnnlab.exchange.exporting import BATCHES
+
+    digits = folder / "digits"
+    command(*_train(digits, "mnist-5k@200"))
+
+    def by_torch() -> None:
+        net, image = open_run(digits).load_net().eval(), torch.zeros(2, 1, 28, 28)
+        file, sizes = io.BytesIO(), ({0: torch.export.Dim("batch", min=1)},)
+        torch.export.save(torch.export.export(net, (image,), dynamic_shapes=sizes), file)
+        opened = torch.export.load(io.BytesIO(file.getvalue())).module()
+        for batch in BATCHES:
+            opened(torch.zeros(batch, 1, 28, 28))
+
+    kinds: dict[str, Callable[[], object]] = {
+        "by_the_command": lambda: command("export", digits, "--to", "pt2", "--json"),
+        "by_torch_alone": by_torch,
+    }
+    found = {}
+    for name, export in kinds.items():
+        for _ in range(count // 2):
+            export()
+        before = sample(0).rss_mb
+        for _ in range(count):
+            export()
+        found[name] = round((sample(0).rss_mb - before) / count, 3)
+    return {"exports": count} | found
+
+
 def _images(folder: Path) -> dict[str, Path]:
     """A folder of class folders and an .npz file of the same random gray images, and a picture."""
     pixels = np.random.default_rng(0).integers(0, 256, (60, 28, 28), dtype=np.uint8)
@@ -98,14 +131,14 @@ def _images(folder: Path) -> dict[str, Path]:
 
 
 def _round(folder: Path, sources: dict[str, Path]) -> list[list[object]]:
-    run, tiny = folder / "run", ["conv-net", "--widths", "2", "--hidden", "4", "--epochs", "1", "--json"]
+    run = folder / "run"
     lines: list[list[object]] = []
     for name, data in (
         ("digits", "mnist-5k@200"),
         ("folder", f"folder:{sources['pictures']}"),
         ("npz", f"npz:{sources['arrays']}"),
     ):
-        lines.append(["train", *tiny, "--data", data, "--out", run / name])
+        lines.append(_train(run / name, data))
         lines.append(["evaluate", run / name, "--json"])
     digits = run / "digits"
     return [
@@ -113,6 +146,10 @@ def _round(folder: Path, sources: dict[str, Path]) -> list[list[object]]:
         ["predict", digits, sources["photo"], "--json"],
         ["look", digits, "--json"],
         ["explore", digits, "--no-open", "--json"],
-        ["export", digits, "--to", "safetensors", "--json"],
-        ["export", digits, "--to", "pt2", "--json"],
+        ["export", digits, "--to", "safetensors", "--json"],  # pt2: see kept_by_exports
     ]
+
+
+def _train(run: Path, data: str) -> list[object]:
+    small = ["--widths", "2", "--hidden", "4", "--epochs", "1"]
+    return ["train", "conv-net", *small, "--data", data, "--out", run, "--json"]
