@@ -76,6 +76,7 @@ def compare(
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=watch.on_data))
     found = contestants(base, chosen, range(seeds), load_once)
+    load_once.cache_clear()  # what trains has images of its own; the reports read them again
     trainer = Trainer(place_in(folder, "runs"), trained_by, root, watch.on_progress, watch.on_ahead, watch.should_stop)
     with closing(trained_by):
         jobs = trainer.prepare(found)

@@ -58,6 +58,7 @@ def sweep(
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=watch.on_data))
     found = contestants(base, point_variants(fields), range(seeds), load_once)
+    load_once.cache_clear()  # what trains has images of its own; the reports read them again
     with one_writer_of_new(folder), closing(trained_by):
         if trials is None:
             proposals: Grid | Optuna = Grid(fields)
