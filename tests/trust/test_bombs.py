@@ -82,6 +82,10 @@ class TestImages:
     def test_a_file_in_many_pieces_is_soon_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "scans.jpg").write_bytes(_jpeg() + b"\xff\xda\0\x08\1\1\0\1\x3f\x10" * 200)
         assert "100 scans" in says(read_image, tmp_path / "scans.jpg")
+        (tmp_path / "text.ppm").write_bytes(b"P3 100 100 255\n" + b"7 " * 30_000)
+        assert read_image(tmp_path / "text.ppm").size == (100, 100)
+        monkeypatch.setattr("cnnlab.prepare.reading._MOST_TEXT", 50_000)
+        assert "too many parts" in says(read_image, tmp_path / "text.ppm")
         monkeypatch.setattr("cnnlab.prepare.reading._MOST_BEFORE", {b"II": 400_000, b"\xff\xd8": 400_000})
         monkeypatch.setattr("cnnlab.prepare.reading._MOST_READS", 1_000)
         exif = b"\xff\xe1\xff\xff" + b"Exif\0\0II*\0\x08\0\0\0".ljust(65_533, b"\0")
