@@ -93,6 +93,16 @@ def test_a_lock_that_a_kill_left_after_the_result_goes_with_the_next_training(ru
         assert (run.path / ".lock").exists()
 
 
+def test_a_lock_that_a_kill_left_after_the_result_goes_with_the_next_experiment(images, finished, tmp_path):
+    identity = finished.identity()
+    job = make_job(tmp_path, finished.config, identity)
+    shutil.rmtree(job.path)
+    shutil.copytree(finished.path, job.path)
+    (job.path / ".lock").write_text("1 elsewhere\n")
+    assert make_job(tmp_path, finished.config, identity) == job
+    assert not (job.path / ".lock").exists()
+
+
 def test_what_a_killed_experiment_shared_goes_with_the_next(images, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     code = "import os; from cnnlab.data.shared import SharingFolder; SharingFolder(); os._exit(9)"

@@ -50,4 +50,6 @@ def make_job(
         begun = run.identity()
         if begun is not None:
             require_same(path, begun, identity)
+        if run.is_finished:
+            run.tidy()
     return Job(path, identity, data_root, own_code)
