@@ -57,6 +57,7 @@ from cnnlab.bench.contender import Contender
 from cnnlab.bench.interleaved import median_and_range
 from cnnlab.bench.stock import StockPipeline
 from cnnlab.data import ImageSet, load
+from cnnlab.data.shared import in_shared_files
 from cnnlab.playground import playground_page
 from cnnlab.playground.images import page_images
 from cnnlab.playground.settings import Settings
@@ -205,7 +206,11 @@ def _speed(browser: Browser, folder: Path, data: ImageSet) -> dict[str, Any]:
         "page, simple-cnn without batch norm": PLAIN,
         "page, lenet5": {"net": "lenet5"},
     }
-    with rivals(data) as (site, versions), Contender("stock", StockPipeline.open, DATA, None, THREADS) as stock:
+    with (
+        rivals(data) as (site, versions),
+        in_shared_files(data) as images,
+        Contender("stock", StockPipeline.open, images, THREADS) as stock,
+    ):
         turns: dict[str, Callable[[], dict[str, float]]] = {}
         for name, settings in pages.items():
             turns[name] = partial(_train_for, _opened(browser, page, settings))

@@ -17,9 +17,10 @@ from cnnlab.bench.interleaved import MedianAndRange, Rounds, measure_rounds, med
 from cnnlab.bench.stock import StockPipeline
 from cnnlab.bench.time_to_target import Chase, chase_target, most_epochs, target_figures
 from cnnlab.data import load
-from cnnlab.data.imageset import ImageSet, Progress
+from cnnlab.data.imageset import Progress
 from cnnlab.data.known import KNOWN
 from cnnlab.data.places import search
+from cnnlab.data.shared import in_shared_files
 from cnnlab.errors import UserError
 from cnnlab.runs.environment import environment
 from cnnlab.training.machine import resolve_device, resolve_precision
@@ -49,8 +50,9 @@ def bench(
     cnnlab's precision, `peak_gflops_fp32` in float32; `share_of_peak`: what training steps use of the peak in their own
     precision. `notes`: what a reader should know.
 
-    Raises UserError for bad arguments or data, ContenderFailed when a process fails. Both processes end with this call,
-    however it ends. Scripts need `if __name__ == "__main__":`, as for every spawned process.
+    Raises UserError for bad arguments or data and where the disk for temporary files is full, ContenderFailed when a
+    process fails. Both processes end with this call, however it ends. Scripts need `if __name__ == "__main__":`, as for
+    every spawned process.
     """
     _require(rounds >= 1, f"rounds {rounds}: expected at least 1")
     _require(0 < seconds < math.inf, f"seconds {seconds:g}: expected a number above 0")
@@ -69,9 +71,11 @@ def bench(
     threads = torch.get_num_threads()
 
     with (
-        Contender("the stock pipeline", StockPipeline.open, data_name, root, threads) as stock,
-        Contender("cnnlab", FastRecipe.open, data_name, root, threads) as cnnlab,
+        in_shared_files(data) as images,
+        Contender("the stock pipeline", StockPipeline.open, images, threads) as stock,
+        Contender("cnnlab", FastRecipe.open, images, threads) as cnnlab,
     ):
+        del data  # the two map the files
         described = {"stock": stock.ask("describe"), "cnnlab": cnnlab.ask("describe")}
         flop_per_image = described["cnnlab"].pop("flop_per_image")
         measured = measure_rounds(
@@ -89,19 +93,18 @@ def bench(
                 after_turn=_told(progress, f"time to {target:.4g} on the test split"),
             )
 
-    result = _machine(data) | _throughput(measured, described, flop_per_image, rounds=rounds, seconds=seconds)
+    result = {"data": images.rest["name"], "training_images": training_images} | _machine()
+    result |= _throughput(measured, described, flop_per_image, rounds=rounds, seconds=seconds)
     result["target"] = None
     if target is not None and chases is not None:
         _add_target(result, target, *chases, cap=most_epochs(training_images), notes=notes)
     return result | {"notes": notes}
 
 
-def _machine(data: ImageSet) -> dict[str, Any]:
+def _machine() -> dict[str, Any]:
     device = resolve_device("auto")
     here = environment(device, resolve_precision("auto", device))
     return {
-        "data": data.name,
-        "training_images": len(data.train),
         "net": NET.name,
         "recipe": RECIPE,
         "device": here.device,

@@ -9,8 +9,8 @@ import torch
 from cnnlab.bench.flops import training_flop
 from cnnlab.bench.peak import matmul_peak
 from cnnlab.config import NetSpec
-from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet
+from cnnlab.data.shared import SharedImages
 from cnnlab.evaluation import logits
 from cnnlab.nets import build_net
 from cnnlab.training import RECIPES, Step, fit, recipe, start, train
@@ -37,9 +37,9 @@ class FastRecipe:
         self._begin()
 
     @classmethod
-    def open(cls, data_name: str, data_root: str | None, threads: int) -> FastRecipe:
-        """Load the data by name and make the pipeline: what a new process calls."""
-        return cls(load(data_name, root=data_root, fetch=False), threads=threads)
+    def open(cls, images: SharedImages, threads: int) -> FastRecipe:
+        """Make the pipeline on images that another process wrote: what a new process calls."""
+        return cls(images.open(), threads=threads)
 
     def describe(self) -> dict[str, Any]:
         """Batch size and precision as the report names them, and floating-point operations of training on one image."""

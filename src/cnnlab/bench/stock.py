@@ -27,8 +27,8 @@ from PIL import Image
 from torch import Tensor, nn, optim
 from torch.utils.data import DataLoader, Dataset
 
-from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet, Split
+from cnnlab.data.shared import SharedImages
 from cnnlab.errors import UserError
 from cnnlab.evaluation import logits
 from cnnlab.nets import SimpleCNN
@@ -128,9 +128,9 @@ class StockPipeline:
         self.start(0)
 
     @classmethod
-    def open(cls, data_name: str, data_root: str | None, threads: int) -> StockPipeline:
-        """Load the data by name and make the pipeline: what a new process calls."""
-        return cls(load(data_name, root=data_root, fetch=False), threads=threads)
+    def open(cls, images: SharedImages, threads: int) -> StockPipeline:
+        """Make the pipeline on images that another process wrote: what a new process calls."""
+        return cls(images.open(), threads=threads)
 
     def describe(self) -> dict[str, Any]:
         """Batch size and precision, as the report names them."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
@@ -15,6 +16,7 @@ import torch
 
 from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.held import hold
+from cnnlab.whole_files import disk_error
 
 _SPLITS = ("train", "validation", "test")
 
@@ -41,6 +43,22 @@ class SharingFolder:
         """Delete it with all that is in it."""
         os.close(self._handle)
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextmanager
+def in_shared_files(data: ImageSet) -> Generator[SharedImages]:
+    """A set as files that other processes map, for as long as the block runs, which need not keep the set itself.
+
+    Raises UserError where the disk for temporary files has no room.
+    """
+    with ExitStack() as until_the_end:
+        try:
+            folder = until_the_end.enter_context(closing(SharingFolder()))
+            shared = folder.share(data)
+        except OSError as error:
+            raise disk_error(Path(gettempdir()), error) from error
+        del data
+        yield shared
 
 
 def _delete_if_left(folder: Path) -> None:
