@@ -45,7 +45,7 @@ _MOST_READS = 1_000_000
 #: a TIFF's table of strips, and the square of a JPEG's Exif data in time.
 _MOST_BEFORE = {b"II": 4_000_000, b"MM": 4_000_000, b"\xff\xd8": 20_000_000}
 
-#: The longest PPM whose pixels are written as text, in bytes: of each million Pillow's reader takes a third of a second.
+#: The longest PPM whose pixels are written as text, in bytes, of which Pillow reads 3 million a second.
 _MOST_TEXT = 20_000_000
 
 #: The side of the squares by which an image is halved, in pixels.
