@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from cnnlab.config import Count, Share
 from cnnlab.data.normalise import normalise
 from cnnlab.nets.layout import channels_last, runs_channels_last
+from cnnlab.nets.modes import eval_mode as eval_mode
 
 #: Images in a forward pass: enough to fill the machine, few enough for the feature maps to stay in its caches.
 BATCH = 250
@@ -86,19 +86,6 @@ class Evaluation:
     per_class: Annotated[tuple[ClassFigures, ...], FailFast()]
     calibration: Annotated[tuple[CalibrationBin, ...], FailFast()]
     mistakes: Annotated[tuple[Mistake, ...], FailFast()]
-
-
-@contextmanager
-def eval_mode(net: nn.Module) -> Generator[None]:
-    """Put a net into eval mode without gradients, and every one of its modules back into its own mode after."""
-    modes = {module: module.training for module in net.modules()}
-    net.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def logits(
