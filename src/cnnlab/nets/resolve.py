@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnlab.anatomy import describe
 from cnnlab.config import NetSpec
 from cnnlab.errors import UserError, nearest
 from cnnlab.nets.convnet import ConvNet
+from cnnlab.nets.fit import require_logits
 from cnnlab.nets.lenet import LeNet5
 from cnnlab.nets.mlp import MLP
 from cnnlab.nets.simple_cnn import SimpleCNN
-from cnnlab.own_code import OwnCodeError, load_module, loaded_code, own_mistake, own_mistakes
+from cnnlab.own_code import load_module, loaded_code, own_mistakes
 
 
 def lenet5_1998(in_channels: int = 1, image_size: int = 28, num_classes: int = 10) -> LeNet5:
@@ -89,7 +89,7 @@ def build_net(
         torch.manual_seed(seed)
         net = _made(spec, make, given)
         if is_own(spec.name) and needs_logits:
-            _require_logits(net, spec.name, image_shape, num_classes)
+            require_logits(net, spec.name, image_shape, num_classes)
     return net
 
 
@@ -194,42 +194,3 @@ def _load_class(name: str) -> Callable[..., nn.Module]:
             + (nearest(class_name, classes) if classes else "the file has none: derive your class from nn.Module")
         )
     return found
-
-
-def _reason(net: nn.Module, image_shape: tuple[int, int, int], error: BaseException) -> str:
-    """Why a net fails on blank images: the layer, what came in and what it wanted, where anatomy can tell.
-
-    Raises OwnCodeError where it was a line of the user's own and no layer.
-    """
-    if not isinstance(error, Exception):  # SystemExit
-        raise (own_mistake(error) or error) from error
-    try:
-        describe(net, image_shape)
-    except OwnCodeError:
-        raise
-    except UserError as misfit:
-        return str(misfit).partition(": ")[2]
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _require_logits(net: nn.Module, name: str, image_shape: tuple[int, int, int], num_classes: int) -> None:
-    """Run two blank images through a user's net, so that a misfit is reported before the training starts."""
-    was_training = net.training
-    net.eval()
-    try:
-        with torch.no_grad():
-            logits = net(torch.zeros(2, *image_shape))
-    except (Exception, SystemExit) as error:
-        reason = _reason(net, image_shape, error)
-        raise UserError(
-            f"{name}: images of {'×'.join(map(str, image_shape))} do not fit the net: {reason}; "
-            "or let its constructor take in_channels, image_size and num_classes, and use them"
-        ) from error
-    finally:
-        net.train(was_training)
-    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    if shape != (2, num_classes):
-        raise UserError(
-            f"{name}: forward returned {shape} for 2 images; expected logits of shape (2, {num_classes}): "
-            "end the net with a linear layer of as many outputs as there are classes"
-        )

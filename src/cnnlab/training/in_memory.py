@@ -6,14 +6,17 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from cnnlab.config import Training
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
+from cnnlab.nets.fit import require_logits
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
 from cnnlab.training.recipes import recipe
 from cnnlab.training.state import start
+from cnnlab.training.trial import require_trainable
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,14 @@ def train(
     training: by default the recipe `fast`, which has no dropout of its own: give the net `dropout=0` for it.
     seed: of the order of images, augmentation and dropout; the process's random state stays as it was.
     on_step: called about ten times a second, between two steps.
-    Raises UserError when the loss becomes NaN or infinite. The test split is not touched.
+    Two steps are tried on a copy first. Raises UserError for a net that does not fit the images or cannot be trained,
+    with what to change, and when the loss becomes NaN or infinite. The test split is not touched.
     """
-    if training is None:
-        training = recipe("fast", net, data)
+    name = type(net).__name__
+    with torch.random.fork_rng(devices=[]):
+        require_logits(net, name, data.image_shape, len(data.classes))
+    wanted = recipe("fast", net, data) if training is None else training
+    training = require_trainable(net, data, wanted, name=name)
     state = start(net, training, seed=seed)
     records = []
     best = copy.deepcopy(net.state_dict())
