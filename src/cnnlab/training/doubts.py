@@ -92,34 +92,39 @@ def doubts(net: nn.Module, data: ImageSet) -> tuple[str, ...]:
     return tuple(found)
 
 
-def learned_nothing(net: nn.Module, data: ImageSet, validation: Evaluation, learning_rate: float) -> tuple[str, ...]:
+def learned_nothing(
+    net: nn.Module, data: ImageSet, validation: Evaluation, *, training_accuracy: float, learning_rate: float
+) -> tuple[str, ...]:
     """Whether a trained net knows more than which class is the commonest, and what to look at where not: a line each.
 
-    validation: its figures on the validation split. The net stays as it was.
+    validation: its figures on the validation split. training_accuracy: 0–1, of training images in eval mode: a net that
+    knows these by heart has learned something. The net stays as it was.
     """
     images = [sum(row) for row in validation.confusion]
     called = [sum(column) for column in zip(*validation.confusion, strict=True)]
     names, commonest = [one.name for one in validation.per_class], max(images) / validation.images
     guessing = float(torch.tensor(float(len(images))).log())
     mend = f"lower --learning-rate (it was {learning_rate:g}; try {learning_rate / 10:g}), or ask cnnlab find-lr"
-    if sum(count > 0 for count in images) < 2:
-        return ()
+    if sum(count > 0 for count in images) < 2 or training_accuracy > commonest + (1 - commonest) / 4:
+        return _blown_up(validation.loss, guessing, mend)
     if max(called) == validation.images:
         what = f"it answers {names[called.index(validation.images)]} to every validation image"
-    elif validation.accuracy_interval[1] <= commonest or validation.accuracy <= commonest:
+    elif validation.accuracy <= commonest:
         what = (
             f"{validation.accuracy:.1%} of the validation images are right, and {commonest:.1%} by always answering "
             f"{names[images.index(max(images))]}"
         )
-    elif validation.loss > BLOWN_UP * guessing:
-        return (
-            f"the loss is {validation.loss:.3g} nats where guessing costs {guessing:.2g}: its weights blew up; {mend}",
-        )
     else:
-        return ()
+        return _blown_up(validation.loss, guessing, mend)
     same = _first_without_difference(net, data)
     look = f"from {same} on, every image gives the same numbers (dead or saturated units); " if same else ""
     return (f"it learned nothing: {what}; {look}{mend}, train for longer, or look at what comes in",)
+
+
+def _blown_up(loss: float, guessing: float, mend: str) -> tuple[str, ...]:
+    if not loss > BLOWN_UP * guessing:
+        return ()
+    return (f"the loss is {loss:.3g} nats, where guessing costs {guessing:.2g}: the net's weights blew up; {mend}",)
 
 
 def _some(net: nn.Module, data: ImageSet, count: int) -> Tensor:

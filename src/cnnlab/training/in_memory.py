@@ -13,6 +13,7 @@ from cnnlab.config import Training
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.nets.fit import require_logits
+from cnnlab.training.doubts import doubts, remarks
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
 from cnnlab.training.recipes import recipe
 from cnnlab.training.state import start
@@ -21,11 +22,15 @@ from cnnlab.training.trial import require_trainable
 
 @dataclass(frozen=True)
 class TrainedNet:
-    """The net with the weights of its best epoch by validation, and a record of every epoch."""
+    """The net with the weights of its best epoch by validation, and a record of every epoch.
+
+    warnings: what makes its figures doubtful, or was not trained, a line each.
+    """
 
     net: nn.Module
     training: Training
     epochs: tuple[Epoch, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def train(
@@ -49,6 +54,7 @@ def train(
         require_logits(net, name, data.image_shape, len(data.classes))
     wanted = recipe("fast", net, data) if training is None else training
     training = require_trainable(net, data, wanted, name=name)
+    not_trained = remarks(net, data)
     state = start(net, training, seed=seed)
     records = []
     best = copy.deepcopy(net.state_dict())
@@ -62,7 +68,7 @@ def train(
     finally:
         net.load_state_dict(best)
         net.eval()
-    return TrainedNet(net, training, tuple(records))
+    return TrainedNet(net, training, tuple(records), (*not_trained, *doubts(net, data)))
 
 
 def divergence(training: Training, epochs_done: int) -> str:
