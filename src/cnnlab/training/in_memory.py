@@ -41,12 +41,12 @@ def train(
     seed: int = 0,
     on_step: Callable[[Step], None] | None = None,
 ) -> TrainedNet:
-    """Train `net` in place and give it the weights of its best epoch by validation.
+    """Train `net` in place and give it the weights of its best epoch by validation. Two steps are tried on a copy first.
 
     training: by default the recipe `fast`, which has no dropout of its own: give the net `dropout=0` for it.
     seed: of the order of images, augmentation and dropout; the process's random state stays as it was.
     on_step: called about ten times a second, between two steps.
-    Two steps are tried on a copy first. Raises UserError for a net that does not fit the images or cannot be trained,
+    Raises UserError for a net that does not fit the images or cannot be trained,
     with what to change, and when the loss becomes NaN or infinite. The test split is not touched.
     """
     name = type(net).__name__
