@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from torch import nn
 
+from cnnlab.errors import UserError
 from cnnlab.evaluation import eval_mode, evaluate, logits, wilson_interval
 
 
@@ -80,3 +81,18 @@ def test_logits_leave_the_net_as_it_was():
     with eval_mode(net):
         oracle = net((images.float() / 255 - 0.5) / 0.25)
     torch.testing.assert_close(answers, oracle)
+
+
+@pytest.mark.parametrize(
+    ("answers", "labels", "says"),
+    [
+        (torch.nn.Linear(3, 3), torch.tensor([0]), "answers: got Linear; expected a tensor"),
+        (torch.rand(2, 3), [0, 1], "labels: got list; expected a tensor"),
+        (torch.rand(2, 4), torch.tensor([0, 1]), r"got float32 \(2, 4\) for 3 classes"),
+        (torch.rand(2, 3), torch.tensor([0, 1, 2]), r"got int64 \(3,\) for answers to 2 images"),
+        (torch.rand(2, 3), torch.tensor([0, 3]), "got numbers from 0 to 3; expected 0 to 2 for 3 classes"),
+    ],
+)
+def test_what_cannot_be_scored_is_said(answers, labels, says):
+    with pytest.raises(UserError, match=says):
+        evaluate(answers, labels, classes=("a", "b", "c"))

@@ -120,3 +120,20 @@ def test_only_lines_of_the_users_files_make_a_mistake_theirs(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match=r"absent\.py: no such file"):
         read_code(str(tmp_path / "absent.py"))
+
+
+def test_a_file_has_a_command_line_of_its_own_and_prints_on_stderr_whenever_it_does(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["cnnlab", "train", "net.py:Net", "--json"])
+    text = "import argparse, sys\nparser = argparse.ArgumentParser()\nparser.add_argument('--depth', default=2)\n"
+    text += "asked = parser.parse_args()\nargv = list(sys.argv)\ndef late(file=None):\n    print('late', file=file)\n"
+    write(tmp_path, net=text, strict=text.replace("'--depth', default=2", "'depth'"))
+    module = load_module(str(tmp_path / "net.py"))
+    assert (module.asked.depth, module.argv) == (2, [str(tmp_path / "net.py")])
+    assert sys.argv == ["cnnlab", "train", "net.py:Net", "--json"]
+    module.late()
+    module.late(sys.stdout)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("late\n", "late\n")
+    with pytest.raises(OwnCodeError, match=r"strict\.py, line 4: SystemExit: 2"):
+        load_module(str(tmp_path / "strict.py"))
+    assert sys.argv[0] == "cnnlab"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -15,7 +14,9 @@ from torch import Tensor, nn
 
 from cnnlab.config import Count, Share
 from cnnlab.data.normalise import normalise
+from cnnlab.errors import UserError
 from cnnlab.nets.layout import channels_last, runs_channels_last
+from cnnlab.nets.modes import eval_mode as eval_mode
 
 #: Images in a forward pass: enough to fill the machine, few enough for the feature maps to stay in its caches.
 BATCH = 250
@@ -88,19 +89,6 @@ class Evaluation:
     mistakes: Annotated[tuple[Mistake, ...], FailFast()]
 
 
-@contextmanager
-def eval_mode(net: nn.Module) -> Generator[None]:
-    """Put a net into eval mode without gradients, and every one of its modules back into its own mode after."""
-    modes = {module: module.training for module in net.modules()}
-    net.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
 def logits(
     net: nn.Module,
     images: Tensor,
@@ -132,8 +120,9 @@ def evaluate(answers: Tensor, labels: Tensor, *, classes: Sequence[str], bins: i
     """Score logits against labels.
 
     answers: float (N, classes), as `logits` gives them. labels: int64 (N,). classes: their names, in the order of the
-    labels. bins: of equal width, for calibration (Guo et al. 2017, §2).
+    labels. bins: of equal width, for calibration (Guo et al. 2017, §2). Raises UserError for anything else.
     """
+    _require_scorable(answers, labels, classes)
     count = len(labels)
     probabilities = answers.double().softmax(dim=1)
     confidence, predicted = probabilities.max(dim=1)
@@ -155,6 +144,31 @@ def evaluate(answers: Tensor, labels: Tensor, *, classes: Sequence[str], bins: i
         calibration=calibration,
         mistakes=tuple(Mistake(i, int(labels[i]), int(predicted[i]), float(confidence[i])) for i in wrong.tolist()),
     )
+
+
+def _require_scorable(answers: Tensor, labels: Tensor, classes: Sequence[str]) -> None:
+    for what, value in (("answers", answers), ("labels", labels)):
+        if not isinstance(value, Tensor):
+            raise UserError(
+                f"{what}: got {type(value).__name__}; expected a tensor: logits (N, classes), as "
+                "cnnlab.evaluation.logits(net, images, mean=data.mean, std=data.std) gives them, and their labels (N,)"
+            )
+    if answers.dim() != 2 or answers.shape[1] != len(classes) or not answers.is_floating_point():
+        raise UserError(
+            f"answers: got {str(answers.dtype).removeprefix('torch.')} {tuple(answers.shape)} for {len(classes)} "
+            f"classes; expected float logits of shape (N, {len(classes)}): one number an image and class"
+        )
+    if labels.shape != (len(answers),) or labels.is_floating_point() or len(labels) == 0:
+        raise UserError(
+            f"labels: got {str(labels.dtype).removeprefix('torch.')} {tuple(labels.shape)} for answers to "
+            f"{len(answers)} images; expected as many whole numbers, shape ({len(answers)},), and at least one"
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= len(classes):
+        raise UserError(
+            f"labels: got numbers from {low} to {high}; expected 0 to {len(classes) - 1} for {len(classes)} classes: "
+            "name all classes, or renumber from 0"
+        )
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:

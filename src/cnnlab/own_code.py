@@ -105,19 +105,23 @@ def loaded_code(path: str) -> OwnCode:
 
 
 def load_module(path: str) -> ModuleType:
-    """Run a user's file afresh, as it is now, and whatever it imports from beside it.
+    """Run a user's file afresh, as it is now, and whatever it imports from beside it; what they print goes to stderr.
 
+    They see the command line of `python file.py`, which has no options, and are imported, not run as `__main__`.
     Raises UserError when there is no such file, and OwnCodeError for whatever running it raises.
     """
     code = read_code(path)
     before = {name: sys.modules.pop(name) for name in code.modules if name in sys.modules}
     _LOADED[code.file] = code
+    arguments = list(sys.argv)
+    sys.argv[:] = [path]  # an argparse at the file's top reads what `python file.py` would give it, not our options
     finder = _Beside(code)
     sys.meta_path[:] = [finder, *(each for each in sys.meta_path if not isinstance(each, _Beside))]
     try:
         with own_mistakes(), redirect_stdout(sys.stderr):  # stdout is for figures
             return importlib.import_module(code.module)
     finally:
+        sys.argv[:] = arguments
         # What a function imports later is found, too, but takes no name from an installed module.
         sys.meta_path[:] = [*(each for each in sys.meta_path if each is not finder), finder]
         sys.modules.update({name: module for name, module in before.items() if not _is_own(module)})
@@ -157,6 +161,14 @@ class _Source(SourceFileLoader):
 
     def get_code(self, fullname: str) -> Any:
         return self.source_to_code(self._source, self.path)
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["print"] = _print  # in a forward, too
+        super().exec_module(module)
+
+
+def _print(*values: Any, file: Any = None, **how: Any) -> None:
+    print(*values, file=sys.stderr if file is None else file, **how)
 
 
 class _Beside(MetaPathFinder):

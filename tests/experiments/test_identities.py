@@ -28,7 +28,7 @@ class Net(nn.Module):
         super().__init__()
         self.dense = nn.Linear(784, 10)
     def forward(self, x):
-        if self.training:
+        if self.training and {when}:
             {does}
         return self.dense(x.flatten(1))
 """
@@ -49,9 +49,9 @@ def jobs_in(folder, engine, plan=PLAN, seeds=(0, 1)):
     return found, jobs, [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed]
 
 
-def own(tmp_path, monkeypatch, does="pass"):
+def own(tmp_path, monkeypatch, does="pass", when="True"):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(NET.format(does=does))
+    (tmp_path / "mine.py").write_text(NET.format(does=does, when=when))
     return PLAN.model_copy(update={"net": NetSpec(name="mine.py:Net")})
 
 
@@ -95,7 +95,7 @@ def test_edited_code_is_another_run_and_code_put_back_the_first_one(tmp_path, mo
 def test_code_edited_while_jobs_wait_is_refused(tmp_path, monkeypatch, engine):
     plan = own(tmp_path, monkeypatch)
     _, _, queue = jobs_in(tmp_path / "runs", engine, plan)
-    (tmp_path / "mine.py").write_text(NET.format(does="x = 2 * x"))
+    (tmp_path / "mine.py").write_text(NET.format(does="x = 2 * x", when="True"))
     wrong = train_jobs(queue, engine)
     assert {one.kind for one in wrong} == {Kind.REFUSED}
     assert "made with mine.py SHA-256" in wrong[0].error
@@ -137,8 +137,10 @@ def test_a_variant_may_say_another_precision(tmp_path):
 
 
 def test_a_net_that_raises_is_told_once_and_no_other_seed_is_tried(tmp_path, monkeypatch, engine):
-    plan = own(tmp_path, monkeypatch, "open('tried', 'a').write('x'); raise ValueError('my mistake')")
+    late = "__import__('os').path.exists('queued')"  # the first step is tried before there are jobs
+    plan = own(tmp_path, monkeypatch, "open('tried', 'a').write('x'); raise ValueError('my mistake')", late)
     _, _, queue = jobs_in(tmp_path / "runs", engine, plan, seeds=(0, 1, 2))
+    (tmp_path / "queued").touch()
     with pytest.raises(OwnCodeError) as told:
         require_trained(train_jobs(queue, engine))
     assert str(told.value).startswith("mine.py, line 9: ValueError: my mistake")

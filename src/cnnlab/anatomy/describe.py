@@ -11,7 +11,7 @@ from torch import nn
 from cnnlab.anatomy import arithmetic
 from cnnlab.anatomy.field_rules import field_after
 from cnnlab.anatomy.fields import Axis, Field, field_of_image, is_rectangle
-from cnnlab.anatomy.walk import Call, name_calls, walk
+from cnnlab.anatomy.walk import Call, name_calls, sized, walk
 
 #: A number for both axes where they agree, else (rows, columns); None where units differ.
 PerAxis = int | None | tuple[int | None, int | None]
@@ -162,6 +162,7 @@ def describe(net: nn.Module, input_shape: tuple[int, int, int] = (1, 28, 28)) ->
     A copy of the net runs once, in eval mode, on two random images of `input_shape` (C, H, W); the net and all random
     states stay as they were. Raises UserError where the images do not fit, naming the layer.
     """
+    net = sized(net, input_shape)
     trace = walk(net, input_shape)
     calls, named = trace.calls, name_calls(trace.calls)
     names = [name for name, _ in named]

@@ -7,21 +7,23 @@ kept; calls on parameters alone (a masked or standardised filter) only pass on w
 
 from __future__ import annotations
 
-import copy
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from cnnlab.anatomy.misfit import Misfit, misfit_words
 from cnnlab.anatomy.signatures import bind, bind_values, canonical_name, is_known, is_reflected
 from cnnlab.errors import UserError
+from cnnlab.net_copy import copied
 from cnnlab.own_code import own_mistake
 
 #: Images in the run: two, so that a net which squeezes its answers keeps the batch apart from them.
@@ -116,7 +118,7 @@ def walk(
     """
     try:
         with torch.no_grad():
-            net = copy.deepcopy(net)
+            net = copied(sized(net, image_shape))
     except Exception as error:
         raise UserError(
             f"{type(net).__name__} cannot be copied ({type(error).__name__}: {error}), and anatomy looks at a copy; "
@@ -129,7 +131,9 @@ def walk(
     if images is None:
         images = torch.randn(batch, *image_shape, generator=torch.Generator().manual_seed(seed))
     images = images.detach().to(parameter.device, dtype or parameter.dtype, copy=True)
-    net.requires_grad_(False)
+    for each in net.parameters():
+        if not is_lazy(each):  # a layer that the blank batch did not reach
+            each.requires_grad_(False)
     images.requires_grad_()  # a result that needs a gradient and was not seen before tells that the thread is lost
 
     with torch.enable_grad():
@@ -149,6 +153,16 @@ def walk(
             raise (slip or UserError(misfit_words(type(net).__name__, image_shape, error, misfit))) from error
         finally:
             recorder.let_go()
+
+
+def sized(net: nn.Module, image_shape: tuple[int, ...]) -> nn.Module:
+    """The net; where lazy layers wait for their first batch, a copy in eval mode that has had a blank one (C, H, W)."""
+    if not any(map(is_lazy, net.parameters())):
+        return net
+    net = copied(net).eval()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), suppress(Exception):  # a run of it says what failed
+        net(torch.zeros(BATCH, *image_shape))
+    return net
 
 
 def _count_flop(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:

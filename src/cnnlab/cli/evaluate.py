@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.command("evaluate")
 @click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.option(
-    "--data", metavar="DATA", help="Another data set, with the same number of classes. [default: the run's own]"
+    "--data", metavar="DATA", help="Another data set, with classes of the same names. [default: the run's own]"
 )
 @options.data_root
 @options.image_size
@@ -49,6 +49,7 @@ def command(
     from cnnlab.data.plausible import implausible
     from cnnlab.evaluation import evaluate, logits
     from cnnlab.runs import open_run
+    from cnnlab.training.doubts import doubts
 
     run = open_run(run_path, data_root=data_root, say=notice)
     net = net_of(run, own_code)
@@ -64,6 +65,9 @@ def command(
     warning = implausible(images.name, evaluation.accuracy_interval) if split == "test" else None
     if warning:
         notice(f"warning: {warning}")
+    if own_code is not None:
+        for doubt in doubts(net, images):
+            notice(f"warning: {run.config.net.name}: {doubt}")
     if as_json:
         figures = asdict(evaluation)
         kept = ("accuracy", "accuracy_interval", "loss", "ece", "confusion", "per_class", "images")
@@ -89,6 +93,7 @@ def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: 
     """The run's own data set, unchanged since, or another one that fits its net."""
     from cnnlab.data import load
     from cnnlab.runs.agreement import require_images
+    from cnnlab.runs.by_names import by_names
 
     record = run.config.data
     wanted, side = of_run(run, image_size, name)
@@ -106,7 +111,13 @@ def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: 
             f"{run.path} expected {len(record.classes)} of {'×'.join(map(str, record.image_shape))}: "
             "choose data of the same shape and classes"
         )
-    return images
+    mapped = by_names(images, record.classes)
+    if mapped is not images:
+        notice(
+            f"note: {images.name} counts its classes in another order ({', '.join(images.classes[:10])}) than the net: "
+            "labels are taken by name"
+        )
+    return mapped
 
 
 def refuse_seen_images(

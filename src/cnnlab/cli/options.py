@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -73,6 +75,29 @@ class Numbers(click.ParamType):
             self.fail(f"got {value!r}; expected whole numbers separated by commas, such as 32,64")
 
 
+class NameAndValue(click.ParamType):
+    """A name and a value for it: `depth=3`."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """`"depth=3"` → ("depth", 3); a number, true or false, whole numbers with commas, else a word."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = value.partition("=")
+        if not (equals and name.isidentifier() and text):
+            self.fail(f"got {value!r}; expected NAME=VALUE, such as depth=3")
+        if text.lower() in ("true", "false"):
+            return name, text.lower() == "true"
+        for kind in (int, float):
+            with suppress(ValueError):
+                number = kind(text)
+                return (name, number) if math.isfinite(number) else (name, text)
+        with suppress(ValueError):
+            return name, tuple(int(part) for part in text.split(","))
+        return name, text
+
+
 #: Options of the nets, by the name of their constructors' keyword; a net refuses those it does not have.
 NET_OPTIONS: dict[str, tuple[Any, str]] = {
     "dropout": (float, "Share of units that dropout turns off (the lesson: 0.5; recipe fast: 0)."),
@@ -114,8 +139,18 @@ def engine(command: Command) -> Command:
 _ELSEWHERE = {"epochs", "augmentation"}
 
 
+net_option = click.option(
+    "--net-option",
+    "own_options",
+    multiple=True,
+    type=NameAndValue(),
+    help="Your own net: a value for its constructor: a number, true or false, 32,64 or a word. Once for each.",
+)
+
+
 def net_options(command: Command) -> Command:
     """Add a flag for every option that a net can have."""
+    command = net_option(command)
     for name, (kind, hint) in reversed(NET_OPTIONS.items()):
         command = _flag(name, kind, hint)(command)
     return command
@@ -165,7 +200,15 @@ def training_changes(values: dict[str, Any]) -> dict[str, Any]:
 
 def net_changes(values: dict[str, Any], net: str) -> dict[str, Any]:
     """The user's own values for options of the net. conv-net has one hidden layer, the others a list."""
+    from cnnlab.nets.resolve import is_own
+
     options = chosen(values, NET_OPTIONS)
+    of_own = dict(values.get("own_options") or ())
+    if of_own and not is_own(net):
+        raise UserError(
+            f"--net-option: got {', '.join(of_own)} for {net}; expected a net of your own: {net} has flags, see --help"
+        )
+    options |= of_own
     if net == "conv-net" and "hidden" in options:
         if len(options["hidden"]) != 1:
             raise UserError(f"--hidden: got {options['hidden']}; conv-net expected one number, such as --hidden 128")

@@ -88,7 +88,7 @@ def command(
         }
         plan = checked(Plan, chosen, "options")
         run, module = _make(out, plan, images, seed=values["seed"] or 0, named=(net, data or "mnist-5k"))
-    _introduce(run, module)
+    _introduce(run, module, images)
 
     try:
         result = train_and_show(run, module, images, tensorboard=tensorboard)
@@ -175,16 +175,25 @@ def _free_folder(net: str, data: str) -> Path:
     return path
 
 
-def _introduce(run: Run, module: nn.Module) -> None:
+def _introduce(run: Run, module: nn.Module, images: ImageSet) -> None:
     from cnnlab.nets import parameter_count
-    from cnnlab.training.recipes import RECIPES
+    from cnnlab.nets.resolve import is_own
+    from cnnlab.training.doubts import doubts, remarks
+    from cnnlab.training.recipes import RECIPES, has_empty_border
 
     config = run.config
-    images = config.data.images
+    counts = config.data.images
     notice(
         f"{config.net.name} ({parameter_count(module):,} parameters) on {config.data.name}: "
-        f"{images['train']:,} training, {images['validation']:,} validation, {images['test']:,} test images"
+        f"{counts['train']:,} training, {counts['validation']:,} validation, {counts['test']:,} test images"
     )
     notice(f"recipe {config.recipe}: {RECIPES[config.recipe].summary}" if config.recipe in RECIPES else "")
     for note in config.data.notes:
         notice(f"note: {note}")
+    if is_own(config.net.name):
+        for note in remarks(module, images):
+            notice(f"note: {config.net.name}: {note}")
+        if config.recipe == "fast" and config.training.crop is None and has_empty_border(images):
+            notice(f"note: {config.net.name}: trained on whole images, as it cannot be fed their middle alone")
+        for doubt in doubts(module, images):
+            notice(f"warning: {config.net.name}: {doubt}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
@@ -10,6 +9,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from cnnlab.exchange.format import Format
+from cnnlab.net_copy import copied
 
 
 def safetensors_format() -> Format:
@@ -23,6 +23,6 @@ def _write(net: nn.Module, _example: Tensor, beside: Mapping[str, str]) -> bytes
 
 
 def _open(content: bytes, net: nn.Module) -> Callable[[Tensor], Tensor]:
-    fresh = copy.deepcopy(net)
+    fresh = copied(net)
     fresh.load_state_dict(safetensors.torch.load(content))
     return fresh.eval()

@@ -142,6 +142,8 @@ def contestants(
             require_same_test(load(found[0].plan.data), data, variant=variant.name)
         try:
             first, net = plan.meet(data, seeds[0])
+        except OwnCodeError:  # it names its place
+            raise
         except UserError as error:
             raise UserError(f"{variant.name}: {error}") from None
         configs = tuple(first.model_copy(update={"seed": seed}) for seed in seeds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.evaluation import logits
 from cnnlab.explorer.translation import Translation, translate
+from cnnlab.net_copy import copied
 from cnnlab.runs.checkpoints import read_checkpoints
 from cnnlab.runs.folder import Run
 from cnnlab.runs.records import require_fit
@@ -69,7 +69,7 @@ def history(run: Run, net: nn.Module, translated: Translation, data: ImageSet) -
     if size > MOST_BYTES:
         return History((last,), total_steps, too_large=size)
     moments = []
-    then = copy.deepcopy(net)
+    then = copied(net)
     for checkpoint in kept:
         what = f"{run.path}: the moment after {checkpoint.step} steps does not fit the net"
         weights = checkpoint.weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from math import prod
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.anatomy.walk import Trace, name_calls, walk
 from cnnlab.errors import UserError
+from cnnlab.net_copy import copied
 
 #: Images in a run, and the bytes of activations above which it takes fewer: a run holds them about ten times over.
 BATCH, MEMORY = 250, 2**25
@@ -45,8 +45,8 @@ def answers(net: nn.Module, images: Tensor) -> Tensor:
     """What the net answers: float (N, classes), without a way back to the images. The net stays as it was."""
     require_normalised(images)
     with torch.no_grad(), torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
-        copied = copy.deepcopy(net).eval()
-        return torch.cat([copied(part) for part in images.split(BATCH)])
+        twin = copied(net).eval()
+        return torch.cat([twin(part) for part in images.split(BATCH)])
 
 
 def run(net: nn.Module, images: Tensor) -> Trace:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +9,7 @@ from torch import Tensor, nn
 from cnnlab.errors import UserError
 from cnnlab.evaluation import eval_mode
 from cnnlab.homework.feedback import said
+from cnnlab.net_copy import copied
 
 #: Cosine of two directions above which they are one; hidden nonlinearities turn them by far more.
 _PARALLEL = 0.999
@@ -32,7 +31,7 @@ def checked_logits(net: nn.Module, images: Tensor) -> Tensor:
 
 def what_never_learns(net: nn.Module, images: Tensor) -> list[str]:
     """Names of parameters that get no gradient in one step of training; images (N, C, H, W)."""
-    twin = copy.deepcopy(net).train()
+    twin = copied(net).train()
     twin.zero_grad(set_to_none=True)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         loss = F.cross_entropy(checked_logits(twin, images), torch.zeros(len(images), dtype=torch.long))
@@ -81,7 +80,7 @@ def wrong_end(net: nn.Module, image_shape: tuple[int, ...]) -> str | None:
 
 def _redrawn(net: nn.Module, factor: float, draw: torch.Generator) -> nn.Module:
     """A copy whose every parameter is drawn anew, as large as it was (0.05 where it was 0), times a factor."""
-    twin = copy.deepcopy(net)
+    twin = copied(net)
     with torch.no_grad():
         for parameter in twin.parameters():
             size = float(parameter.square().mean().sqrt()) or 0.05

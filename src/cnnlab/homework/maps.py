@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.homework.feedback import Feedback, blank, is_blank, never_raises, off, right
+from cnnlab.net_copy import copied
 
 
 @never_raises
@@ -57,7 +57,7 @@ def check_feature_maps(yours: Any, net: nn.Module, images: Tensor) -> Feedback:
 
 def _outputs(net: nn.Module, images: Tensor, names: list[str], *, train: bool) -> dict[str, Tensor]:
     """What the layers of a copy answer, in train or eval mode."""
-    twin, kept = copy.deepcopy(net).train(train), {}
+    twin, kept = copied(net).train(train), {}
     for name in names:
         layer = twin.get_submodule(name)
         layer._forward_hooks.clear()
@@ -69,7 +69,7 @@ def _outputs(net: nn.Module, images: Tensor, names: list[str], *, train: bool) -
 
 def _of_input(maps: Tensor, name: str, net: nn.Module, images: Tensor) -> str:
     given: list[Tensor] = []
-    twin = copy.deepcopy(net).eval()
+    twin = copied(net).eval()
     twin.get_submodule(name).register_forward_pre_hook(lambda _layer, inputs: given.append(inputs[0]))
     with torch.no_grad():
         twin(images)

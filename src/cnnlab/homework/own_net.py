@@ -15,6 +15,7 @@ from cnnlab.homework.behaviour import checked_logits, what_never_learns, wrong_e
 from cnnlab.homework.feedback import Feedback, blank, is_blank, never_raises, off, right
 from cnnlab.homework.softmax import is_softmax
 from cnnlab.nets import SimpleCNN, parameter_count
+from cnnlab.nets.unseen import plain_lists
 
 
 @never_raises
@@ -31,11 +32,11 @@ def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), cl
         return off(f"you have {type(yours).__name__}: expected a torch.nn.Module")
     if any(value is ... for module in yours.modules() for value in vars(module).values()):
         return blank()
-    hidden = _unregistered(yours)
+    hidden = plain_lists(yours)
     if hidden:
         return off(
-            f"{hidden} is a plain list of layers: PyTorch does not see their parameters; make it an nn.ModuleList or "
-            "an nn.Sequential"
+            f"{hidden[0]} is a plain list of layers: PyTorch does not see their parameters; make it an nn.ModuleList "
+            "or an nn.Sequential"
         )
     anatomy = describe(yours, image_shape)
     try:
@@ -90,14 +91,3 @@ def check_net(yours: Any, *, image_shape: tuple[int, int, int] = (1, 28, 28), cl
         f"{len(convolutions)} convolutions; a unit of the last, {last.name}, sees {field_text(last.receptive_field)} "
         "pixels",
     )
-
-
-def _unregistered(net: nn.Module) -> str | None:
-    """The name of an attribute that is a list or dict of layers that PyTorch does not know of."""
-    known = set(net.modules())
-    for module in known:
-        for name, value in vars(module).items():
-            parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-            if not name.startswith("_") and any(isinstance(part, nn.Module) and part not in known for part in parts):
-                return f"self.{name}"
-    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from cnnlab.evaluation import eval_mode
 from cnnlab.homework.behaviour import checked_logits
 from cnnlab.homework.feedback import Feedback, blank, is_blank, never_raises, off, right
 from cnnlab.homework.softmax import is_softmax
+from cnnlab.net_copy import copied
 
 #: Layers without weights whose place decides what is computed.
 _PLACES = (nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Dropout, nn.Flatten, nn.BatchNorm2d)
@@ -47,7 +47,7 @@ def check_same_net(yours: Any, reference: nn.Module, *, image_shape: tuple[int, 
     order = _order(yours, reference)
     if order is not None:
         return off(order)
-    twin = copy.deepcopy(yours)
+    twin = copied(yours)
     twin.load_state_dict(other)
     images = torch.randn(4, *image_shape, generator=torch.Generator().manual_seed(0))
     with eval_mode(twin), eval_mode(reference):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
+
+from cnnlab.nets.modes import eval_mode
 
 
 def channels_last(images: Tensor) -> Tensor:
@@ -16,13 +16,12 @@ def channels_last(images: Tensor) -> Tensor:
 def runs_channels_last(net: nn.Module, image_shape: tuple[int, int, int]) -> bool:
     """Whether a net takes images that are stored so: code that calls `view` on a feature map does not.
 
-    Found by trying one blank image on a copy of the net, in eval mode.
+    Found by trying one blank image on the net, in eval mode: a copy of a net that has run may not be had.
     """
-    trial = copy.deepcopy(net).eval()
-    device = next((parameter.device for parameter in trial.parameters()), torch.device("cpu"))
+    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     try:
-        with torch.no_grad():
-            trial(channels_last(torch.zeros(1, *image_shape, device=device)))
+        with eval_mode(net):
+            net(channels_last(torch.zeros(1, *image_shape, device=device)))
     except RuntimeError:
         return False
     return True

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnlab.anatomy import describe
 from cnnlab.config import NetSpec
 from cnnlab.errors import UserError, nearest
 from cnnlab.nets.convnet import ConvNet
+from cnnlab.nets.fit import require_logits
 from cnnlab.nets.lenet import LeNet5
 from cnnlab.nets.mlp import MLP
 from cnnlab.nets.simple_cnn import SimpleCNN
-from cnnlab.own_code import OwnCodeError, load_module, loaded_code, own_mistake, own_mistakes
+from cnnlab.own_code import load_module, loaded_code, own_mistakes
 
 
 def lenet5_1998(in_channels: int = 1, image_size: int = 28, num_classes: int = 10) -> LeNet5:
@@ -62,8 +62,9 @@ def build_net(
 
     The process's random state is left as it was. own_code: the `file.py:ClassName` that the user named on the command
     line just now; a spec that names a file is only run when it is equal to it, so that no run folder can bring code
-    along. A class of the user's gets those of `in_channels`, `image_size` and `num_classes` that its constructor names.
-    needs_logits: check that a class of the user's answers such images with `num_classes` logits.
+    along. What it names may be a class, a function that returns a net, or a net; class and function get those of
+    `in_channels`, `image_size` and `num_classes` that they name.
+    needs_logits: check that a net of the user's answers such images with `num_classes` logits.
 
     Raises UserError for an unknown net, an option the net does not have, a file or class that cannot be loaded, one of
     cnnlab's nets that would be too large, and a net whose forward does not turn such images into `num_classes` logits;
@@ -76,7 +77,9 @@ def build_net(
                 f"this run's net is {spec.name}, a file of its author's; a run folder's code is never run by itself: "
                 f"name it with --net {spec.name} if you trust it"
             )
-        make = _load_class(spec.name)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # a net that the file itself makes has its weights from here
+            make = _load_maker(spec.name)
         accepted = inspect.signature(make).parameters
         given = {name: value for name, value in given.items() if name in accepted}
         takes = set(accepted) - set(_GIVEN)
@@ -89,7 +92,7 @@ def build_net(
         torch.manual_seed(seed)
         net = _made(spec, make, given)
         if is_own(spec.name) and needs_logits:
-            _require_logits(net, spec.name, image_shape, num_classes)
+            require_logits(net, spec.name, image_shape, num_classes)
     return net
 
 
@@ -135,13 +138,23 @@ def _require_options(spec: NetSpec, takes: set[str]) -> None:
 
 def _made(spec: NetSpec, make: Callable[..., nn.Module], given: dict[str, Any]) -> nn.Module:
     try:
+        inspect.signature(make).bind(**given, **spec.options)
+    except TypeError as error:
+        raise _unbound(spec, make, given, error) from error
+    try:
         with own_mistakes():
-            return make(**given, **spec.options)
+            net = make(**given, **spec.options)
     except UserError:
         raise
     except Exception as error:
         said = str(error).partition("\n")[0]  # PyTorch's own go on with a trace of C++
         raise UserError(f"{spec.name}: building the net failed: {type(error).__name__}: {said}") from error
+    if not isinstance(net, nn.Module):
+        raise UserError(
+            f"{spec.name}: it returned {'nothing' if net is None else type(net).__name__}; expected a torch.nn.Module: "
+            "let the function return the net"
+        )
+    return net
 
 
 def options_of(name: str) -> set[str]:
@@ -181,55 +194,40 @@ def parameter_count(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
 
 
-def _load_class(name: str) -> Callable[..., nn.Module]:
-    path_text, _, class_name = name.rpartition(":")
+def _unbound(spec: NetSpec, make: Callable[..., nn.Module], given: dict[str, Any], error: TypeError) -> UserError:
+    """What to tell a user whose net needs more than it gets."""
+    missing = [
+        name
+        for name, one in inspect.signature(make).parameters.items()
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        if name not in given and name not in spec.options
+    ]
+    if not (missing and is_own(spec.name)):
+        return UserError(f"{spec.name}: building the net failed: TypeError: {error}")
+    return UserError(
+        f"{spec.name}: building the net needs {', '.join(missing)}; expected a value for each: add "
+        f"{' '.join(f'--net-option {name}=VALUE' for name in missing)}, or write a function that returns the net and "
+        "name that"
+    )
+
+
+def _load_maker(name: str) -> Callable[..., nn.Module]:
+    """What makes the net that a user's `file.py:Name` stands for: a class, a function, or a net as it lies there."""
+    path_text, _, wanted = name.rpartition(":")
     module = load_module(path_text)
-    found: Any = getattr(module, class_name, None)
-    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
-        classes = [
-            key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, nn.Module)
-        ]
-        raise UserError(
-            f"{path_text}: no class {class_name} that is a torch.nn.Module; "
-            + (nearest(class_name, classes) if classes else "the file has none: derive your class from nn.Module")
-        )
-    return found
-
-
-def _reason(net: nn.Module, image_shape: tuple[int, int, int], error: BaseException) -> str:
-    """Why a net fails on blank images: the layer, what came in and what it wanted, where anatomy can tell.
-
-    Raises OwnCodeError where it was a line of the user's own and no layer.
-    """
-    if not isinstance(error, Exception):  # SystemExit
-        raise (own_mistake(error) or error) from error
-    try:
-        describe(net, image_shape)
-    except OwnCodeError:
-        raise
-    except UserError as misfit:
-        return str(misfit).partition(": ")[2]
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _require_logits(net: nn.Module, name: str, image_shape: tuple[int, int, int], num_classes: int) -> None:
-    """Run two blank images through a user's net, so that a misfit is reported before the training starts."""
-    was_training = net.training
-    net.eval()
-    try:
-        with torch.no_grad():
-            logits = net(torch.zeros(2, *image_shape))
-    except (Exception, SystemExit) as error:
-        reason = _reason(net, image_shape, error)
-        raise UserError(
-            f"{name}: images of {'×'.join(map(str, image_shape))} do not fit the net: {reason}; "
-            "or let its constructor take in_channels, image_size and num_classes, and use them"
-        ) from error
-    finally:
-        net.train(was_training)
-    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    if shape != (2, num_classes):
-        raise UserError(
-            f"{name}: forward returned {shape} for 2 images; expected logits of shape (2, {num_classes}): "
-            "end the net with a linear layer of as many outputs as there are classes"
-        )
+    found: Any = getattr(module, wanted, None)
+    if isinstance(found, nn.Module):
+        return lambda: found
+    if inspect.isclass(found) and issubclass(found, nn.Module):
+        return found
+    if callable(found) and not inspect.isclass(found):
+        return found
+    classes = [
+        key
+        for key, value in vars(module).items()
+        if isinstance(value, nn.Module) or (inspect.isclass(value) and issubclass(value, nn.Module))
+    ]
+    raise UserError(
+        f"{path_text}: no class {wanted} that is a torch.nn.Module, nor a function or a net of that name; "
+        + (nearest(wanted, classes) if classes else "the file has none: derive your class from nn.Module")
+    )

@@ -12,14 +12,19 @@ from cnnlab.data.plausible import implausible
 from cnnlab.errors import Stopped
 from cnnlab.evaluation import evaluate, logits
 from cnnlab.nets import parameter_count
+from cnnlab.nets.resolve import is_own
 from cnnlab.runs.board import EventFiles
 from cnnlab.runs.checkpoints import Checkpoints
 from cnnlab.runs.folder import Run, RunResult, split_figures
 from cnnlab.runs.identity import Identity
 from cnnlab.runs.keeping import Keeper
 from cnnlab.training.course import Course
+from cnnlab.training.doubts import doubts, learned_nothing
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
 from cnnlab.training.state import lay_out
+
+#: Steps below which nobody expects a run to have learned something.
+FEWEST_STEPS = 50
 
 
 def execute(
@@ -111,6 +116,16 @@ def finish(keeper: Keeper, data: ImageSet) -> RunResult:
     }
     run.write_evaluations(evaluations)
     warning = implausible(data.name, evaluations["test"].accuracy_interval)
+    found = doubts(net, data) if is_own(run.config.net.name) else ()
+    epochs = run.epochs()
+    if sum(record.steps for record in epochs) >= FEWEST_STEPS:
+        found += learned_nothing(
+            net,
+            data,
+            evaluations["validation"],
+            training_accuracy=epochs[position.best_epoch - 1].remeasured_accuracy,
+            learning_rate=run.config.training.learning_rate,
+        )
     result = RunResult(
         run=str(run.path),
         parameters=parameter_count(net),
@@ -119,7 +134,7 @@ def finish(keeper: Keeper, data: ImageSet) -> RunResult:
         best_epoch=position.best_epoch,
         validation=split_figures(evaluations["validation"]),
         test=split_figures(evaluations["test"]),
-        warnings=(*data.leaks, *([warning] if warning else [])),
+        warnings=(*data.leaks, *([warning] if warning else []), *found),
     )
     run.write_result(result)
     return result

@@ -12,11 +12,12 @@ from cnnlab.data.augment import require_smaller
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.nets.layout import runs_channels_last
-from cnnlab.nets.resolve import build_net, options_of
+from cnnlab.nets.resolve import build_net, is_own, options_of
 from cnnlab.runs.folder import data_record
 from cnnlab.training.execution import require_crop
 from cnnlab.training.machine import resolve_device
 from cnnlab.training.recipes import find_recipe, recipe
+from cnnlab.training.trial import require_trainable
 
 #: simple-cnn, said as the member of the conv-net family that it is: so it has options for every part of it.
 _AS_CONV_NET = "simple-cnn"
@@ -74,6 +75,14 @@ class Plan(Strict):
             )
         if changed.get("crop") is not None:
             require_crop(module, data.image_shape, changed["crop"])
+        if is_own(name):
+            works = require_trainable(module, data, training, name=name)
+            if works != training and changed.get("crop") is not None:
+                raise UserError(
+                    f"crop {training.crop}: a step of training of {name} on the crop fails, and on whole images it "
+                    "works: leave crop out"
+                )
+            training = works
         values = {
             "net": spec,
             "data": data_record(data),

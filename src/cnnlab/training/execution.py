@@ -217,7 +217,7 @@ def _first_dense_layer(net: nn.Module, images: Tensor) -> _Dense | None:
             net(images)
     except _Reached:
         pass
-    except RuntimeError:  # the cropped image does not fit a layer before the dense one
+    except Exception:  # the cropped image does not fit a layer before the dense one, or the net asks for its size
         return None
     finally:
         for module, mode in modes.items():

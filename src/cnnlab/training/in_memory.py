@@ -6,23 +6,31 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from cnnlab.config import Training
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
+from cnnlab.nets.fit import require_logits
+from cnnlab.training.doubts import doubts, remarks
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
 from cnnlab.training.recipes import recipe
 from cnnlab.training.state import start
+from cnnlab.training.trial import require_trainable
 
 
 @dataclass(frozen=True)
 class TrainedNet:
-    """The net with the weights of its best epoch by validation, and a record of every epoch."""
+    """The net with the weights of its best epoch by validation, and a record of every epoch.
+
+    warnings: what makes its figures doubtful, or was not trained, a line each.
+    """
 
     net: nn.Module
     training: Training
     epochs: tuple[Epoch, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def train(
@@ -33,15 +41,20 @@ def train(
     seed: int = 0,
     on_step: Callable[[Step], None] | None = None,
 ) -> TrainedNet:
-    """Train `net` in place and give it the weights of its best epoch by validation.
+    """Train `net` in place and give it the weights of its best epoch by validation. Two steps are tried on a copy first.
 
     training: by default the recipe `fast`, which has no dropout of its own: give the net `dropout=0` for it.
     seed: of the order of images, augmentation and dropout; the process's random state stays as it was.
     on_step: called about ten times a second, between two steps.
-    Raises UserError when the loss becomes NaN or infinite. The test split is not touched.
+    Raises UserError for a net that does not fit the images or cannot be trained,
+    with what to change, and when the loss becomes NaN or infinite. The test split is not touched.
     """
-    if training is None:
-        training = recipe("fast", net, data)
+    name = type(net).__name__
+    with torch.random.fork_rng(devices=[]):
+        require_logits(net, name, data.image_shape, len(data.classes))
+    wanted = recipe("fast", net, data) if training is None else training
+    training = require_trainable(net, data, wanted, name=name)
+    not_trained = remarks(net, data)
     state = start(net, training, seed=seed)
     records = []
     best = copy.deepcopy(net.state_dict())
@@ -55,7 +68,7 @@ def train(
     finally:
         net.load_state_dict(best)
         net.eval()
-    return TrainedNet(net, training, tuple(records))
+    return TrainedNet(net, training, tuple(records), (*not_trained, *doubts(net, data)))
 
 
 def divergence(training: Training, epochs_done: int) -> str:

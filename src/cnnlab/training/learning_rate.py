@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +14,11 @@ from cnnlab.config import Training
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
+from cnnlab.net_copy import copied
+from cnnlab.nets.answers import main_answer
+from cnnlab.nets.fit import require_logits
 from cnnlab.training.state import derived_seed, start
+from cnnlab.training.trial import require_parameters
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,18 @@ def find_learning_rate(
     smoothed by an exponential average of 0.9. Net, modes, gradients and the process's random state stay as they were.
 
     training: batch size, optimizer and the like; by default `Training()`. seed: of the order of images and of dropout.
-    steps: from the lowest rate to the highest, both among them. Raises UserError for fewer than 2.
+    steps: from the lowest rate to the highest, both among them. Raises UserError for fewer than 2, and for a net that
+    does not fit the images or has nothing to train.
     """
     if steps < 2:
         raise UserError(f"steps {steps}: expected at least 2, one at the lowest rate and one at the highest: try 100")
     training = training or Training()
-    trial = copy.deepcopy(net)
+    trial = copied(net)
     rates, losses = [], []
     smoothed = lowest_loss = math.inf
     with torch.random.fork_rng(devices=[]):
+        require_logits(trial, type(net).__name__, data.image_shape, len(data.classes))
+        require_parameters(trial, type(net).__name__)
         torch.manual_seed(derived_seed(seed, "dropout", 0))
         state = start(trial, training, seed=seed)
         generator = torch.Generator().manual_seed(derived_seed(seed, "order", 0))
@@ -70,7 +76,7 @@ def find_learning_rate(
             x = normalise(data.train.images[batch].to(state.device), data.mean, data.std)
             y = data.train.labels[batch].to(state.device)
             with torch.autocast(state.device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
-                answers = trial(x)
+                answers = main_answer(trial(x))
             loss = F.cross_entropy(answers.float(), y, label_smoothing=training.label_smoothing)
             value = loss.item()
             if not math.isfinite(value):

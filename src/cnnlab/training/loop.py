@@ -21,6 +21,7 @@ from cnnlab.data.augment import augment
 from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.data.normalise import normalise
 from cnnlab.evaluation import logits
+from cnnlab.nets.answers import main_answer
 from cnnlab.training.course import Course
 from cnnlab.training.execution import Crop, central, proven_view, require_crop
 from cnnlab.training.machine import random_state, set_random_state
@@ -139,7 +140,7 @@ def fit(
                 x = net_input(x, data, training, seen)
                 with torch.autocast(device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
                     answers = view(x) if seen is None else seen.forward(view, x)
-                answers = answers.float()
+                answers = main_answer(answers).float()
                 loss = F.cross_entropy(answers, y, label_smoothing=training.label_smoothing)
                 state.optimizer.zero_grad()
                 loss.backward()

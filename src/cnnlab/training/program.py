@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +12,8 @@ from torch.func import functional_call, vmap
 
 from cnnlab.config import Training
 from cnnlab.data.imageset import ImageSet
+from cnnlab.net_copy import copied
+from cnnlab.nets.answers import main_answer
 from cnnlab.training.execution import Crop, quick_view
 from cnnlab.training.machine import random_state, resolve_device, resolve_precision, set_random_state
 from cnnlab.training.stack import Stack
@@ -29,7 +30,7 @@ class Program:
     """
 
     def __init__(self, net: nn.Module) -> None:
-        net = copy.deepcopy(net)
+        net = copied(net)
         self._tape = _Tape()
         for module in list(net.modules()):
             for name, child in module._modules.items():
@@ -81,7 +82,7 @@ class Program:
     def _forward(self, parameters: Tensors, buffers: Tensors, images: Tensor, crop: Crop | None) -> Tensor:
         if crop is not None:
             parameters = {**parameters, crop.weight: crop.columns(parameters[crop.weight])}
-        return functional_call(self._net, ({**parameters}, {**buffers}), (images,))
+        return main_answer(functional_call(self._net, ({**parameters}, {**buffers}), (images,)))
 
 
 def why_alone(net: nn.Module, data: ImageSet, training: Training) -> str | None:
@@ -107,7 +108,7 @@ def why_alone(net: nn.Module, data: ImageSet, training: Training) -> str | None:
 
 def _difference(net: nn.Module, images: Tensor, training: Training) -> float:
     """How far answers to images (2, N, C, H, W) together are from answers alone, as a share of the largest."""
-    states = [start(copy.deepcopy(net), training, seed=seed) for seed in (0, 1)]
+    states = [start(copied(net), training, seed=seed) for seed in (0, 1)]
     device, dtype = states[0].device, states[0].dtype
     images = images.to(device)
     with (
@@ -118,7 +119,7 @@ def _difference(net: nn.Module, images: Tensor, training: Training) -> float:
         for state, own in zip(states, images, strict=True):
             torch.manual_seed(derived_seed(state.seed, "dropout", 0))
             state.dropout_random = random_state(device)
-            alone.append(copy.deepcopy(state.net).train()(own))
+            alone.append(main_answer(copied(state.net).train()(own)))
         stack, program = Stack(states, training), Program(net)
         together = program(stack.parameters, stack.buffers, images, program.draw_masks(stack, images))
     together.float().sum().backward()

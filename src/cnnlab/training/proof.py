@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from cnnlab.net_copy import copied
+from cnnlab.nets.answers import main_answer
 
 #: A net and images (N, C, H, W) → logits (N, classes).
 Forward = Callable[[nn.Module, Tensor], Tensor]
@@ -42,12 +44,12 @@ def _outcome(
     net: nn.Module, images: Tensor, forward: Forward, dtype: torch.dtype, backwards: bool
 ) -> list[list[Tensor]]:
     """Answers, buffers and, where wanted, gradients of a pass of a copy of the net: a list of each kind."""
-    trial = copy.deepcopy(net).to(dtype).train()
+    trial = copied(net).to(dtype).train()
     trial.zero_grad()
     devices = [images.device] if images.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), _NoDropout(), torch.set_grad_enabled(backwards):
         torch.manual_seed(0)
-        answers = forward(trial, images.to(dtype))
+        answers = main_answer(forward(trial, images.to(dtype)))
         if backwards:
             weights = torch.linspace(-1, 2, answers.numel(), dtype=answers.dtype, device=answers.device)
             (answers * weights.view_as(answers)).sum().backward()

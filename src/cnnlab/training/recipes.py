@@ -6,7 +6,7 @@ What a recipe reaches is measured by a program and stands in results/, not here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,16 +102,25 @@ def empty_border_crop(net: nn.Module, data: ImageSet, *, share: float = 0.95) ->
     MNIST: 20 of 28, where LeCun et al. put the digits; Fashion-MNIST fills its images: None. Margins are multiples of 4
     pixels, so that the crop's map lies on the grid of the full one through two halvings.
     """
+    return next((size for size in _middles(data, share) if find_crop(net, data.image_shape, size)), None)
+
+
+def has_empty_border(data: ImageSet) -> bool:
+    """Whether the images have a border that `empty_border_crop` would leave out of a net that can be fed less."""
+    return any(True for _ in _middles(data))
+
+
+def _middles(data: ImageSet, share: float = 0.95) -> Iterator[int]:
+    """Sizes of central crops that hold `share` of the training pixels' variance, the smallest first."""
     _, height, width = data.image_shape
     if height != width:
-        return None
+        return
     pixels = data.train.images[:: max(1, len(data.train) // 5000)].float()
     variance = pixels.var(dim=0).sum(dim=0)
     for margin in range((height - 8) // 8 * 4, 0, -4):
         inside = variance[margin : height - margin, margin : width - margin].sum()
-        if inside >= share * variance.sum() and find_crop(net, data.image_shape, height - 2 * margin):
-            return height - 2 * margin
-    return None
+        if inside >= share * variance.sum():
+            yield height - 2 * margin
 
 
 RECIPES: dict[str, Recipe] = {

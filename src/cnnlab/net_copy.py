@@ -1,0 +1,36 @@
+"""A copy of a net, of one that has run, too: maps that it keeps, and weights that hooks computed, stand in the way."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def copied(net: Net) -> Net:
+    """A deep copy of a net; what a pass left in its attributes comes along as plain numbers, without a graph.
+
+    `copy.deepcopy` refuses tensors that were computed: a map kept to look at, the `weight` that the old
+    `torch.nn.utils.weight_norm` and `spectral_norm` put beside its parameters (theirs is computed anew in every pass).
+    Raises whatever copying an attribute raises.
+    """
+    memo: dict[int, Any] = {}
+    for module in net.modules():
+        for value in _tensors(vars(module).values(), set()):
+            if not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
+    return copy.deepcopy(net, memo)
+
+
+def _tensors(values: Any, seen: set[int]) -> Iterator[Tensor]:
+    """Every tensor in nested lists, tuples, sets and dicts; none of a module's children, which are asked themselves."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, dict | list | tuple | set) and id(value) not in seen:
+            seen.add(id(value))
+            yield from _tensors(value.values() if isinstance(value, dict) else value, seen)

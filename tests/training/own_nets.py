@@ -1,0 +1,163 @@
+"""Nets as people write them, by name: a file's text each, whose class is Net."""
+
+from __future__ import annotations
+
+HEAD = """
+import torch
+from torch import nn
+"""
+
+FLAT = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, 10))
+    def forward(self, x):
+        return self.layers(x)
+"""
+
+FOR_32 = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 5, stride=3)
+        self.answer = nn.Linear(4 * 10 * 10, 10)
+    def forward(self, x):
+        return self.answer(self.conv(x).relu().flatten(1))
+"""
+
+IN_COLOUR = FOR_32.replace("nn.Conv2d(1,", "nn.Conv2d(3,").replace("10 * 10", "8 * 8")
+LARGE_COLOUR = FOR_32.replace("nn.Conv2d(1,", "nn.Conv2d(3,")
+FOR_64 = FOR_32.replace("10 * 10", "20 * 20")
+
+SEQUENTIAL = """
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 4, 5, stride=3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 10 * 10, 10))
+"""
+
+SQUEEZES = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 10, 28)
+    def forward(self, x):
+        return self.conv(x).squeeze()
+"""
+
+MAPS = SQUEEZES.replace(".squeeze()", "")
+CLASSES = SQUEEZES.replace("1, 10, 28", "1, 7, 28").replace("squeeze()", "flatten(1)")
+
+KEEPS_MAPS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, stride=2)
+        self.answer = nn.Linear(4 * 13 * 13, 10)
+        self.seen = {"maps": []}
+    def forward(self, x):
+        self.maps = self.conv(x)
+        self.seen["maps"] = [self.maps.relu()]
+        return self.answer(self.seen["maps"][0].flatten(1))
+"""
+
+OLD_NORM = """
+import warnings
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.conv = torch.nn.utils.weight_norm(nn.Conv2d(1, 4, 3, stride=2))
+        self.answer = nn.Linear(4 * 13 * 13, 10)
+    def forward(self, x):
+        return self.answer(self.conv(x).relu().flatten(1))
+"""
+OLD_SPECTRAL = OLD_NORM.replace("weight_norm", "spectral_norm")
+
+TUPLE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, stride=2)
+        self.answer, self.second = nn.Linear(4 * 169, 10), nn.Linear(4 * 169, 10)
+    def forward(self, x):
+        x = self.conv(x).relu().flatten(1)
+        return (self.answer(x), self.second(x)) if self.training else self.answer(x)
+"""
+DICT = TUPLE.replace("(self.answer(x), self.second(x))", "{'aux': self.second(x), 'logits': self.answer(x)}")
+GATE = TUPLE.replace(
+    "return (self.answer(x), self.second(x)) if self.training else self.answer(x)",
+    "return self.answer(x) * torch.sigmoid(self.second(x))",
+)
+
+BATCH_NORM = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+    def forward(self, x):
+        return self.layers(x)
+"""
+
+LAZY = """
+class Net(nn.Sequential):
+    def __init__(self):
+        conv, norm = nn.LazyConv2d(4, 5, stride=2), nn.LazyBatchNorm2d()
+        super().__init__(conv, norm, nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))
+"""
+
+PLAIN_LIST = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Conv2d(1, 4, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 169, 10)]
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+"""
+HALF_IN_A_LIST = PLAIN_LIST.replace(
+    "self.layers = [", "self.last = nn.Linear(10, 10)\n        self.layers = ["
+).replace("return x", "return self.last(x)")
+FROZEN = BATCH_NORM.replace("nn.Linear(16, 10))", "nn.Linear(16, 10)).requires_grad_(False)")
+EMPTY = """
+class Net(nn.Module):
+    def forward(self, x):
+        return x.flatten(1)[:, 300:310]
+"""
+
+DETACHED = KEEPS_MAPS.replace("[0].flatten(1))", "[0].flatten(1)).detach()")
+CARRIES = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.answer, self.before = nn.Linear(784, 10), 0
+    def forward(self, x):
+        answers = self.answer(x.flatten(1))
+        if self.training:
+            answers = answers + 0.1 * self.before
+            self.before = answers.mean()
+        return answers
+"""
+IN_PLACE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.answer = nn.Linear(784, 16), nn.Linear(16, 10)
+    def forward(self, x):
+        x = self.hidden(x.flatten(1)).sigmoid()
+        y = self.answer(x)
+        if self.training:
+            x += 1
+        return y
+"""
+ASKS_FOR_28 = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.pool, self.answer = nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(4), nn.Linear(4 * 49, 10)
+    def forward(self, x):
+        assert x.shape[-1] == 28, "28 pixels, please"
+        return self.answer(self.pool(self.conv(x)).flatten(1))
+"""
