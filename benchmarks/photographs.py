@@ -15,7 +15,6 @@ import argparse
 import json
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -155,7 +154,9 @@ def on_desk(digit: np.ndarray, rng: Random, *, degrees: float, desk: Any = DESK)
     tilted = picture(on_paper(digit, rng)).convert("RGBA")
     tilted = tilted.rotate(degrees * rng.choice([-1, 1]), Image.Resampling.BICUBIC, expand=True)
     ground = picture(sheet(rng, 720, 760, desk, grain=5, blotches=9))
-    ground.paste(tilted, tuple(int(rng.integers(15, room - 15)) for room in np.subtract(ground.size, tilted.size)), tilted)
+    ground.paste(
+        tilted, tuple(int(rng.integers(15, room - 15)) for room in np.subtract(ground.size, tilted.size)), tilted
+    )
     return ground, {"format": "JPEG", "quality": 88}
 
 
@@ -195,7 +196,7 @@ def cut_off(digit: np.ndarray, rng: Random, *, degrees: float = 0) -> Picture:
 def with_lines(
     digit: np.ndarray, rng: Random, *, size: int, draw: Callable[[ImageDraw.ImageDraw, float, Random], Any]
 ) -> Picture:
-    """A digit in a picture of a side, with lines that draw(pen, side, rng) gives; the pen's own unit is half a pixel."""
+    """A digit in a picture of a side, with lines that draw(pen, side, rng) gives; the pen's unit is half a pixel."""
     room = int(size * 0.52)
     top, left = (int(size * 0.24 + rng.integers(-1, 2) * size * 0.02) for _ in range(2))
     ink = np.zeros((size, size))
@@ -353,7 +354,7 @@ def _row(
     ask: Callable[[np.ndarray], int],
     keep: Path | None,
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"prepared": 0, "scaled": 0, "time_s": 0.0}
+    row = {"prepared": 0, "scaled": 0}
     with tempfile.TemporaryDirectory() as folder:
         for i, (digit, label) in enumerate(digits):
             image, how = make(digit, np.random.default_rng([i, sum(kind.encode())]))
@@ -363,11 +364,8 @@ def _row(
                 (keep / kind).mkdir(parents=True, exist_ok=True)
                 path = keep / kind / f"{label}-{name}"
             image.save(path, **how)
-            start = time.perf_counter()
             row["prepared"] += _answer(path, "digit", ask) == label
-            row["time_s"] += time.perf_counter() - start
             row["scaled"] += _answer(path, "resize", ask) == label
-    row["time_s"] = round(row["time_s"], 2)
     return row
 
 
