@@ -149,15 +149,19 @@ def from_afar(digit: np.ndarray, rng: Random) -> Picture:
     return picture(painted(paper, strokes(digit, size), PEN, top=top, left=left)), {"format": "JPEG", "quality": 90}
 
 
+def laid(seen: Image.Image, ground: Image.Image, rng: Random, *, margin: int) -> Picture:
+    """A sheet somewhere on a ground, a margin away from the picture's border."""
+    left = int(rng.integers(margin, ground.width - seen.width - margin))
+    ground.paste(seen, (left, int(rng.integers(margin, ground.height - seen.height - margin))), seen)
+    return ground, {"format": "JPEG", "quality": 88}
+
+
 def on_desk(digit: np.ndarray, rng: Random, *, degrees: float, desk: Any = DESK) -> Picture:
     """A whole sheet on a dark desk, tilted to either side."""
     tilted = picture(on_paper(digit, rng)).convert("RGBA")
     tilted = tilted.rotate(degrees * rng.choice([-1, 1]), Image.Resampling.BICUBIC, expand=True)
     ground = picture(sheet(rng, 720, 760, desk, grain=5, blotches=9))
-    ground.paste(
-        tilted, tuple(int(rng.integers(15, room - 15)) for room in np.subtract(ground.size, tilted.size)), tilted
-    )
-    return ground, {"format": "JPEG", "quality": 88}
+    return laid(tilted, ground, rng, margin=15)
 
 
 def in_perspective(digit: np.ndarray, rng: Random) -> Picture:
@@ -175,8 +179,7 @@ def in_perspective(digit: np.ndarray, rng: Random) -> Picture:
         Image.Resampling.BICUBIC,
     )
     ground = picture(sheet(rng, 640, 560, DESK, grain=5, blotches=9))
-    ground.paste(seen, tuple(int(rng.integers(30, room - 30)) for room in np.subtract(ground.size, seen.size)), seen)
-    return ground, {"format": "JPEG", "quality": 88}
+    return laid(seen, ground, rng, margin=30)
 
 
 def cut_off(digit: np.ndarray, rng: Random, *, degrees: float = 0) -> Picture:
@@ -186,11 +189,11 @@ def cut_off(digit: np.ndarray, rng: Random, *, degrees: float = 0) -> Picture:
     rows, columns = np.flatnonzero(gray.mean(axis=1) > 0.1), np.flatnonzero(gray.mean(axis=0) > 0.1)
     sides = rng.integers(0, 2, 2)
     # A tenth of the sheet's margin is lost at most, and never ink, which stays 10 pixels away from a sheet's edge.
-    box = [0, 0, photo.width, photo.height]
-    box[0 if sides[0] else 2] = int(columns[0] + 9) if sides[0] else int(columns[-1] - 9)
+    left, right = (int(columns[0] + 9), photo.width) if sides[0] else (0, int(columns[-1] - 9))
+    top, bottom = 0, photo.height
     if rng.integers(0, 2):
-        box[1 if sides[1] else 3] = int(rows[0] + 9) if sides[1] else int(rows[-1] - 9)
-    return photo.crop(tuple(box)), {"format": "JPEG", "quality": 88}
+        top, bottom = (int(rows[0] + 9), photo.height) if sides[1] else (0, int(rows[-1] - 9))
+    return photo.crop((left, top, right, bottom)), {"format": "JPEG", "quality": 88}
 
 
 def with_lines(
