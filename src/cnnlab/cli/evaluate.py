@@ -91,6 +91,8 @@ def net_of(run: Run, own_code: str | None) -> nn.Module:
 
 def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: int | None) -> ImageSet:
     """The run's own data set, unchanged since, or another one that fits its net."""
+    from dataclasses import replace
+
     from cnnlab.data import load
     from cnnlab.runs.agreement import require_images
     from cnnlab.runs.by_names import by_names
@@ -105,6 +107,7 @@ def run_data(run: Run, name: str | None, *, data_root: Path | None, image_size: 
         )
     if images.sha256 == record.sha256:
         require_images(f"{run.path}/config.json", record, images)
+        images = replace(images, preparation=record.preparation)
     if images.image_shape != record.image_shape or len(images.classes) != len(record.classes):
         raise UserError(
             f"{images.name}: {len(images.classes)} classes of {'×'.join(map(str, images.image_shape))}; the net of "

@@ -45,6 +45,12 @@ data_root = click.option(
 )
 image_size = click.option("--image-size", type=click.IntRange(4), help="folder: only: side that images are fitted to.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+preparation = click.option(
+    "--preparation",
+    type=click.Choice(["digit", "garment", "resize", "none"]),
+    help="How image files become what the net takes: as MNIST, as Fashion-MNIST, scaled, or as they are. "
+    "[default: the data's own]",
+)
 own_net = click.option(
     "--net",
     "own_code",

@@ -27,11 +27,18 @@ if TYPE_CHECKING:
 @click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--show", is_flag=True, help="Draw the net's input: the pixels it sees after preparation.")
+@options.preparation
 @click.option("--no-prepare", is_flag=True, help="Take the pixels as they are: already the net's size and polarity.")
 @options.own_net
 @options.as_json
 def command(
-    run_path: Path, files: tuple[str, ...], show: bool, no_prepare: bool, own_code: str | None, as_json: bool
+    run_path: Path,
+    files: tuple[str, ...],
+    show: bool,
+    preparation: str | None,
+    no_prepare: bool,
+    own_code: str | None,
+    as_json: bool,
 ) -> None:
     """Say what the net of RUN sees in image files: photos, scans, drawings.
 
@@ -42,10 +49,14 @@ def command(
     from cnnlab.prepare import prepare, read_image
     from cnnlab.runs import open_run
 
+    if no_prepare and preparation not in (None, "none"):
+        raise UserError(
+            f"--no-prepare: got --preparation {preparation} as well; expected one of the two: leave one out"
+        )
     run = open_run(run_path, say=notice)
     net = net_of(run, own_code)
     record = run.config.data
-    preparation = "none" if no_prepare else record.preparation
+    preparation = "none" if no_prepare else preparation or record.preparation
     answers: list[dict[str, Any]] = []
     for file in files:
         try:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--data", default=None, metavar="DATA", help="What to train on. [default: mnist-5k]")
 @options.data_root
 @options.image_size
+@options.preparation
 @click.option(
     "--epochs", type=float, help="Passes over the training images; by default 3 to 20, fewer for more images."
 )
@@ -50,6 +51,8 @@ def command(
     NET is lenet5, lenet5-1998, simple-cnn, mlp, conv-net, or your own path/to/file.py:ClassName. Whatever a flag does
     not say, the recipe decides; a run's config.json holds every value.
     """
+    from dataclasses import replace
+
     from cnnlab.config import checked
     from cnnlab.data import load
     from cnnlab.nets.resolve import options_of
@@ -71,6 +74,7 @@ def command(
         name, side = of_run(open_run(out), values["image_size"])  # which is there, or nothing is made
         images = load(name, root=values["data_root"], image_size=side, progress=Work())
         run, module = reopen_run(out, images, requested=requested, own_code=net)
+        images = replace(images, preparation=run.config.data.preparation)
         if run.is_finished and run.has_weights:
             notice(f"{run.path} is finished; nothing is left to train")
     else:
@@ -79,6 +83,7 @@ def command(
         options_of(net)  # an unknown net is refused before a data set is fetched
         find_recipe(values["recipe"] or "fast")
         images = load(data or "mnist-5k", root=values["data_root"], image_size=values["image_size"], progress=Work())
+        images = replace(images, preparation=values["preparation"] or images.preparation)
         chosen = {
             "net": {"name": net, "options": options.net_changes(values, net)},
             "data": images.name,
@@ -146,7 +151,7 @@ def summary(result: RunResult) -> str:
 
 def _requested(net: str, data: str | None, values: dict[str, Any]) -> dict[str, Any]:
     """What the flags say of a run, by the names of its fields."""
-    requested = {"net": net, "data": data} | options.chosen(values, ("epochs", "seed", "recipe"))
+    requested = {"net": net, "data": data} | options.chosen(values, ("epochs", "seed", "recipe", "preparation"))
     requested |= options.net_changes(values, net) | options.training_changes(values)
     return {name: value for name, value in requested.items() if value is not None}
 

@@ -12,8 +12,8 @@ from cnnlab.prepare.modes import to_array, to_channels
 def scale_and_cut(image: Image.Image, channels: int, size: tuple[int, int]) -> np.ndarray:
     """The image scaled, with antialiasing, and cut about its centre to fill size = (H, W); uint8 (C, H, W).
 
-    channels: 1 (gray) or 3 (RGB). What is transparent lies over white. An image that has the size already keeps
-    its pixels as they are.
+    channels: 1 (gray) or 3 (RGB). What is transparent lies over white, or over black where most is transparent and the
+    rest is light. An image that has the size already keeps its pixels as they are.
     """
     height, width = size
     image = to_channels(image, channels)

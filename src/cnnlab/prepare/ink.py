@@ -8,7 +8,8 @@ from PIL import Image, ImageFilter
 from cnnlab.errors import UserError
 from cnnlab.prepare.components import Components, components
 from cnnlab.prepare.modes import flat
-from cnnlab.prepare.paper import Contrast, contrasts
+from cnnlab.prepare.paper import Contrast, contrasts, strongest_channel
+from cnnlab.prepare.sheet import TurnedSheet, sheet
 
 #: The longer side of the picture in which ink is sought, in pixels.
 WORKING = 400
@@ -25,7 +26,7 @@ def find_ink(image: Image.Image) -> np.ndarray:
 
     Raises UserError when there is none.
     """
-    found = _search(image)
+    found = _search(flat(image))
     if found is None:
         raise UserError(
             "no ink found in the image; expected one character that stands out from its background: "
@@ -34,17 +35,19 @@ def find_ink(image: Image.Image) -> np.ndarray:
     return found
 
 
-def _search(image: Image.Image, *, closer: bool = True) -> np.ndarray | None:
+def _search(image: Image.Image, *, sheets: bool = True, closer: bool = True) -> np.ndarray | None:
+    """sheets: go into a sheet or a frame first; closer: look again where the character is small."""
     small = _scaled_down(image)
-    gray = np.asarray(flat(small).convert("L"), dtype=np.float32) / 255
+    gray = np.asarray(small.convert("L"), dtype=np.float32) / 255
     scale = image.width / small.width
-    if closer:
-        inside = sheet(gray)
+    if sheets:
+        paper = sheet(gray)
+        inside = paper.cut_from(image, scale) if paper is not None else _within_frame(image, gray, scale)
         if inside is not None:
-            on_sheet = _search(image.crop(_box(inside, scale, image.size)))
+            on_sheet = _search(inside, sheets=isinstance(paper, TurnedSheet))
             if on_sheet is not None:
                 return on_sheet
-    ink = separate(gray)
+    ink = separate(strongest_channel(small))
     if ink is None:
         return None
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -53,10 +56,30 @@ def _search(image: Image.Image, *, closer: bool = True) -> np.ndarray | None:
     if closer and scale > 1 and longest < DETAILED:
         margin = longest / 2
         around = (left - margin, top - margin, right + margin, bottom + margin)
-        nearer = _search(image.crop(_box(around, scale, image.size)), closer=False)
+        nearer = _search(image.crop(_box(around, scale, image.size)), sheets=False, closer=False)
         if nearer is not None:
             return nearer
     return ink[top:bottom, left:right]
+
+
+def _within_frame(image: Image.Image, gray: np.ndarray, scale: float) -> Image.Image | None:
+    """What lies within a frame that runs along the picture's border; None if there is no such thing."""
+    height, width = gray.shape
+    if min(height, width) < 12:
+        return None
+    middle = (gray.min() + gray.max()) / 2
+    for line in (gray < middle, gray > middle):
+        clear = []
+        for shares in (line.mean(axis=0), line.mean(axis=1)):
+            for share in (shares, shares[::-1]):
+                inward = share[: max(2, round(0.12 * len(share)))]
+                if share[0] < 0.9 or inward.min() > 0.3:
+                    break
+                clear.append(int((inward <= 0.3).argmax()) + 1)
+        if len(clear) == 4:
+            left, right, top, bottom = clear
+            return image.crop(_box((left, top, width - right, height - bottom), scale, image.size))
+    return None
 
 
 def _box(box: tuple[float, float, float, float], scale: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -64,55 +87,12 @@ def _box(box: tuple[float, float, float, float], scale: float, size: tuple[int, 
     return max(0, left), max(0, top), min(size[0], right), min(size[1], bottom)
 
 
-def sheet(gray: np.ndarray) -> tuple[float, float, float, float] | None:
-    """(left, top, right, bottom) of a light sheet that lies whole on a dark ground; None if there is no such thing.
-
-    gray: float32 (H, W) of 0–1. Pictures under 120 pixels are no photos of a desk: a bold digit is not a sheet.
-    """
-    height, width = gray.shape
-    if max(height, width) < 120:
-        return None
-    ground = float(np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])))
-    # A sheet that is half in shadow is one sheet.
-    light = gray > ground + 0.2 * (gray.max() - ground)
-    border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    if border.mean() > 0.05 or not light.any():
-        return None
-    parts = components(light)
-    largest = int(parts.area.argmax())
-    top, bottom = int(parts.top[largest]), int(parts.bottom[largest]) + 1
-    left, right = int(parts.left[largest]), int(parts.right[largest]) + 1
-    tall, wide = bottom - top, right - left
-    if tall < 0.3 * height or wide < 0.3 * width or parts.area[largest] < 0.7 * tall * wide:
-        return None
-    rows = light[top:bottom, left:right].mean(axis=1)
-    columns = light[top:bottom, left:right].mean(axis=0)
-    return (
-        left + _inset(columns),
-        top + _inset(rows),
-        right - _inset(columns[::-1]),
-        bottom - _inset(rows[::-1]),
-    )
-
-
-def _inset(share: np.ndarray) -> float:
-    """How far to go in from the first of many lines until all ground beside a tilted sheet is left behind.
-
-    share: of light pixels in each line.
-    """
-    length = len(share)
-    return min(int((share > 0.95).argmax()), 0.2 * length) + 0.02 * length
-
-
 def _scaled_down(image: Image.Image) -> Image.Image:
+    """An image in mode L or RGB, no side longer than WORKING."""
     if max(image.size) <= WORKING:
         return image
-    if image.mode not in ("L", "LA", "RGB", "RGBA") or image.has_transparency_data:
-        image = flat(image)
     factor = max(image.size) / WORKING
-    if factor >= 2:
-        image = image.reduce(int(factor))
-    image = image.convert("L")
+    image = image.reduce(int(factor)) if factor >= 2 else image.copy()
     image.thumbnail((WORKING, WORKING), Image.Resampling.BILINEAR)
     return image
 
@@ -180,27 +160,34 @@ def otsu(seen: Contrast) -> float:
 def character(parts: Components) -> np.ndarray:
     """bool (parts,): which connected parts belong to the character, rather than to specks, lines or shadows.
 
-    Thin lines across the picture (ruled paper) never do. The largest part is the character's body; parts at the
-    border are only considered where nothing else could be it. Near the body (within a quarter of its length) stay
-    the parts with at least 3 % of its area, unless they come in from the border and run along or down it (a frame, a
-    shadow, a finger), or are small beside the body.
+    Thin lines across the picture (ruled paper) never do, nor does what runs round another part (a box, a circle, the
+    cell of a table), nor a line below the character that it does not touch. The largest part is the character's body;
+    parts at the border are only considered where nothing else could be it. Near the body (within a quarter of its
+    length) stay the parts with at least 3 % of its area, unless they come in from the border and run along or down it
+    (a frame, a shadow, a finger), or are small beside the body.
     """
     height, width = parts.labels.shape
     size = max(height, width)
     extent = parts.longest
     tall, wide = parts.bottom - parts.top + 1, parts.right - parts.left + 1
     large = (extent >= max(3, 0.01 * size)) & ~((wide >= 0.9 * width) & (tall < 0.1 * height))
+    large &= ~frames(parts)
     if not large.any():
         return large
     at_border = (parts.top == 0) | (parts.left == 0) | (parts.bottom == height - 1) | (parts.right == width - 1)
     candidate = large & ~at_border & (extent >= size / 8)
     inside = bool(candidate.any())
+    flat_line = wide >= 4 * tall
+    if (candidate & ~flat_line).any():
+        candidate &= ~flat_line
     body = int(np.where(candidate if inside else large, parts.area, 0).argmax())
 
     gap_y = np.maximum(parts.top - parts.bottom[body], parts.top[body] - parts.bottom)
     gap_x = np.maximum(parts.left - parts.right[body], parts.left[body] - parts.right)
     near = np.maximum(gap_y, gap_x) <= 0.25 * extent[body]
     kept = large & near & (parts.area >= 0.03 * parts.area[body])
+    below = parts.top - parts.bottom[body] > 0.04 * extent[body]
+    kept &= ~(flat_line & below & (wide >= 0.5 * wide[body]))
     if inside:
         labels = parts.labels
         contact = sum(
@@ -211,6 +198,30 @@ def character(parts: Components) -> np.ndarray:
         small = parts.area < 0.25 * parts.area[body]
         kept &= ~(at_border & ((contact > 0.5 * extent) | upright_line | small))
     return kept
+
+
+def frames(parts: Components) -> np.ndarray:
+    """bool (parts,): which parts run round another one that is at least a quarter as long, on all four sides."""
+    found = np.zeros(len(parts), dtype=bool)
+    extent = parts.longest
+    box_area = (parts.bottom - parts.top + 1) * (parts.right - parts.left + 1)
+    for part in np.flatnonzero((extent >= 0.3 * max(parts.labels.shape)) & (parts.area <= 0.5 * box_area)):
+        inside = (
+            (parts.top > parts.top[part])
+            & (parts.bottom < parts.bottom[part])
+            & (parts.left > parts.left[part])
+            & (parts.right < parts.right[part])
+            & (extent >= 0.25 * extent[part])
+        )
+        if not inside.any():
+            continue
+        top, bottom = parts.top[inside].min(), parts.bottom[inside].max() + 1
+        left, right = parts.left[inside].min(), parts.right[inside].max() + 1
+        of_frame = parts.labels == part + 1
+        beside = (of_frame[top:bottom, :left].any(axis=1), of_frame[top:bottom, right:].any(axis=1))
+        above_and_below = (of_frame[:top, left:right].any(axis=0), of_frame[bottom:, left:right].any(axis=0))
+        found[part] = min(side.mean() for side in (*beside, *above_and_below)) >= 0.8
+    return found
 
 
 def grown(mask: np.ndarray, reach: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Any of Pillow's pixel formats becomes 8-bit gray or RGB, with what is transparent laid over white."""
+"""Any of Pillow's pixel formats becomes 8-bit gray or RGB, with what is transparent laid over white or black."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from PIL import Image
 
 from cnnlab.errors import UserError
 
+#: What is this light, of 255, on the mean cannot be told from white.
+LIGHT_INK = 204
+
+#: The highest value of 12 bits, which microscopes and X-ray machines keep in 16.
+TWELVE_BITS = 4095
+
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
 
 
 def to_channels(image: Image.Image, channels: int) -> Image.Image:
-    """The image in mode L (channels 1) or RGB (channels 3), alpha over white; deep images scaled to 8 bits.
+    """The image in mode L (channels 1) or RGB (channels 3), alpha over white or black; deep images scaled to 8 bits.
 
     Raises UserError for any other number of channels.
     """
@@ -23,17 +29,37 @@ def to_channels(image: Image.Image, channels: int) -> Image.Image:
     return flat(image).convert(_MODE_OF_CHANNELS[channels])
 
 
-def flat(image: Image.Image) -> Image.Image:
-    """The image in mode L or RGB, whichever it needs: 8 bits a channel, alpha over white."""
+def flat(image: Image.Image, *, ground: str | None = None) -> Image.Image:
+    """The image in mode L or RGB, whichever it needs: 8 bits a channel, what is transparent over the ground.
+
+    ground: black or white; by default `ground_of` says which.
+    """
     if image.mode in ("L", "RGB") and not image.has_transparency_data:
         return image
     if image.mode.startswith("I") or image.mode == "F":
         return _eight_bits(image)
     if image.has_transparency_data:
         colour = image.convert("RGBA")
-        white = Image.new("RGBA", colour.size, "white")
-        return Image.alpha_composite(white, colour).convert("RGB")
+        under = Image.new("RGBA", colour.size, ground or ground_of(colour))
+        return Image.alpha_composite(under, colour).convert("RGB")
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def ground_of(image: Image.Image) -> str:
+    """What a transparent image lies over: white, or black where most of it is transparent and what is not is light.
+
+    So white ink on nothing stays to be seen. image: of any mode and size; one without transparency lies over white.
+    """
+    if not image.has_transparency_data:
+        return "white"
+    opaque, lightness = 0, 0
+    for top in range(0, image.height, 256):
+        band = image.crop((0, top, image.width, min(top + 256, image.height))).convert("RGBA")
+        alpha = np.asarray(band.getchannel("A"), dtype=np.uint64)
+        opaque += int(alpha.sum())
+        lightness += int((alpha * np.asarray(band.convert("RGB").convert("L"))).sum())
+    is_light = lightness > LIGHT_INK * opaque
+    return "black" if is_light and opaque < 255 / 2 * image.width * image.height else "white"
 
 
 def to_array(image: Image.Image) -> np.ndarray:
@@ -45,16 +71,18 @@ def to_array(image: Image.Image) -> np.ndarray:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    # Integer images hold 16 bits when they come from a PNG or a scanner's TIFF. Float images have no convention:
-    # 0–1 and 0–255 are taken as such, anything else is stretched from its lowest to its highest value.
+    # Integer images hold 16 bits when they come from a PNG or a scanner's TIFF, or 12 of them. Float images have no
+    # convention: 0–1 and 0–255 are taken as such, anything else is stretched from its lowest to its highest value.
     values = np.asarray(image, dtype=np.float64)
     np.nan_to_num(values, copy=False)
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 65535:
         values -= low
         values *= 255 / ((high - low) or 1)
-    elif image.mode.startswith("I;16") or high > 255:
+    elif high > TWELVE_BITS:
         values /= 257
+    elif high > 255:
+        values *= 255 / TWELVE_BITS
     elif image.mode == "F" and high <= 1:
         values *= 255
     np.rint(values, out=values)

@@ -15,6 +15,9 @@ COARSE = 64
 #: Strokes up to this share of the picture's longer side count as ink, wider patches as paper or shadow.
 WIDEST_STROKE = 0.3
 
+#: Ink is sought in one colour where that shows it so many times as strong as gray does.
+MORE_IN_A_COLOUR = 1.5
+
 #: Half of one of 256 levels of gray: less is no difference.
 HALF_LEVEL = 0.5 / 255
 
@@ -42,7 +45,7 @@ def contrasts(gray: np.ndarray) -> Iterator[Contrast]:
     """
     height, width = gray.shape
     small = _resized(gray, *_coarse_size(height, width))
-    reach = max(1, round(WIDEST_STROKE * max(small.shape) / 2))
+    reach = _reach(small)
     without_dark = np.maximum(_closed(small, reach), 0.05)
     without_light = -_closed(-small, reach)
     dark_first = _ink_is_dark(small, without_dark - small, small - without_light)
@@ -52,6 +55,41 @@ def contrasts(gray: np.ndarray) -> Iterator[Contrast]:
         else:
             values = gray - _resized(without_light, height, width)
         yield _from_its_paper(values)
+
+
+def strongest_channel(image: Image.Image) -> np.ndarray:
+    """A picture, mode L or RGB, in gray, or in one of its colours where things stand out by far more: float32 (H, W).
+
+    So yellow ink is seen in blue, and red on green in red or green.
+    """
+    gray = np.asarray(image.convert("L"), dtype=np.float32) / 255
+    if image.mode == "L":
+        return gray
+    colours = np.asarray(image, dtype=np.float32) / 255
+    best, least = gray, MORE_IN_A_COLOUR * _narrow_contrast(gray)
+    for channel in range(3):
+        colour = np.ascontiguousarray(colours[..., channel])
+        found = _narrow_contrast(colour)
+        if found > least:
+            best, least = colour, found
+    return best
+
+
+def _narrow_contrast(gray: np.ndarray) -> float:
+    """By how much narrow things stand out in a picture (H, W), darker or lighter."""
+    small = _resized(gray, *_coarse_size(*gray.shape))
+    reach = _reach(small)
+    return max(_strongest(_closed(small, reach) - small), _strongest(small + _closed(-small, reach)))
+
+
+def _reach(small: np.ndarray) -> int:
+    return max(1, round(WIDEST_STROKE * max(small.shape) / 2))
+
+
+def _strongest(values: np.ndarray) -> float:
+    """The fourth largest of values, or the smallest of fewer."""
+    rank = min(4, values.size)
+    return float(np.partition(values, -rank, axis=None)[-rank])
 
 
 def _from_its_paper(values: np.ndarray) -> Contrast:
@@ -71,8 +109,7 @@ def _ink_is_dark(gray: np.ndarray, darker: np.ndarray, lighter: np.ndarray) -> b
     ink: so it is with a small character. The gaps within a large one stand out as it does; then paper is what
     prevails in the picture and along its border, taken together, once a surface took the uneven light away.
     """
-    rank = min(4, gray.size)
-    dark, light = (float(np.partition(side, -rank, axis=None)[-rank]) for side in (darker, lighter))
+    dark, light = _strongest(darker), _strongest(lighter)
     if max(dark, light) > 2 * min(dark, light):
         return dark > light
     residual = gray - _quadratic(gray)

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from cnnlab.errors import UserError
 from cnnlab.given_path import given_path
 from cnnlab.plain_files import open_plain
-from cnnlab.prepare.modes import flat
+from cnnlab.prepare.modes import flat, ground_of
 
 #: The kinds of files that are opened, none of which starts another program, and the most pixels of each for which
 #: decoding and preparing stay below 1.2 GB.
@@ -55,7 +55,8 @@ _TILE = 2048
 def read_image(path: str | os.PathLike[str]) -> Image.Image:
     """The image in a file, in mode L or RGB, upright (its EXIF orientation is applied); of an animation, frame one.
 
-    What is transparent lies over white. An image of more than 40 million pixels comes at half its width and height.
+    What is transparent lies over white, or over black where most is transparent and the rest is light. An image of more
+    than 40 million pixels comes at half its width and height.
     Raises UserError, in one line, when the file is missing, no regular file, not readable, not an image of a kind
     in `FORMATS`, damaged, or when it is longer or holds more pixels than it may.
     """
@@ -164,11 +165,12 @@ def _halved(image: Image.Image) -> Image.Image:
     """The image at half its width and height, averaged; by squares, so that no second copy of the whole is needed."""
     width, height = image.size
     half: Image.Image | None = None
+    ground = ground_of(image)
     for top in range(0, height, _TILE):
         for left in range(0, width, _TILE):
             tile = image.crop((left, top, min(left + _TILE, width), min(top + _TILE, height)))
             # Deep pixels are scaled to 8 bits by the lowest and the highest of the whole.
-            tile = (tile if tile.mode in ("I", "F") else flat(tile)).reduce(2)
+            tile = (tile if tile.mode in ("I", "F") else flat(tile, ground=ground)).reduce(2)
             half = half or Image.new(tile.mode, ((width + 1) // 2, (height + 1) // 2))
             half.paste(tile, (left // 2, top // 2))
     assert half is not None  # an image has a pixel

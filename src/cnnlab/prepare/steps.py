@@ -6,7 +6,9 @@ from cnnlab.prepare.digit import BOX_SHARE, THINNEST
 from cnnlab.prepare.garment import CLOSE
 from cnnlab.prepare.garment import WORKING as GARMENT_WORKING
 from cnnlab.prepare.ink import DETAILED, FAINTEST, WORKING
-from cnnlab.prepare.paper import WIDEST_STROKE
+from cnnlab.prepare.modes import LIGHT_INK, TWELVE_BITS
+from cnnlab.prepare.paper import MORE_IN_A_COLOUR, WIDEST_STROKE
+from cnnlab.prepare.sheet import LEAST_TILT
 
 
 def preparation_steps(preparation: str, shape: tuple[int, int, int]) -> list[str]:
@@ -18,7 +20,11 @@ def preparation_steps(preparation: str, shape: tuple[int, int, int]) -> list[str
     channels, height, width = shape
     colour = "gray, 0.299 R + 0.587 G + 0.114 B" if channels == 1 else "RGB, in this order"
     upright = "turn the image upright by its EXIF orientation; of an animation take the first frame"
-    eight_bits = "make it 8 bits a channel: 16-bit values / 257, rounded; what is transparent lies over white"
+    eight_bits = (
+        f"make it 8 bits a channel: 16-bit values / 257, or × 255 / {TWELVE_BITS} where none is over {TWELVE_BITS}, "
+        "rounded; what is transparent lies over white, or over black where the mean alpha is below "
+        f"one half and the mean gray, weighted by alpha, over {LIGHT_INK}"
+    )
     box = round(min(height, width) * BOX_SHARE)
     own = {
         "none": [f"make it {colour}", f"it must be {width} wide and {height} high already"],
@@ -28,13 +34,15 @@ def preparation_steps(preparation: str, shape: tuple[int, int, int]) -> list[str
             f"{width} wide, {height} high, bicubic with antialiasing (Pillow: ImageOps.fit, BICUBIC)",
         ],
         "digit": [
-            "make it gray, 0.299 R + 0.587 G + 0.114 B, as shares of 255",
-            f"scale it down so that its longer side is at most {WORKING}; go into a light sheet on a dark ground, and "
-            f"again, closer, where the character is smaller than {DETAILED}",
+            "make it gray, 0.299 R + 0.587 G + 0.114 B, or take one of the colours where narrow things stand out more "
+            f"than {MORE_IN_A_COLOUR:g} times as much, as shares of 255",
+            f"scale it down so that its longer side is at most {WORKING}; go into a light sheet on a dark ground, "
+            f"turned upright if it is tilted by {LEAST_TILT}° or more, or into a frame along the border, and again, "
+            f"closer, where the character is smaller than {DETAILED}",
             f"paper: a morphological closing (of bright ink, opening) {WIDEST_STROKE:g} of the longer side wide; dark "
             "ink is 1 - gray / paper, bright ink gray - paper",
-            f"ink: above Otsu's threshold, without specks and lines, at least {FAINTEST:g}; scaled so that its median "
-            "is 1; cut to its bounding box",
+            "ink: above Otsu's threshold, without specks, lines and what runs round the character, at least "
+            f"{FAINTEST:g}; scaled so that its median is 1; cut to its bounding box",
             f"strokes that would be thinner than {THINNEST:g} pixels are widened",
             f"scale it, keeping its aspect ratio, so that its longer side is {box} (Pillow: BOX below one half, else "
             "BICUBIC)",

@@ -39,6 +39,7 @@ def reopen_run(
         "data": config.data.name,
         "recipe": config.recipe,
         "seed": config.seed,
+        "preparation": config.data.preparation,
     }
     kept |= config.training.augmentation.model_dump() | config.training.model_dump() | config.net.options
     for name, value in (requested or {}).items():

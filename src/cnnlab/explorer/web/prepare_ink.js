@@ -4,9 +4,10 @@ import { UserError } from "./errors.js";
 import { components, longestSide } from "./prepare_components.js";
 import { gaussianBlur, largestAround } from "./prepare_filters.js";
 import { toGray } from "./prepare_modes.js";
-import { borderOf, contrasts } from "./prepare_paper.js";
+import { borderOf, contrasts, strongestChannel } from "./prepare_paper.js";
 import { BILINEAR, crop, reduce, thumbnail } from "./prepare_resampling.js";
 import { median, placeOfLargest, ranked, rounded, toBytes, toShares } from "./prepare_rounding.js";
+import { sheet } from "./prepare_sheet.js";
 
 /** @typedef {import("./prepare_components.js").Mask} Mask */
 /** @typedef {import("./prepare_components.js").Part} Part */
@@ -33,7 +34,7 @@ const { fround } = Math;
  * @throws {UserError} when there is none
  */
 export function findInk(picture) {
-  const found = search(picture, true);
+  const found = search(picture);
   if (found) return found;
   throw new UserError(
     "no ink found in the image; expected one character that stands out from its background: " +
@@ -41,25 +42,30 @@ export function findInk(picture) {
   );
 }
 
-/** @param {Picture} picture @param {boolean} closer whether to look again, closer @returns {Plane | null} */
-function search(picture, closer) {
+/**
+ * @param {Picture} picture
+ * @param {{sheets?: boolean, closer?: boolean}} how sheets: go into a sheet or a frame first; closer: look again where the character is small
+ * @returns {Plane | null}
+ */
+function search(picture, { sheets = true, closer = true } = {}) {
   if (picture.width === 0 || picture.height === 0) return null;
   const small = scaledDown(picture);
   const gray = { width: small.width, height: small.height, data: toShares(toGray(small).data) };
   const scale = picture.width / small.width;
-  if (closer) {
-    const inside = sheet(gray);
-    const onSheet = inside && search(crop(picture, scaledBox(inside, scale, picture)), true);
+  if (sheets) {
+    const cutSheet = sheet(gray);
+    const inside = cutSheet ? cutSheet.from(picture, scale) : withinFrame(picture, gray, scale);
+    const onSheet = inside && search(inside, { sheets: cutSheet !== null && !cutSheet.isCutOff });
     if (onSheet) return onSheet;
   }
-  const ink = separate(gray);
+  const ink = separate(strongestChannel(small));
   if (!ink) return null;
   const [left, top, right, bottom] = boundingBox(ink);
   const longest = Math.max(bottom - top, right - left);
   if (closer && scale > 1 && longest < DETAILED) {
     const margin = longest / 2;
     const around = scaledBox([left - margin, top - margin, right + margin, bottom + margin], scale, picture);
-    const nearer = search(crop(picture, around), false);
+    const nearer = search(crop(picture, around), { sheets: false, closer: false });
     if (nearer) return nearer;
   }
   return cut(ink, [left, top, right, bottom]);
@@ -71,45 +77,28 @@ function scaledBox(box, scale, { width, height }) {
   return [Math.max(0, left), Math.max(0, top), Math.min(width, right), Math.min(height, bottom)];
 }
 
-/**
- * A light sheet that lies whole on a dark ground; null if there is no such thing. Pictures under 120 pixels are no
- * photos of a desk: a bold digit is not a sheet.
- * @param {Plane} gray of 0–1
- * @returns {Box | null}
- */
-function sheet(gray) {
-  const { width, height, data } = gray;
-  if (Math.max(height, width) < 120) return null;
-  const ground = median(borderOf(gray));
-  const brightest = data.reduce((a, b) => Math.max(a, b));
-  // A sheet that is half in shadow is one sheet.
-  const threshold = fround(ground + fround(fround(0.2) * fround(brightest - ground)));
-  const light = { width, height, data: Uint8Array.from(data, (value) => Number(value > threshold)) };
-  const border = borderOf(light);
-  if (sumOf(border) / border.length > 0.05 || !light.data.includes(1)) return null;
-  const { parts } = components(light);
-  const { area, ...largest } = parts[placeOfLargest(parts.map((part) => part.area))];
-  const [top, bottom, left, right] = [largest.top, largest.bottom + 1, largest.left, largest.right + 1];
-  const [tall, wide] = [bottom - top, right - left];
-  if (tall < 0.3 * height || wide < 0.3 * width || area < 0.7 * tall * wide) return null;
-  const [rows, columns] = [new Array(tall).fill(0), new Array(wide).fill(0)];
-  for (let y = 0; y < tall; y++) {
-    for (let x = 0; x < wide; x++) {
-      const value = light.data[(top + y) * width + left + x];
-      rows[y] += value / wide;
-      columns[x] += value / tall;
-    }
+/** What lies within a frame that runs along the picture's border; null if there is no such thing. @param {Picture} picture @param {Plane} gray @param {number} scale @returns {Picture | null} */
+function withinFrame(picture, { width, height, data }, scale) {
+  if (Math.min(width, height) < 12) return null;
+  const middle = fround(fround(data.reduce((a, b) => Math.min(a, b)) + data.reduce((a, b) => Math.max(a, b))) / 2);
+  for (const isLine of [(value) => value < middle, (value) => value > middle]) {
+    const [columns, rows] = [new Array(width).fill(0), new Array(height).fill(0)];
+    data.forEach((value, i) => {
+      if (!isLine(value)) return;
+      columns[i % width] += 1;
+      rows[Math.floor(i / width)] += 1;
+    });
+    const across = columns.map((count) => count / height);
+    const down = rows.map((count) => count / width);
+    const clear = [across, across.toReversed(), down, down.toReversed()].map((share) => {
+      const inward = share.slice(0, Math.max(2, rounded(0.12 * share.length)));
+      return share[0] < 0.9 ? 0 : inward.findIndex((each) => each <= 0.3) + 1;
+    });
+    if (clear.includes(0)) continue;
+    const [left, right, top, bottom] = clear;
+    return crop(picture, scaledBox([left, top, width - right, height - bottom], scale, picture));
   }
-  return [left + inset(columns), top + inset(rows), right - inset(columns.toReversed()), bottom - inset(rows.toReversed())];
-}
-
-/**
- * How far to go in from the first of many lines until all ground beside a tilted sheet is left behind.
- * @param {number[]} share of light pixels in each line
- */
-function inset(share) {
-  const clear = share.findIndex((each) => each > 0.95);
-  return Math.min(Math.max(0, clear), 0.2 * share.length) + 0.02 * share.length;
+  return null;
 }
 
 /** @param {Picture} picture @returns {Picture} */
@@ -117,7 +106,7 @@ function scaledDown(picture) {
   const factor = Math.max(picture.width, picture.height) / WORKING;
   if (factor <= 1) return picture;
   const reduced = factor >= 2 ? reduce(picture, [Math.trunc(factor), Math.trunc(factor)]) : picture;
-  return thumbnail(toGray(reduced), WORKING, BILINEAR);
+  return thumbnail(reduced, WORKING, BILINEAR);
 }
 
 /**
@@ -199,8 +188,9 @@ function otsu(values, floor) {
 /**
  * Which connected parts belong to the character, rather than to specks, lines or shadows.
  *
- * Thin lines across the picture (ruled paper) never do. The largest part is the character's body; parts at the border
- * are only considered where nothing else could be it. Near the body (within a quarter of its length) stay the parts with
+ * Thin lines across the picture (ruled paper) never do, nor does what runs round another part (a box, a circle, the cell
+ * of a table), nor a line below the character that it does not touch. The largest part is the character's body; parts at
+ * the border are only considered where nothing else could be it. Near the body (within a quarter of its length) stay the parts with
  * at least 3 % of its area, unless they come in from the border and run along or down it (a frame, a shadow, a finger),
  * or are small beside the body.
  * @param {Int32Array} labels
@@ -212,10 +202,15 @@ function character(labels, parts, width, height) {
   const size = Math.max(height, width);
   const tall = (part) => part.bottom - part.top + 1;
   const wide = (part) => part.right - part.left + 1;
-  const large = parts.map((part) => longestSide(part) >= Math.max(3, 0.01 * size) && !(wide(part) >= 0.9 * width && tall(part) < 0.1 * height));
+  const isFrame = frames(labels, parts, width, height);
+  const large = parts.map(
+    (part, i) => longestSide(part) >= Math.max(3, 0.01 * size) && !(wide(part) >= 0.9 * width && tall(part) < 0.1 * height) && !isFrame[i],
+  );
   if (!large.includes(true)) return large;
   const atBorder = parts.map((part) => part.top === 0 || part.left === 0 || part.bottom === height - 1 || part.right === width - 1);
-  const candidate = parts.map((part, i) => large[i] && !atBorder[i] && longestSide(part) >= size / 8);
+  const isFlat = (part) => wide(part) >= 4 * tall(part);
+  let candidate = parts.map((part, i) => large[i] && !atBorder[i] && longestSide(part) >= size / 8);
+  if (parts.some((part, i) => candidate[i] && !isFlat(part))) candidate = candidate.map((is, i) => is && !isFlat(parts[i]));
   const inside = candidate.includes(true);
   const body = parts[placeOfLargest(parts.map((part, i) => ((inside ? candidate : large)[i] ? part.area : 0)))];
   const contact = new Array(parts.length + 1).fill(0);
@@ -225,9 +220,44 @@ function character(labels, parts, width, height) {
     const gapX = Math.max(part.left - body.right, body.left - part.right);
     const isNear = Math.max(gapY, gapX) <= 0.25 * longestSide(body);
     if (!large[i] || !isNear || part.area < 0.03 * body.area) return false;
+    const isBelow = part.top - body.bottom > 0.04 * longestSide(body);
+    if (isFlat(part) && isBelow && wide(part) >= 0.5 * wide(body)) return false;
     const isUprightLine = tall(part) >= 0.9 * height && wide(part) < 0.1 * width;
     const isSmall = part.area < 0.25 * body.area;
     return !(inside && atBorder[i] && (contact[i + 1] > 0.5 * longestSide(part) || isUprightLine || isSmall));
+  });
+}
+
+/**
+ * Which parts run round another one that is at least a quarter as long, on all four sides.
+ * @param {Int32Array} labels
+ * @param {Part[]} parts
+ * @param {number} width @param {number} height
+ * @returns {boolean[]}
+ */
+function frames(labels, parts, width, height) {
+  return parts.map((frame, i) => {
+    const length = longestSide(frame);
+    const boxArea = (frame.bottom - frame.top + 1) * (frame.right - frame.left + 1);
+    if (length < 0.3 * Math.max(width, height) || frame.area > 0.5 * boxArea) return false;
+    const inside = parts.filter(
+      (part) =>
+        part.top > frame.top && part.bottom < frame.bottom && part.left > frame.left && part.right < frame.right && longestSide(part) >= 0.25 * length,
+    );
+    if (inside.length === 0) return false;
+    const least = (side) => inside.reduce((found, part) => Math.min(found, part[side]), Infinity);
+    const most = (side) => inside.reduce((found, part) => Math.max(found, part[side]), -Infinity);
+    const [top, bottom, left, right] = [least("top"), most("bottom"), least("left"), most("right")];
+    const isOfFrame = (y, x) => labels[y * width + x] === i + 1;
+    const range = (from, to) => Array.from({ length: to - from }, (_, k) => from + k);
+    const [rows, columns] = [range(top, bottom + 1), range(left, right + 1)];
+    const sides = [
+      rows.map((y) => range(0, left).some((x) => isOfFrame(y, x))),
+      rows.map((y) => range(right + 1, width).some((x) => isOfFrame(y, x))),
+      columns.map((x) => range(0, top).some((y) => isOfFrame(y, x))),
+      columns.map((x) => range(bottom + 1, height).some((y) => isOfFrame(y, x))),
+    ];
+    return sides.every((side) => side.filter(Boolean).length / side.length >= 0.8);
   });
 }
 

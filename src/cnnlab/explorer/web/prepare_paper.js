@@ -1,9 +1,11 @@
 // What lies behind the ink: its polarity, its uneven light, its noise; as cnnlab/prepare/paper.py.
 
 import { largestAround } from "./prepare_filters.js";
+import { toGray } from "./prepare_modes.js";
 import { BILINEAR, resizePlane } from "./prepare_resampling.js";
-import { quantile, ranked, rounded } from "./prepare_rounding.js";
+import { quantile, ranked, rounded, toShares } from "./prepare_rounding.js";
 
+/** @typedef {import("./prepare_resampling.js").Picture} Picture */
 /** @typedef {import("./prepare_resampling.js").Plane} Plane */
 
 /**
@@ -17,6 +19,9 @@ const COARSE = 64;
 
 /** Strokes up to this share of the picture's longer side count as ink, wider patches as paper or shadow. */
 const WIDEST_STROKE = 0.3;
+
+/** Ink is sought in one colour where that shows it so many times as strong as gray does. */
+const MORE_IN_A_COLOUR = 1.5;
 
 /** Half of one of 256 levels of gray: less is no difference. */
 const HALF_LEVEL = 0.5 / 255;
@@ -32,7 +37,7 @@ const { fround } = Math;
 export function contrasts(gray) {
   const { width, height } = gray;
   const small = resizePlane(gray, coarseSize(width, height), BILINEAR);
-  const reach = Math.max(1, rounded((WIDEST_STROKE * Math.max(small.width, small.height)) / 2));
+  const reach = reachIn(small);
   const withoutDark = mapped(closed(small, reach), (value) => Math.max(value, fround(0.05)));
   const withoutLight = mapped(closed(mapped(small, (value) => -value), reach), (value) => -value);
   const darker = withoutDark.data.map((value, i) => value - small.data[i]);
@@ -42,6 +47,43 @@ export function contrasts(gray) {
     const paper = resizePlane(isDark ? withoutDark : withoutLight, [width, height], BILINEAR).data;
     return fromItsPaper(mapped(gray, isDark ? (value, i) => 1 - fround(value / paper[i]) : (value, i) => value - paper[i]));
   });
+}
+
+/**
+ * A picture in gray, or in one of its colours where things stand out by far more: so yellow ink is seen in blue, and red
+ * on green in red or green.
+ * @param {Picture} picture
+ * @returns {Plane}
+ */
+export function strongestChannel(picture) {
+  const { width, height, bands, data } = picture;
+  const gray = { width, height, data: toShares(toGray(picture).data) };
+  if (bands === 1) return gray;
+  let [best, least] = [gray, MORE_IN_A_COLOUR * narrowContrast(gray)];
+  for (let channel = 0; channel < 3; channel++) {
+    const colour = { width, height, data: toShares(data.filter((_, i) => i % 3 === channel)) };
+    const found = narrowContrast(colour);
+    if (found > least) [best, least] = [colour, found];
+  }
+  return best;
+}
+
+/** By how much narrow things stand out in a picture, darker or lighter. @param {Plane} gray */
+function narrowContrast(gray) {
+  const small = resizePlane(gray, coarseSize(gray.width, gray.height), BILINEAR);
+  const reach = reachIn(small);
+  const [dark, light] = [closed(small, reach).data, closed(mapped(small, (value) => -value), reach).data];
+  return Math.max(strongest(small.data.map((value, i) => dark[i] - value)), strongest(small.data.map((value, i) => value + light[i])));
+}
+
+/** @param {Plane} small */
+function reachIn(small) {
+  return Math.max(1, rounded((WIDEST_STROKE * Math.max(small.width, small.height)) / 2));
+}
+
+/** The fourth largest of values, or the smallest of fewer. @param {Float32Array} values */
+function strongest(values) {
+  return ranked(values, Math.min(4, values.length));
 }
 
 /** @param {Plane} values @returns {Contrast} */
@@ -66,8 +108,7 @@ function fromItsPaper(values) {
  * together, once a surface took the uneven light away.
  */
 function inkIsDark(gray, darker, lighter) {
-  const rank = Math.min(4, gray.data.length);
-  const [dark, light] = [ranked(darker, rank), ranked(lighter, rank)];
+  const [dark, light] = [strongest(darker), strongest(lighter)];
   if (Math.max(dark, light) > 2 * Math.min(dark, light)) return dark > light;
   const surface = quadratic(gray);
   const residual = mapped(gray, (value, i) => value - surface[i]);

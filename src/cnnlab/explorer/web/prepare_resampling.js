@@ -155,6 +155,41 @@ export function crop(picture, [left, top, right, bottom]) {
   return { width, height, bands, data };
 }
 
+/**
+ * What lies at a x + b y + c, d x + e y + f in a picture for each x, y of the new size, in between its pixels by their
+ * distance; black outside (Pillow's Image.transform, AFFINE and BILINEAR).
+ * @param {Picture} picture
+ * @param {[number, number]} size width, height
+ * @param {number[]} back a, b, c, d, e, f
+ * @returns {Picture}
+ */
+export function turned(picture, [width, height], [a, b, c, d, e, f]) {
+  const { bands, data } = picture;
+  const turnedData = new Uint8Array(width * height * bands);
+  const within = (place, length) => Math.min(length - 1, Math.max(0, place));
+  for (let y = 0, to = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, to += bands) {
+      const across = a * (x + 0.5) + b * (y + 0.5) + c;
+      const down = d * (x + 0.5) + e * (y + 0.5) + f;
+      if (across < 0 || across >= picture.width || down < 0 || down >= picture.height) continue;
+      const [left, top] = [Math.floor(across - 0.5), Math.floor(down - 0.5)];
+      const [shareX, shareY] = [across - 0.5 - left, down - 0.5 - top];
+      const at = (row, column) => (within(row, picture.height) * picture.width + within(column, picture.width)) * bands;
+      const isLastRow = top + 1 < 0 || top + 1 >= picture.height;
+      for (let band = 0; band < bands; band++) {
+        const mix = (row) => {
+          const [one, next] = [data[at(row, left) + band], data[at(row, left + 1) + band]];
+          return one + (next - one) * shareX;
+        };
+        const upper = mix(top);
+        const lower = isLastRow ? upper : mix(top + 1);
+        turnedData[to + band] = Math.trunc(upper + (lower - upper) * shareY);
+      }
+    }
+  }
+  return { width, height, bands, data: turnedData };
+}
+
 /** @param {{width: number, height: number}} picture @returns {Box} */
 function wholeOf({ width, height }) {
   return [0, 0, width, height];
