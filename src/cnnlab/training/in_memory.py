@@ -41,7 +41,7 @@ def train(
     seed: int = 0,
     on_step: Callable[[Step], None] | None = None,
 ) -> TrainedNet:
-    """Train `net` in place and give it the weights of its best epoch by validation. Two steps are tried on a copy first.
+    """Train `net` in place and give it the weights of its best epoch by validation. Two steps are tried on a copy.
 
     training: by default the recipe `fast`, which has no dropout of its own: give the net `dropout=0` for it.
     seed: of the order of images, augmentation and dropout; the process's random state stays as it was.
