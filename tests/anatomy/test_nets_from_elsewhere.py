@@ -238,6 +238,25 @@ def test_channels_of_several_branches_see_different_pixels_until_they_are_mixed(
         assert describe(branches(together)).layers[-1].receptive_field.kind == "exact"
 
 
+def test_channels_of_nothing_put_beside_others_see_nothing():
+    """The shortcut of ResNets for CIFAR: every second pixel, zeros for the channels that are missing."""
+    net = Does(lambda s, x: F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 1, 1)))
+    assert describe(net).layers[-1].receptive_field.kind == "upper bound"
+
+
+@pytest.mark.parametrize("sides", [(0, 0, 1, 2, 3, 0), (0, 0, -1, 0, 0, 2), (1, 2, 3, 0)])
+def test_maps_with_channels_last_are_padded_where_they_lie(sides):
+    def padded(s, x):
+        x = F.pad(s.conv(x).permute(0, 2, 3, 1), sides)
+        return s.after(x.permute(0, 3, 1, 2)[:, :2])
+
+    net = Does(padded, conv=nn.Conv2d(1, 2, 3), after=nn.Conv2d(2, 1, 3))
+    checks = verify_fields(net, (1, 9, 9), rounds=3)
+    assert {check.layer for check in checks} >= {"conv", "pad", "after"}
+    assert all(check.is_filled for check in checks if check.layer != "after" or len(sides) == 6), checks
+    assert all(check.outside == 0 for check in checks)
+
+
 def test_equal_branches_side_by_side_are_exact():
     net = Does(side_by_side, small=nn.Conv2d(1, 2, 3), large=nn.Conv2d(1, 2, 3), mix=nn.ReLU())
     assert {layer.receptive_field.kind for layer in describe(net).layers} == {"exact"}

@@ -21,7 +21,15 @@ def field_after(call: Call, inputs: list[Field]) -> Field:
     if rule is None and call.function in VALUE_BY_VALUE:
         rule = _value_by_value
     field = rule(call, inputs) if rule is not None else None
-    return _everything(call, inputs) if field is None else field
+    return _everything(call, inputs) if field is None or not _lies_in(field, call.whole_shape) else field
+
+
+def _lies_in(field: Field, shape: tuple[int, ...]) -> bool:
+    """Whether the dimensions that are to hold a field's places have as many."""
+    rows, columns = field.rows, field.columns
+    if rows.dim is not None and rows.dim == columns.dim:
+        return rows.dim < len(shape) and shape[rows.dim] % max(1, len(rows.seen) * len(columns.seen)) == 0
+    return all(axis.dim is None or shape[axis.dim : axis.dim + 1] == (len(axis.seen),) for axis in (rows, columns))
 
 
 # Rules: (call, fields of its inputs) → field, or None where the call does something that is not followed.
@@ -104,6 +112,31 @@ def _probed(call: Call, inputs: list[Field]) -> Field | None:
         return _with_found_recurrence(moved, axis, positions)
 
     return _along_both_sides(inputs[0], probe)
+
+
+def _pad(call: Call, inputs: list[Field]) -> Field | None:
+    """Constants put around: along places they shift them, along other dimensions they are units that see nothing."""
+    (field,), sides = inputs[:1], list(call.arguments.get("pad", ()))
+    if call.arguments.get("mode", "constant") != "constant":
+        return _probed(call, inputs) if len(sides) <= 4 else None
+    dimensions = len(call.whole_shape)
+    added = {dimensions - 1 - i: (sides[2 * i], sides[2 * i + 1]) for i in range(len(sides) // 2)}
+
+    def shift(axis: Axis) -> Axis:
+        before, after = added.get(axis.dim, (0, 0)) if axis.dim is not None else (0, 0)
+        if before == after == 0:
+            return axis
+        out = np.arange(len(axis.seen) + before + after)[:, None]
+        positions = np.equal(out - before, np.arange(len(axis.seen)))
+        if axis.size is None or axis.jump is None or axis.start is None:
+            return axis.read(positions)
+        return axis.read(positions, size=axis.size, jump=axis.jump, start=axis.start - before * axis.jump)
+
+    places = {field.rows.dim, field.columns.dim}
+    elsewhere = {dim for dim, (before, after) in added.items() if max(before, after) > 0 and dim not in places}
+    if len(places) == 1 and any(added.get(dim, (0, 0)) != (0, 0) for dim in places if dim is not None):
+        return None
+    return replace(field.both(shift), differs_along=field.differs_along | elsewhere)
 
 
 def _linear(call: Call, inputs: list[Field]) -> Field | None:
@@ -329,7 +362,7 @@ _RULES: dict[str, Callable[[Call, list[Field]], Field | None]] = {
     "conv_transpose2d": _transposed_window,
     "adaptive_avg_pool2d": _probed,
     "adaptive_max_pool2d": _probed,
-    "pad": _probed,
+    "pad": _pad,
     "interpolate": _probed,
     "upsample": _probed,
     "linear": _linear,
