@@ -194,6 +194,39 @@ def describe_table(record: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def public_nets_table(record: dict[str, Any]) -> str:
+    """What `describe` finds of other people's nets, beside PyTorch's flop counter."""
+    lines = [
+        "| net | image | parameters | multiply-adds | flop counter | shapes equal | fields exact | `describe`, CPU |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    measured = [row for row in record["nets"] if "error" not in row]
+    for row in measured:
+        is_equal = row["macs"] == row["flop_counter_macs"]
+        counted = "equal" if is_equal else f"{row['flop_counter_macs']:,}"
+        lines.append(
+            f"| `{row['net']}` | {'×'.join(map(str, row['input']))} | {row['parameters']:,} | {row['macs']:,} | "
+            f"{counted} | {row['equal_shapes']} of {row['shapes']} | {row['exact_fields']} of {row['layers']} | "
+            f"{row['describe_cpu_s']:.1f} s |"
+        )
+    where = record["environment"]
+    equal = sum(row["macs"] == row["flop_counter_macs"] for row in measured)
+    lines += [
+        "",
+        f"{len(measured)} nets with random weights, {equal} with the multiply-adds of `torch.utils.flop_counter` to "
+        f"the last one; torchvision {where['torchvision']}, timm {where['timm']}, torch {where['torch']}, "
+        f"{where['threads']} thread. Shapes are compared with what forward hooks see, for the layers of PyTorch's that "
+        f"run once. Made by `{record['command']}`.",
+    ]
+    lines += (
+        ["", *(f"- `{row['net']}`: {note}." for row in measured for note in row["notes"])]
+        if any(row["notes"] for row in measured)
+        else []
+    )
+    lines += [f"- `{row['net']}` was not measured: {row['error']}." for row in record["nets"] if "error" in row]
+    return "\n".join(lines) + "\n"
+
+
 def claims_table(record: dict[str, Any]) -> str:
     """What a round of claims came to: statement, effect with its interval, verdict."""
     lines = ["| claim | statement | effect [95 % interval] | n | verdict |", "| --- | --- | --- | ---: | --- |"]
@@ -433,7 +466,7 @@ TUTORIAL = "docs/tutorial/first-hour.md"
 BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"bench": bench_in_short, "accuracy": accuracy_table},
     TUTORIAL: {"first-hour": first_hour_sentence},
-    "docs/explanation/anatomy.md": {"describe": describe_table},
+    "docs/explanation/anatomy.md": {"describe": describe_table, "public_nets": public_nets_table},
     "docs/how-to/experiments.md": {"engines": engines_sentence, "batched": batched_sentence},
     "docs/how-to/cluster.md": {"ray": ray_sentence},
     "docs/how-to/explorer.md": {"explorer": explorer_table},

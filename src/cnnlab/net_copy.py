@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
@@ -11,17 +11,18 @@ from torch import Tensor, nn
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def copied(net: Net) -> Net:
+def copied(net: Net, instead: Mapping[int, Any] | None = None) -> Net:
     """A deep copy of a net; what a pass left in its attributes comes along as plain numbers, without a graph.
 
+    instead: by `id`, what stands in the copy for objects that refuse to be copied.
     `copy.deepcopy` refuses tensors that were computed: a map kept to look at, the `weight` that the old
     `torch.nn.utils.weight_norm` and `spectral_norm` put beside its parameters (theirs is computed anew in every pass).
     Raises whatever copying an attribute raises.
     """
-    memo: dict[int, Any] = {}
+    memo: dict[int, Any] = {**(instead or {})}
     for module in net.modules():
         for value in _tensors(vars(module).values(), set()):
-            if not value.is_leaf:
+            if id(value) not in memo and not value.is_leaf:
                 memo[id(value)] = value.detach().clone()
     return copy.deepcopy(net, memo)
 

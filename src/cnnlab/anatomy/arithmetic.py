@@ -123,9 +123,66 @@ def multiply_adds(call: Call) -> Worked:
         inner = call.arguments["input"][-1]
         total = prod(call.output_shape) * inner
         return Worked(total, f"{'·'.join(map(str, call.output_shape))}·{inner} = {total:,}")
+    fused = _fused(call)
+    if fused is not None:
+        return fused
     if call.flop:
         return Worked(call.flop // 2, f"{call.flop // 2:,}")
     return Worked(0)
+
+
+def _fused(call: Call) -> Worked | None:
+    """What one function does that several could: attention, recurrent layers, a bilinear form."""
+    given = call.arguments
+    if call.function == "bilinear":  # for each answer a row of products for every x1, then their sum with x1
+        out, one, two = given["weight"]
+        times = prod(call.output_shape) // out
+        total = times * out * one * (two + 1)
+        return Worked(total, f"{_times(times)}{out}·{one}·({two}+1) = {total:,}")
+    if call.function == "scaled_dot_product_attention":  # Q·Kᵀ, then the weights times V
+        keys, depth, values = given["key"][-2], given["query"][-1], given["value"][-1]
+        queries = prod(call.whole_shape[:-1]) // call.images
+        total = queries * keys * (depth + values)
+        return Worked(total, f"{queries}·{keys}·({depth}+{values}) = {total:,}")
+    if call.function == "multi_head_attention_forward":
+        return _multi_head(call)
+    if call.function in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+        # (input, state, weights, …), or, for packed sequences, (values, batch sizes, state, weights, …)
+        weights = given["third"] if isinstance(given["third"], list | tuple) else given["fourth"]
+        if weights and not hasattr(weights[0], "shape"):
+            weights = given["fourth"]
+        is_packed = weights is given["fourth"]
+        shapes = [tuple(one.shape) for one in weights if one.dim() == 2]
+        steps = given["input"][0] if is_packed else prod(given["input"][:-1])
+        return _at_every_step(steps // call.images, shapes)
+    if call.function in ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"):
+        return _at_every_step(prod(given["input"][:-1]) // call.images, [given["w_ih"], given["w_hh"]])
+    return None
+
+
+def _at_every_step(steps: int, matrices: list[tuple[int, ...]]) -> Worked:
+    total = steps * sum(prod(shape) for shape in matrices)
+    return Worked(total, f"{steps}·({'+'.join('·'.join(map(str, shape)) for shape in matrices)}) = {total:,}")
+
+
+def _multi_head(call: Call) -> Worked:
+    """Projections of queries, keys and values, attention, and the projection of what comes out."""
+    given = call.arguments
+    query, key, value = given["query"], given["key"], given["value"]
+    width = query[-1]
+    batch = query[1] if len(query) == 3 else 1
+    queries, keys = query[0], key[0]
+    attended = keys + (given.get("bias_k") is not None) + bool(given.get("add_zero_attn"))
+    parts = [(queries, width, width), (keys, key[-1], width), (keys, value[-1], width)]
+    parts += [(2 * queries, attended, width), (queries, width, width)]
+    times = batch / call.images
+    total = round(times * sum(prod(part) for part in parts))
+    inside = "+".join("·".join(map(str, part)) for part in parts)
+    return Worked(total, f"{inside} = {total:,}" if times == 1 else f"{times:g}·({inside}) = {total:,}")
+
+
+def _times(count: int) -> str:
+    return "" if count == 1 else f"{count}·"
 
 
 def dense_equivalent(call: Call) -> Worked:

@@ -9,9 +9,11 @@ from typing import Any
 from torch import nn
 
 from cnnlab.anatomy import arithmetic
+from cnnlab.anatomy.batch import fits, for_one_image
 from cnnlab.anatomy.field_rules import field_after
-from cnnlab.anatomy.fields import Axis, Field, field_of_image, is_rectangle
-from cnnlab.anatomy.walk import Call, name_calls, sized, walk
+from cnnlab.anatomy.fields import Axis, Field, field_of_image, field_of_nothing, is_rectangle
+from cnnlab.anatomy.lazy import with_parameters
+from cnnlab.anatomy.walk import BATCH, Call, name_calls, walk
 
 #: A number for both axes where they agree, else (rows, columns); None where units differ.
 PerAxis = int | None | tuple[int | None, int | None]
@@ -23,8 +25,8 @@ class ReceptiveField:
 
     The unit in row i sees the rows start + i · jump … start + i · jump + size - 1, as far as they lie in the image;
     columns likewise. Where all units see the same pixels jump is 0. kind: "exact" where every unit sees those
-    pixels and no others; "upper bound" where some see fewer (gaps left by dilation, branches that meet crosswise) or
-    what the layer does is not known.
+    pixels and no others; "upper bound" where some see fewer (gaps left by dilation, branches that meet crosswise,
+    channels of different fields side by side) or what the layer does is not known.
     """
 
     size: PerAxis
@@ -37,13 +39,13 @@ class ReceptiveField:
 class Layer:
     """One layer: a module of PyTorch's, or a function that the net's own code calls.
 
-    name: the module's path, or the function after the path of the module that calls it. type: `Conv2d`, or `relu` for
-    a function. inputs: names of the layers it reads, "input" for the image. input_shapes, output_shape: (C, H, W) or
-    (values,), without the batch. parameters: those first used here (`shared`: names of layers that brought the rest).
-    macs: multiply-adds for one image. activation_bytes: new memory for one image's output; 0 where the output is a view
-    of the input. dense_equivalent_parameters: of one dense layer, biases included, between the same two shapes.
-    size_arithmetic, field_arithmetic: formulas filled in, rows, then columns where they differ. parameters_arithmetic,
-    macs_arithmetic: formulas filled in.
+    name: the module's path, or the function after the path of the module that calls it. type: `Conv2d`, or `relu` for a
+    function. inputs: names of the layers it reads, "input" for the image. input_shapes, output_shape: (C, H, W) or
+    (values,), without the batch; windows that are folded into the batch stand first. parameters: those first used here
+    (`shared`: names of layers that brought the rest). macs: multiply-adds for one image. activation_bytes: new memory
+    for one image's output; 0 where the output is a view of the input. dense_equivalent_parameters: of one dense layer,
+    biases included, between the same two shapes. size_arithmetic, field_arithmetic: formulas filled in, rows, then
+    columns where they differ. parameters_arithmetic, macs_arithmetic: formulas filled in.
     """
 
     name: str
@@ -162,22 +164,29 @@ def describe(net: nn.Module, input_shape: tuple[int, int, int] = (1, 28, 28)) ->
     A copy of the net runs once, in eval mode, on two random images of `input_shape` (C, H, W); the net and all random
     states stay as they were. Raises UserError where the images do not fit, naming the layer.
     """
-    net = sized(net, input_shape)
+    net = with_parameters(net, input_shape)
     trace = walk(net, input_shape)
     calls, named = trace.calls, name_calls(trace.calls)
+    _settle_batches(net, input_shape, calls)
     names = [name for name, _ in named]
     fields: dict[int, Field] = {-1: field_of_image(input_shape[1], input_shape[2])}
     owners: dict[str, str] = {}
     layers = []
     leads_on = _leads_to(trace.outputs, calls)
     for i, (call, (name, kind)) in enumerate(zip(calls, named, strict=True)):
-        fields[i] = field_after(call, [fields[source] for source in call.inputs])
+        fields[i] = (
+            field_after(call, [fields[source] for source in call.inputs])
+            if call.inputs
+            else field_of_nothing(fields[-1])
+        )
         new = {key: tensor for key, tensor in call.parameters.items() if key not in owners}
         shared = tuple(dict.fromkeys(owners[key] for key in call.parameters if key in owners))
         owners |= dict.fromkeys(new, name)
         inputs = tuple("input" if source < 0 else names[source] for source in call.inputs)
-        before = fields[call.inputs[0]]
-        if i in leads_on or call.parameters:  # the rest is only looked at by the net's own code, in an `if` say
+        before = fields[call.inputs[0]] if call.inputs else fields[i]
+        if (
+            i in leads_on or call.parameters or not call.inputs
+        ):  # the rest is only looked at by the net's own code, in an `if` say
             layers.append(_layer(call, name, kind, inputs, before, fields[i], new, shared))
     all_parameters = dict(net.named_parameters())
     return Anatomy(
@@ -191,6 +200,25 @@ def describe(net: nn.Module, input_shape: tuple[int, int, int] = (1, 28, 28)) ->
         unused_parameters=tuple(name for name in all_parameters if name not in owners),
         notes=(*trace.notes, *_unused_results(calls, names, leads_on)),
     )
+
+
+def _settle_batches(net: nn.Module, input_shape: tuple[int, ...], calls: list[Call]) -> None:
+    """Where a first dimension is not the batch, a run on one image more tells where that is."""
+    if all(call.inputs and fits((*call.whole_input_shapes, call.whole_shape), call.images) for call in calls):
+        return
+    images = BATCH + 1
+    again = walk(net, input_shape, batch=images).calls
+    if [call.function for call in again] != [call.function for call in calls]:
+        return
+    for call, other in zip(calls, again, strict=True):
+        if not call.inputs and other.whole_shape != call.whole_shape:  # the same for each image of the batch
+            call.images, call.flop = BATCH, call.flop // BATCH
+        if len(other.whole_input_shapes) == len(call.whole_input_shapes) and call.images == BATCH:
+            call.output_shape = for_one_image(call.whole_shape, call.images, other.whole_shape, images)
+            call.input_shapes = tuple(
+                for_one_image(shape, call.images, other_shape, images)
+                for shape, other_shape in zip(call.whole_input_shapes, other.whole_input_shapes, strict=True)
+            )
 
 
 def _leads_to(outputs: tuple[int, ...], calls: list[Call]) -> set[int]:
@@ -207,7 +235,7 @@ def _leads_to(outputs: tuple[int, ...], calls: list[Call]) -> set[int]:
 
 
 def _unused_results(calls: list[Call], names: list[str], leads_on: set[int]) -> list[str]:
-    unused = [name for i, name in enumerate(names) if i not in leads_on and calls[i].parameters]
+    unused = [name for i, name in enumerate(names) if i not in leads_on and calls[i].parameters and calls[i].inputs]
     return [f"computed, but the net's answer does not depend on it: {', '.join(unused)}"] if unused else []
 
 
@@ -258,7 +286,7 @@ def _layer(
 
 def _receptive_field(field: Field) -> ReceptiveField:
     (size, jump, start), (width, jump_x, start_x) = _figures(field.rows), _figures(field.columns)
-    is_exact = field.is_exact and is_rectangle(field.rows) and is_rectangle(field.columns)
+    is_exact = field.is_exact and not field.differs_along and is_rectangle(field.rows) and is_rectangle(field.columns)
     return ReceptiveField(
         size=size if size == width else (size, width),
         jump=jump if jump == jump_x else (jump, jump_x),

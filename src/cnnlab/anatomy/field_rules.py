@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from cnnlab.anatomy.fields import Axis, Field, Table, merge, regular, renumbered, union, window_positions
 from cnnlab.anatomy.signatures import REDUCTIONS, VALUE_BY_VALUE
-from cnnlab.anatomy.walk import BATCH, Call
+from cnnlab.anatomy.walk import Call, Made
 
 
 def field_after(call: Call, inputs: list[Field]) -> Field:
@@ -21,7 +21,15 @@ def field_after(call: Call, inputs: list[Field]) -> Field:
     if rule is None and call.function in VALUE_BY_VALUE:
         rule = _value_by_value
     field = rule(call, inputs) if rule is not None else None
-    return _everything(call, inputs) if field is None else field
+    return _everything(call, inputs) if field is None or not _lies_in(field, call.whole_shape) else field
+
+
+def _lies_in(field: Field, shape: tuple[int, ...]) -> bool:
+    """Whether the dimensions that are to hold a field's places have as many."""
+    rows, columns = field.rows, field.columns
+    if rows.dim is not None and rows.dim == columns.dim:
+        return rows.dim < len(shape) and shape[rows.dim] % max(1, len(rows.seen) * len(columns.seen)) == 0
+    return all(axis.dim is None or shape[axis.dim : axis.dim + 1] == (len(axis.seen),) for axis in (rows, columns))
 
 
 # Rules: (call, fields of its inputs) → field, or None where the call does something that is not followed.
@@ -29,8 +37,8 @@ def field_after(call: Call, inputs: list[Field]) -> Field:
 
 def _value_by_value(call: Call, inputs: list[Field]) -> Field | None:
     """Each value from the values in the same place: activations, sums of branches, batch norm in eval mode."""
-    field, shape = inputs[0], call.input_shapes[0]
-    for other, other_shape in zip(inputs[1:], call.input_shapes[1:], strict=False):
+    field, shape = inputs[0], call.whole_input_shapes[0]
+    for other, other_shape in zip(inputs[1:], call.whole_input_shapes[1:], strict=False):
         merged = union(field, shape, other, other_shape)
         if merged is None:
             return None
@@ -62,7 +70,7 @@ def _window(call: Call, inputs: list[Field]) -> Field | None:
             start=axis.start - p * axis.jump,
         )
 
-    return _along_both_sides(inputs[0], slide)
+    return _along_both_sides(_channels_mixed(call, inputs[0]), slide)
 
 
 def _transposed_window(call: Call, inputs: list[Field]) -> Field | None:
@@ -79,7 +87,13 @@ def _transposed_window(call: Call, inputs: list[Field]) -> Field | None:
             positions |= out == written + d * k
         return axis.read(positions)
 
-    return _along_both_sides(inputs[0], write)
+    return _along_both_sides(_channels_mixed(call, inputs[0]), write)
+
+
+def _channels_mixed(call: Call, field: Field) -> Field:
+    """What a convolution that is not grouped makes of channels with fields of their own."""
+    is_mixing = "conv" in call.function and call.arguments.get("groups", 1) == 1
+    return field.mixed_along(1) if is_mixing else field
 
 
 def _probed(call: Call, inputs: list[Field]) -> Field | None:
@@ -100,20 +114,47 @@ def _probed(call: Call, inputs: list[Field]) -> Field | None:
     return _along_both_sides(inputs[0], probe)
 
 
+def _pad(call: Call, inputs: list[Field]) -> Field | None:
+    """Constants put around: along places they shift them, along other dimensions they are units that see nothing."""
+    (field,), sides = inputs[:1], list(call.arguments.get("pad", ()))
+    if call.arguments.get("mode", "constant") != "constant":
+        return _probed(call, inputs) if len(sides) <= 4 else None
+    dimensions = len(call.whole_shape)
+    added = {dimensions - 1 - i: (sides[2 * i], sides[2 * i + 1]) for i in range(len(sides) // 2)}
+
+    def shift(axis: Axis) -> Axis:
+        before, after = added.get(axis.dim, (0, 0)) if axis.dim is not None else (0, 0)
+        if before == after == 0:
+            return axis
+        out = np.arange(len(axis.seen) + before + after)[:, None]
+        positions = np.equal(out - before, np.arange(len(axis.seen)))
+        if axis.size is None or axis.jump is None or axis.start is None:
+            return axis.read(positions)
+        return axis.read(positions, size=axis.size, jump=axis.jump, start=axis.start - before * axis.jump)
+
+    places = {field.rows.dim, field.columns.dim}
+    elsewhere = {dim for dim, (before, after) in added.items() if max(before, after) > 0 and dim not in places}
+    if len(places) == 1 and any(added.get(dim, (0, 0)) != (0, 0) for dim in places if dim is not None):
+        return None
+    return replace(field.both(shift), differs_along=field.differs_along | elsewhere)
+
+
 def _linear(call: Call, inputs: list[Field]) -> Field | None:
     """The last dimension is contracted."""
-    last = len(call.input_shapes[0])
-    return inputs[0].both(lambda axis: axis.collapsed() if axis.dim == last else axis)
+    last = len(call.whole_input_shapes[0]) - 1
+    return inputs[0].mixed_along(last).both(lambda axis: axis.collapsed() if axis.dim == last else axis)
 
 
 def _matmul(call: Call, inputs: list[Field]) -> Field | None:
-    if len(inputs) != 1 or len(call.input_shapes) != 1 or call.arguments.get("input") != (BATCH, *call.input_shapes[0]):
+    if len(inputs) != 1 or len(call.whole_input_shapes) != 1:
+        return None
+    if call.arguments.get("input") != call.whole_input_shapes[0]:
         return None
     return _linear(call, inputs)
 
 
 def _reduction(call: Call, inputs: list[Field]) -> Field | None:
-    (field,), dimensions = inputs[:1], len(call.input_shapes[0]) + 1
+    (field,), dimensions = inputs[:1], len(call.whole_input_shapes[0])
     dims = _dims(call.arguments.get("dim"), dimensions)
     keeps = bool(call.arguments.get("keepdim", False))
     if 0 in dims:
@@ -126,31 +167,44 @@ def _reduction(call: Call, inputs: list[Field]) -> Field | None:
             return axis
         return replace(axis, dim=axis.dim - sum(dim < axis.dim for dim in dims))
 
-    return field.both(reduce)
+    left = field.mixed_along(*dims)
+    if not keeps:
+        left = replace(
+            left, differs_along=frozenset(dim - sum(other < dim for other in dims) for dim in left.differs_along)
+        )
+    return left.both(reduce)
 
 
 def _mix_over(call: Call, inputs: list[Field]) -> Field | None:
     """Softmax and vector norms: along `dim`, every position reads all."""
-    dims = _dims(call.arguments.get("dim", 1), len(call.input_shapes[0]) + 1)
-    return inputs[0].both(lambda axis: axis.mixed() if axis.dim in dims else axis)
+    dims = _dims(call.arguments.get("dim", 1), len(call.whole_input_shapes[0]))
+    return inputs[0].mixed_along(*dims).both(lambda axis: axis.mixed() if axis.dim in dims else axis)
 
 
 def _layer_norm(call: Call, inputs: list[Field]) -> Field | None:
-    dimensions = len(call.input_shapes[0]) + 1
+    dimensions = len(call.whole_input_shapes[0])
     count = len(call.arguments.get("normalized_shape", ())) or dimensions - 1
-    return inputs[0].both(lambda axis: axis.mixed() if (axis.dim or 0) >= dimensions - count else axis)
+    mixed = inputs[0].mixed_along(*range(dimensions - count, dimensions))
+    return mixed.both(lambda axis: axis.mixed() if (axis.dim or 0) >= dimensions - count else axis)
 
 
-def _mix_all(_call: Call, inputs: list[Field]) -> Field | None:
+def _mix_all(call: Call, inputs: list[Field]) -> Field | None:
     """Group and instance norm: mean and variance are taken over the whole map."""
-    return inputs[0].both(Axis.mixed)
+    mixes_channels = call.function == "group_norm" and call.arguments.get("num_groups") == 1
+    return (inputs[0].mixed_along(1) if mixes_channels else inputs[0]).both(Axis.mixed)
 
 
 def _reshape(call: Call, inputs: list[Field]) -> Field | None:
     (field,) = inputs[:1]
-    dims = _regrouped((BATCH, *call.input_shapes[0]), (BATCH, *call.output_shape))
-    old, new = (BATCH, *call.input_shapes[0]), (BATCH, *call.output_shape)
+    old, new = call.whole_input_shapes[0], call.whole_shape
+    dims = _regrouped(old, new)
     rows, columns = field.rows, field.columns
+    if field.differs_along:
+        places = {axis.dim for axis in (rows, columns)}
+        went = {new_dim for dim in field.differs_along for new_dim in dims.get(dim, ()) if new[new_dim] > 1}
+        if not went or places & field.differs_along:  # what differs and the places were merged before
+            went = set(range(1, len(new)))
+        field = replace(field, differs_along=frozenset(went))
     if rows.dim is not None and rows.dim == columns.dim:  # unfold what was merged, or carry it along
         targets = dims.get(rows.dim)
         if targets is None:
@@ -169,7 +223,7 @@ def _reshape(call: Call, inputs: list[Field]) -> Field | None:
         targets = [dim for dim in dims.get(axis.dim, ()) if new[dim] > 1 or old[axis.dim] == 1]
         if len(targets) == 1:
             moved.append(replace(axis, dim=targets[0]))
-        elif new[targets[-1]] == old[axis.dim] and targets:
+        elif targets and new[targets[-1]] == old[axis.dim]:
             moved.append(replace(axis, dim=targets[-1]))
         else:
             return None
@@ -177,28 +231,30 @@ def _reshape(call: Call, inputs: list[Field]) -> Field | None:
 
 
 def _permute(call: Call, inputs: list[Field]) -> Field | None:
-    dimensions = len(call.input_shapes[0]) + 1
+    dimensions = len(call.whole_input_shapes[0])
     order = [dim % dimensions for dim in call.arguments.get("dims", ())]
-    return renumbered(inputs[0], {old: new for new, old in enumerate(order)}) if order and order[0] == 0 else None
+    return renumbered(inputs[0], {old: new for new, old in enumerate(order)}) if order else None
 
 
 def _transpose(call: Call, inputs: list[Field]) -> Field | None:
-    dimensions = len(call.input_shapes[0]) + 1
+    dimensions = len(call.whole_input_shapes[0])
     a, b = (call.arguments[name] % dimensions for name in ("dim0", "dim1"))
-    if 0 in (a, b):
-        return None
     return renumbered(inputs[0], {dim: {a: b, b: a}.get(dim, dim) for dim in range(dimensions)})
 
 
 def _unsqueeze(call: Call, inputs: list[Field]) -> Field | None:
-    dimensions = len(call.input_shapes[0]) + 2
+    dimensions = len(call.whole_input_shapes[0]) + 1
     new = call.arguments["dim"] % dimensions
-    return renumbered(inputs[0], {dim: dim + (dim >= new) for dim in range(dimensions)}) if new else None
+    return renumbered(inputs[0], {dim: dim + (dim >= new) for dim in range(dimensions)})
 
 
 def _cat(call: Call, inputs: list[Field]) -> Field | None:
-    dim = int(call.arguments.get("dim", 0)) % (len(call.input_shapes[0]) + 1)
+    dim = int(call.arguments.get("dim", 0)) % len(call.whole_input_shapes[0])
     field = inputs[0]
+    parts = call.operands.get("tensors", ())
+    has_constants = not all(isinstance(part, Made) for part in parts)
+    if has_constants and dim in (field.rows.dim, field.columns.dim):
+        return None  # places are put before or behind
     if any(axis.dim == dim for other in inputs for axis in (other.rows, other.columns)) and not all(
         other.rows.dim == other.columns.dim == dim for other in inputs
     ):
@@ -210,14 +266,15 @@ def _cat(call: Call, inputs: list[Field]) -> Field | None:
         if field.columns.seen.shape != other.columns.seen.shape:
             return None
         field = merge(field, other)
-    return field
+    is_even = not has_constants and all(_sees_the_same(field, other) for other in inputs)
+    return field if is_even else replace(field, differs_along=field.differs_along | {dim})
 
 
 def _getitem(call: Call, inputs: list[Field]) -> Field | None:
     """Slices and single numbers, as in x[:, :, 1:-1] or x[:, 0]."""
     index = call.arguments.get("index")
     index = index if isinstance(index, tuple) else (index,)
-    shape = (BATCH, *call.input_shapes[0])
+    shape = call.whole_input_shapes[0]
     if any(not isinstance(part, slice | int | type(None) | type(...)) or isinstance(part, bool) for part in index):
         return None
     if ... in index:
@@ -263,11 +320,20 @@ def _getitem(call: Call, inputs: list[Field]) -> Field | None:
 
     (field,) = inputs[:1]
     rows, columns = take(field.rows), take(field.columns)
-    return None if rows is None or columns is None else replace(field, rows=rows, columns=columns)
+    if rows is None or columns is None:
+        return None
+    chosen = {dim for dim, part in taken.items() if part != slice(None)} & field.differs_along
+    return replace(
+        field,
+        rows=rows,
+        columns=columns,
+        is_exact=field.is_exact and not chosen,
+        differs_along=frozenset(moves[dim] for dim in field.differs_along if dim in moves),
+    )
 
 
 def _squeeze(call: Call, inputs: list[Field]) -> Field | None:
-    shape = (BATCH, *call.input_shapes[0])
+    shape = call.whole_input_shapes[0]
     dims = _dims(call.arguments.get("dim"), len(shape)) if "dim" in call.arguments else range(len(shape))
     gone = [dim for dim in dims if shape[dim] == 1]
 
@@ -276,12 +342,16 @@ def _squeeze(call: Call, inputs: list[Field]) -> Field | None:
             return replace(axis, dim=None)
         return replace(axis, dim=axis.dim - sum(dim < axis.dim for dim in gone))
 
-    return inputs[0].both(squeeze)
+    left = {dim - sum(other < dim for other in gone) for dim in inputs[0].differs_along if dim not in gone}
+    return replace(inputs[0].both(squeeze), differs_along=frozenset(left))
 
 
 def _split(call: Call, inputs: list[Field]) -> Field | None:
-    dim = int(call.arguments.get("dim", 0)) % (len(call.input_shapes[0]) + 1)
-    return None if dim in (inputs[0].rows.dim, inputs[0].columns.dim) else inputs[0]
+    (field,) = inputs[:1]
+    dim = int(call.arguments.get("dim", 0)) % len(call.whole_input_shapes[0])
+    if dim in (field.rows.dim, field.columns.dim):
+        return None
+    return replace(field, is_exact=False) if dim in field.differs_along else field
 
 
 _RULES: dict[str, Callable[[Call, list[Field]], Field | None]] = {
@@ -292,7 +362,7 @@ _RULES: dict[str, Callable[[Call, list[Field]], Field | None]] = {
     "conv_transpose2d": _transposed_window,
     "adaptive_avg_pool2d": _probed,
     "adaptive_max_pool2d": _probed,
-    "pad": _probed,
+    "pad": _pad,
     "interpolate": _probed,
     "upsample": _probed,
     "linear": _linear,
@@ -326,12 +396,18 @@ _RULES: dict[str, Callable[[Call, list[Field]], Field | None]] = {
 def _everything(call: Call, inputs: list[Field]) -> Field:
     """Every unit may see the whole image."""
     H, W = inputs[0].rows.seen.shape[1], inputs[0].columns.seen.shape[1]
-    is_map = len(call.output_shape) == 3
+    is_map = call.is_by_image and len(call.output_shape) == 3
     rows, columns = call.output_shape[-2:] if is_map else (1, 1)
     return Field(
         regular(np.ones((rows, H), dtype=bool), 2 if is_map else None),
         regular(np.ones((columns, W), dtype=bool), 3 if is_map else None),
         is_exact=False,
+    )
+
+
+def _sees_the_same(field: Field, other: Field) -> bool:
+    return bool(
+        np.array_equal(field.rows.seen, other.rows.seen) and np.array_equal(field.columns.seen, other.columns.seen)
     )
 
 

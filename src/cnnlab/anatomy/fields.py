@@ -59,11 +59,16 @@ class Axis:
 
 @dataclass(frozen=True)
 class Field:
-    """The receptive fields of all units of a layer: rows × columns. is_exact: no unit's field is smaller than that."""
+    """The receptive fields of all units of a layer: rows × columns, for the units of one place together.
+
+    is_exact: together they see no fewer pixels than that. differs_along: dimensions of the tensor, the batch included,
+    along which units of one place see different pixels, such as channels of several branches side by side.
+    """
 
     rows: Axis
     columns: Axis
     is_exact: bool = True
+    differs_along: frozenset[int] = frozenset()
 
     def of(self, row: int, column: int) -> Table:
         """The pixels (H, W) that a unit depends on; where not exact, those that it may depend on.
@@ -76,6 +81,10 @@ class Field:
         """The field with the same change made on both axes."""
         return replace(self, rows=change(self.rows), columns=change(self.columns))
 
+    def mixed_along(self, *dims: int) -> Field:
+        """The field once values along these dimensions have been brought together: they no longer differ there."""
+        return replace(self, differs_along=self.differs_along - set(dims))
+
 
 def field_of_image(height: int, width: int) -> Field:
     """The field of the image itself: every pixel sees itself."""
@@ -83,6 +92,11 @@ def field_of_image(height: int, width: int) -> Field:
         Axis(np.eye(height, dtype=bool), 2, size=1, jump=1, start=0),
         Axis(np.eye(width, dtype=bool), 3, size=1, jump=1, start=0),
     )
+
+
+def field_of_nothing(image: Field) -> Field:
+    """The field of what no image takes part in. image: the image's own."""
+    return image.both(lambda axis: regular(np.zeros((1, axis.seen.shape[1]), dtype=bool), None))
 
 
 def is_rectangle(axis: Axis) -> bool:
@@ -125,7 +139,10 @@ def union(field: Field, shape: tuple[int, ...], other: Field, other_shape: tuple
             return None
         axes.append([replace(axis, dim=dim) for axis in spread])
     (rows, other_rows), (columns, other_columns) = axes
-    return merge(Field(rows, columns, field.is_exact), Field(other_rows, other_columns, other.is_exact))
+    return merge(
+        Field(rows, columns, field.is_exact, field.differs_along),
+        Field(other_rows, other_columns, other.is_exact, other.differs_along),
+    )
 
 
 def merge(field: Field, other: Field) -> Field:
@@ -137,6 +154,12 @@ def merge(field: Field, other: Field) -> Field:
         bool((big.rows.seen >= small.rows.seen).all() and (big.columns.seen >= small.columns.seen).all())
         for big, small in ((field, other), (other, field))
     ]
+    if all(contains):  # the same pixels: what is known of either holds
+        return replace(
+            field,
+            is_exact=field.is_exact or other.is_exact,
+            differs_along=field.differs_along if field.differs_along and other.differs_along else frozenset(),
+        )
     if contains[0]:
         return field
     if contains[1]:
@@ -149,17 +172,20 @@ def merge(field: Field, other: Field) -> Field:
         and (
             np.array_equal(field.rows.seen, other.rows.seen) or np.array_equal(field.columns.seen, other.columns.seen)
         ),
+        differs_along=field.differs_along | other.differs_along,
     )
 
 
 def renumbered(field: Field, moves: dict[int, int]) -> Field:
     """The same field in a tensor whose dimensions were reordered. moves: old dimension → new one."""
-    return field.both(lambda axis: replace(axis, dim=None if axis.dim is None else moves[axis.dim]))
+    moved = field.both(lambda axis: replace(axis, dim=None if axis.dim is None else moves[axis.dim]))
+    return replace(moved, differs_along=frozenset(moves[dim] for dim in field.differs_along))
 
 
 def _lifted(field: Field, dims: int) -> Field:
     """Counted from the right, as broadcasting does: the same field in a tensor with that many more dimensions."""
-    return field.both(lambda axis: replace(axis, dim=None if axis.dim is None else axis.dim + dims))
+    moved = field.both(lambda axis: replace(axis, dim=None if axis.dim is None else axis.dim + dims))
+    return replace(moved, differs_along=frozenset(dim + dims for dim in field.differs_along))
 
 
 def _joined(one: Axis, two: Axis) -> Axis:

@@ -32,6 +32,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "adaptive_max_pool2d": ("input", "output_size"),
     "batch_norm": ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
     "layer_norm": ("input", "normalized_shape"),
+    "group_norm": ("input", "num_groups"),
     "pad": ("input", "pad", "mode", "value"),
     "interpolate": ("input", "size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias"),
     "upsample": ("input", "size", "scale_factor", "mode", "align_corners"),
@@ -43,6 +44,23 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "softmax": ("input", "dim"),
     "log_softmax": ("input", "dim"),
     "normalize": ("input", "p", "dim"),
+    "scaled_dot_product_attention": ("query", "key", "value"),
+    "multi_head_attention_forward": (
+        "query",
+        "key",
+        "value",
+        "embed_dim_to_check",
+        "num_heads",
+        "in_proj_weight",
+        "in_proj_bias",
+        "bias_k",
+        "bias_v",
+        "add_zero_attn",
+        "dropout_p",
+        "out_proj_weight",
+    ),
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), ("input", "second", "third", "fourth")),
+    **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), ("input", "hx", "w_ih", "w_hh")),
     "cat": ("tensors", "dim"),
     "chunk": ("input", "chunks", "dim"),
     "split": ("input", "split_size", "dim"),
@@ -56,6 +74,20 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "clamp": ("input", "min", "max"),
     "softplus": ("input", "beta", "threshold"),
 }
+
+#: Functions that are products and sums through and through, counted on constants, too.
+PRODUCTS = {
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "bilinear",
+    "matmul", "mm", "bmm", "mv", "addmm", "baddbmm", "einsum", "tensordot", "scaled_dot_product_attention",
+    "multi_head_attention_forward", "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell",
+    "rnn_relu_cell",
+}  # fmt: skip
+
+#: What stands in names of functions that multiply and sum within themselves, out of the flop counter's sight.
+_HIDDEN_PRODUCTS = (
+    "fft", "stft", "linalg", "cdist", "attention", "transformer", "lstm", "gru", "rnn", "deform", "embedding_bag",
+    "sparse", "quantized", "inverse", "svd", "cholesky", "matrix", "lobpcg", "conv", "linear",
+)  # fmt: skip
 
 #: Functions that make each value from the values in the same place of what they are given (batch norm in eval mode).
 VALUE_BY_VALUE = {
@@ -95,17 +127,27 @@ _NO_PRODUCTS = {
     "gather", "index_select", "masked_fill", "masked_select", "topk", "sort", "any", "all", "view_as", "reshape_as",
     "max_pool1d", "avg_pool1d", "max_pool3d", "avg_pool3d",
     "repeat_interleave", "adaptive_avg_pool1d", "adaptive_avg_pool3d", "as_strided", "narrow", "select", "rms_norm",
-    "triu", "tril",
+    "triu", "tril", "matrix_transpose",
 }  # fmt: skip
 
 
 def is_known(name: str) -> bool:
     """Whether anatomy knows which products, if any, are in a function."""
-    return name in VALUE_BY_VALUE or name in _NO_PRODUCTS or (name in _NAMES and name != "bilinear")
+    return name in VALUE_BY_VALUE or name in _NO_PRODUCTS or name in _NAMES
+
+
+def hides_products(func: Any, name: str) -> bool:
+    """Whether a function that anatomy does not know may hold products that PyTorch's flop counter does not see."""
+    if is_known(name):
+        return False
+    namespace = str(getattr(func, "__module__", "") or "")
+    is_custom = namespace.startswith("torch.ops.") and not namespace.startswith(("torch.ops.aten", "torch.ops.prim"))
+    return is_custom or any(word in f"{resolve_name(func) or name}".lower() for word in _HIDDEN_PRODUCTS)
 
 
 def canonical_name(func: Any) -> str:
     """`add` for `torch.add`, `Tensor.add_`, `+` from either side and `+=`; `T` for the property `x.T`."""
+    func = getattr(func, "overloadpacket", func)  # `aten.conv2d.default` in an exported net
     name = resolve_name(func) or getattr(func, "__name__", "call")
     parts = name.split(".")
     name = parts[-2] if parts[-1] in ("__get__", "__set__") and len(parts) > 1 else parts[-1]

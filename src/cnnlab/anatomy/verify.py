@@ -66,7 +66,8 @@ def verify_fields(
         trace = walk(net, input_shape, batch=_IMAGES, seed=seed + 1 + number, dtype=torch.float64)
         for i, unit in open_ones:
             result = trace.results[i]
-            if result is None or not result.requires_grad or result.shape[:1] != (_IMAGES,):
+            is_followed = result is not None and result.requires_grad and result.is_floating_point()
+            if result is None or not is_followed or result.shape[:1] != (_IMAGES,):
                 skipped.add(i)
                 continue
             pixels = _reached(result, anatomy.layers[i].field, unit, trace.images, seed + number)
@@ -92,7 +93,7 @@ def verify_fields(
 def _is_worth_it(anatomy: Anatomy, i: int) -> bool:
     """Layers that work value by value on one input have that input's field."""
     layer = anatomy.layers[i]
-    return layer.call.function not in VALUE_BY_VALUE or len(layer.inputs) > 1
+    return bool(layer.inputs) and (layer.call.function not in VALUE_BY_VALUE or len(layer.inputs) > 1)
 
 
 def _units(field: Field, random: np.random.Generator) -> list[tuple[int, int]]:

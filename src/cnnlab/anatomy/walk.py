@@ -10,18 +10,27 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
+from cnnlab.anatomy.batch import for_one_image
+from cnnlab.anatomy.lazy import with_parameters
 from cnnlab.anatomy.misfit import Misfit, misfit_words
-from cnnlab.anatomy.signatures import bind, bind_values, canonical_name, is_known, is_reflected
+from cnnlab.anatomy.signatures import (
+    PRODUCTS,
+    VALUE_BY_VALUE,
+    bind,
+    bind_values,
+    canonical_name,
+    hides_products,
+    is_known,
+    is_reflected,
+)
 from cnnlab.errors import UserError
 from cnnlab.net_copy import copied
 from cnnlab.own_code import own_mistake
@@ -61,11 +70,14 @@ class Call:
 
     function: its name without decoration (`add` for `+`, `__iadd__` and `torch.add`). module: path of the innermost
     module it ran in. is_module: whether that is a `torch.nn` layer, so that module and call are one. inputs: indices of
-    the calls whose results it takes, -1 for the image. shapes are without the batch. arguments: by name, tensors left
-    out. operands: by name, tensors as they are, what depends on the image as `Made`. parameters: by name, those it
-    uses, itself or through calls on parameters alone. is_view: its result shares memory with what it was given. flop:
-    floating-point operations for one image by PyTorch's counter, for functions that anatomy has no formula for. visit:
-    which entry into a module it belongs to, for a module may be used twice.
+    the calls whose results it takes, -1 for the image; none for products of constants alone. whole_input_shapes,
+    whole_shape: of what it takes and makes, with the batch wherever it is; input_shapes, output_shape: for one image.
+    unit_dim: the dimension of the result, the batch counted, along which its units lie: channels of maps, the last
+    dimension after a dense layer. arguments: by name, tensors left out. operands: by name, tensors as they are, what
+    depends on the image as `Made`. parameters: by name, those it uses, itself or through calls on parameters alone.
+    is_view: its result shares memory with what it was given. flop: floating-point operations for one image by PyTorch's
+    counter, for functions that anatomy has no formula for. visit: which entry into a module it belongs to, for a module
+    may be used twice. images: how many the run was on; 1 for what depends on none of them.
     """
 
     function: str
@@ -73,8 +85,11 @@ class Call:
     module_type: str
     is_module: bool
     inputs: tuple[int, ...]
+    whole_input_shapes: tuple[tuple[int, ...], ...]
+    whole_shape: tuple[int, ...]
     input_shapes: tuple[tuple[int, ...], ...]
     output_shape: tuple[int, ...]
+    unit_dim: int
     arguments: dict[str, Any]
     operands: dict[str, Any]
     parameters: dict[str, Tensor]
@@ -82,6 +97,12 @@ class Call:
     element_bytes: int
     flop: int
     visit: int
+    images: int
+
+    @property
+    def is_by_image(self) -> bool:
+        """Whether the result's first dimension is the batch, an entry an image."""
+        return bool(self.inputs) and self.whole_shape == (self.images, *self.output_shape)
 
 
 @dataclass
@@ -116,14 +137,21 @@ def walk(
     its number; asked right after the call, when no other has written over it. Raises UserError where the net cannot be
     copied or run, naming the layer, what came in and what it wanted; or the line of the user's own that raised.
     """
+    net = with_parameters(net, image_shape)
     try:
         with torch.no_grad():
-            net = copied(sized(net, image_shape))
+            net = copied(net)
     except Exception as error:
         raise UserError(
             f"{type(net).__name__} cannot be copied ({type(error).__name__}: {error}), and anatomy looks at a copy; "
             "expected a net that copy.deepcopy accepts: make its attributes modules, parameters or buffers"
         ) from error
+    net = getattr(net, "_orig_mod", net)  # what torch.compile wraps
+    if isinstance(net, torch.jit.ScriptModule):
+        raise UserError(
+            f"{net.original_name} is scripted or traced (torch.jit), so that its calls cannot be followed; expected "
+            "the torch.nn.Module that it was made from: give that one"
+        )
     net.eval()
     if dtype is not None:
         net.to(dtype)
@@ -131,9 +159,7 @@ def walk(
     if images is None:
         images = torch.randn(batch, *image_shape, generator=torch.Generator().manual_seed(seed))
     images = images.detach().to(parameter.device, dtype or parameter.dtype, copy=True)
-    for each in net.parameters():
-        if not is_lazy(each):  # a layer that the blank batch did not reach
-            each.requires_grad_(False)
+    net.requires_grad_(False)
     images.requires_grad_()  # a result that needs a gradient and was not seen before tells that the thread is lost
 
     with torch.enable_grad():
@@ -153,16 +179,6 @@ def walk(
             raise (slip or UserError(misfit_words(type(net).__name__, image_shape, error, misfit))) from error
         finally:
             recorder.let_go()
-
-
-def sized(net: nn.Module, image_shape: tuple[int, ...]) -> nn.Module:
-    """The net; where lazy layers wait for their first batch, a copy in eval mode that has had a blank one (C, H, W)."""
-    if not any(map(is_lazy, net.parameters())):
-        return net
-    net = copied(net).eval()
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), suppress(Exception):  # a run of it says what failed
-        net(torch.zeros(BATCH, *image_shape))
-    return net
 
 
 def _count_flop(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:
@@ -211,8 +227,11 @@ class _Recorder(TorchFunctionMode):
         sources = [self._source_of(tensor) for tensor in given]
         inputs = tuple(dict.fromkeys(source for source in sources if source is not None))
         if not inputs or name in _MAKES_NEW:
-            out = func(*args, **kwargs)
             carried = self._carried(given)
+            if not inputs and name in PRODUCTS:
+                out = self._product_of_constants(func, name, args, kwargs, given)
+            else:
+                out = func(*args, **kwargs)
             if carried and name != "data":
                 for tensor in _tensors(out):
                     self._kept.append(tensor)
@@ -220,9 +239,7 @@ class _Recorder(TorchFunctionMode):
             return out
         if name in _READS_VALUES:
             self._note_reading({"bool_value": "if", "int_value": "int()", "float_value": "float()"}.get(name, name))
-        shapes = tuple(
-            tuple(tensor.shape[1:]) for tensor, source in zip(given, sources, strict=True) if source is not None
-        )
+        shapes = tuple(tuple(tensor.shape) for tensor, source in zip(given, sources, strict=True) if source is not None)
         storages = {tensor.untyped_storage().data_ptr() for tensor in given}
         try:
             if is_known(name) or name in _SAME_VALUES or name in _READS_VALUES:
@@ -243,6 +260,8 @@ class _Recorder(TorchFunctionMode):
             for tensor in results:
                 self._keep(tensor, inputs[0])
             return out
+        if not flop and hides_products(func, name):
+            self._notes[f"{name}: its multiply-adds are not counted, since anatomy has no formula for it"] = None
         path, module = self._modules[-1] if self._modules else ("", self._net)
         first = results[0]
         self._calls.append(
@@ -252,8 +271,11 @@ class _Recorder(TorchFunctionMode):
                 module_type=type(module).__name__,
                 is_module=_is_layer(module),
                 inputs=inputs,
-                input_shapes=shapes,
-                output_shape=tuple(first.shape[1:]),
+                whole_input_shapes=shapes,
+                whole_shape=tuple(first.shape),
+                input_shapes=tuple(for_one_image(shape, len(self._images)) for shape in shapes),
+                output_shape=for_one_image(tuple(first.shape), len(self._images)),
+                unit_dim=self._unit_dim(name, inputs, first),
                 arguments=bind(name, args, kwargs),
                 operands=self._operands(name, tuple(reversed(args)) if is_reflected(func) else args, kwargs),
                 parameters=self._carried(given),
@@ -261,12 +283,56 @@ class _Recorder(TorchFunctionMode):
                 element_bytes=first.element_size(),
                 flop=flop // len(self._images),
                 visit=self._visits[-1] if self._visits else 0,
+                images=len(self._images),
             )
         )
         self._add_result(first)
         for tensor in results:
             self._keep(tensor, len(self._calls) - 1)
         return out
+
+    def _product_of_constants(self, func: Any, name: str, args: Any, kwargs: Any, given: list[Tensor]) -> Any:
+        """A product in which no image takes part, a table of positions put through a dense layer say: done once."""
+        out, flop = (func(*args, **kwargs), 0) if is_known(name) else _count_flop(func, args, kwargs)
+        path, module = self._modules[-1] if self._modules else ("", self._net)
+        first = next(_tensors(out))
+        self._calls.append(
+            Call(
+                function=name,
+                module=path,
+                module_type=type(module).__name__,
+                is_module=_is_layer(module),
+                inputs=(),
+                whole_input_shapes=(tuple(given[0].shape),),
+                whole_shape=tuple(first.shape),
+                input_shapes=(tuple(given[0].shape),),
+                output_shape=tuple(first.shape),
+                unit_dim=0,
+                arguments=bind(name, args, kwargs),
+                operands=self._operands(name, args, kwargs),
+                parameters=self._carried(given),
+                is_view=False,
+                element_bytes=first.element_size(),
+                flop=flop,
+                visit=self._visits[-1] if self._visits else 0,
+                images=1,
+            )
+        )
+        self._add_result(first)
+        return out
+
+    def _unit_dim(self, name: str, inputs: tuple[int, ...], result: Tensor) -> int:
+        if name == "linear":
+            return max(1, result.dim() - 1)
+        before = self._calls[inputs[0]] if inputs[0] >= 0 else None
+        keeps = name in VALUE_BY_VALUE or name in ("layer_norm", "rms_norm", "opaque", "softmax", "log_softmax")
+        if keeps and before is not None and before.whole_shape == tuple(result.shape):
+            return before.unit_dim
+        return 1
+
+    def _latest(self) -> int:
+        """The last call that an image took part in; the image where there was none."""
+        return next((i for i in reversed(range(len(self._calls))) if self._calls[i].inputs), -1)
 
     def _source_of(self, tensor: Tensor) -> int | None:
         """The call that made a tensor, -1 for the image, None for one that does not depend on the image."""
@@ -277,7 +343,7 @@ class _Recorder(TorchFunctionMode):
         if not is_lost:
             return None
         path, module = self._modules[-1] if self._modules else ("", self._net)
-        self._add_opaque(path, type(module).__name__, (len(self._calls) - 1,), [tensor])
+        self._add_opaque(path, type(module).__name__, (self._latest(),), [tensor])
         return self._source[id(tensor)]
 
     def _add_result(self, tensor: Tensor) -> None:
@@ -374,6 +440,7 @@ class _Recorder(TorchFunctionMode):
         names: dict[str, Tensor] = {} if parameters is None else dict(parameters.named_parameters(prefix=path))
         storages = {tensor.untyped_storage().data_ptr() for tensor in given}
         first = results[0]
+        shapes = tuple(tuple(tensor.shape) for tensor in given if id(tensor) in self._source)
         self._calls.append(
             Call(
                 function=function,
@@ -381,8 +448,11 @@ class _Recorder(TorchFunctionMode):
                 module_type=module_type,
                 is_module=True,
                 inputs=inputs,
-                input_shapes=tuple(tuple(tensor.shape[1:]) for tensor in given if id(tensor) in self._source),
-                output_shape=tuple(first.shape[1:]),
+                whole_input_shapes=shapes,
+                whole_shape=tuple(first.shape),
+                input_shapes=tuple(for_one_image(shape, len(self._images)) for shape in shapes),
+                output_shape=for_one_image(tuple(first.shape), len(self._images)),
+                unit_dim=self._unit_dim(function, inputs, first),
                 arguments={},
                 operands={"input": Made(inputs[0])},
                 parameters=names,
@@ -390,6 +460,7 @@ class _Recorder(TorchFunctionMode):
                 element_bytes=first.element_size(),
                 flop=0,
                 visit=self._visits[-1] if self._visits else 0,
+                images=len(self._images),
             )
         )
         self._add_result(first)

@@ -84,7 +84,7 @@ def command(
     report = os.path.relpath(run.path / "report.html", folder) if (run.path / "report.html").exists() else None
     back = back_from_look(run.path) if folder.resolve() == (run.path / "look").resolve() else None
     if layer is not None:
-        known = [each.name for each in describe(net, data.image_shape).layers]
+        known = [each.name for each in describe(net, data.image_shape).layers if each.call.is_by_image]
         if layer not in known:
             raise UserError(f"--layer: the net has no layer {layer}; {nearest(layer, known)}")
     note_test_opening(run, "cnnlab look")

@@ -8,7 +8,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from cnnlab.anatomy.walk import Trace, name_calls, walk
+from cnnlab.anatomy.walk import Call, Trace, name_calls, walk
 from cnnlab.errors import UserError
 from cnnlab.net_copy import copied
 
@@ -31,14 +31,33 @@ def feature_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
     return _by_name(trace)
 
 
+def units(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """`feature_maps` with each layer's units along the second dimension: (N, units, …).
+
+    A dense layer on tokens or on maps with channels last has its units along the last one. Layers whose results do
+    not have an entry an image, such as windows folded into the batch, are left out.
+    """
+    require_normalised(images)
+    trace = walk(net, tuple(images.shape[1:]), images=images, keep=lambda _, result: result.detach().clone())
+    calls = dict(zip((name for name, _ in name_calls(trace.calls)), trace.calls, strict=True))
+    return {
+        name: units_second(result, calls[name]) for name, result in _by_name(trace).items() if calls[name].is_by_image
+    }
+
+
+def units_second(result: Tensor, call: Call) -> Tensor:
+    """A call's result with its units along the second dimension."""
+    return result.movedim(call.unit_dim, 1) if result.dim() > 1 else result
+
+
 def batches(net: nn.Module, images: Tensor) -> Iterator[tuple[slice, dict[str, Tensor]]]:
-    """`feature_maps` for many images, some at a time: which images, and what every layer answers to them."""
+    """`units` for many images, some at a time: which images, and what every layer answers to them."""
     require_normalised(images)
     bytes_an_image = sum(4 * prod(one.shape[1:]) for one in feature_maps(net, images[:2]).values())
     size = max(1, min(BATCH, MEMORY // max(1, bytes_an_image)))
     for start in range(0, len(images), size):
         part = slice(start, min(start + size, len(images)))
-        yield part, feature_maps(net, images[part])
+        yield part, units(net, images[part])
 
 
 def answers(net: nn.Module, images: Tensor) -> Tensor:

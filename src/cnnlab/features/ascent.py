@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cnnlab.anatomy.walk import name_calls, walk
 from cnnlab.errors import UserError
-from cnnlab.features.activations import run
+from cnnlab.features.activations import run, units_second
 
 #: Steps, and how far each goes: that many times a gradient scaled to a root mean square of 1.
 STEPS, STEP = 48, 0.5
@@ -85,6 +85,7 @@ def _values(net: nn.Module, images: Tensor, calls: Sequence[int], units: Sequenc
     for call in aimed_at:
         found = trace.results[call]
         assert found is not None  # it was kept
+        found = units_second(found, trace.calls[call])
         which = torch.tensor([i for i, one in enumerate(calls) if one == call])
         middle = tuple(side // 2 for side in found.shape[2:])
         values = values.index_put((which,), found[(which, torch.tensor(units)[which], *middle)])

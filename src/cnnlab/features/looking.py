@@ -13,7 +13,7 @@ from cnnlab.anatomy import Anatomy, Layer, describe
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
 from cnnlab.evaluation import Mistake
-from cnnlab.features.activations import answers, batches, feature_maps
+from cnnlab.features.activations import answers, batches, units
 from cnnlab.features.ascent import Ascent, ascend
 from cnnlab.features.attribution import grad_cam, occlusion, saliency
 from cnnlab.features.choosing import Chosen, evenly
@@ -192,7 +192,7 @@ def _common(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen]) -> Look:
             AnsweredImage(one, int(class_), float(probability))
             for one, class_, probability in zip(chosen, said, sure, strict=True)
         ),
-        maps=feature_maps(net, x),
+        maps=units(net, x),
         statistics=statistics(net, normalise(measured, data.mean, data.std)),
         measured=measured,
         exciting={},

@@ -41,7 +41,7 @@ class Stage:
     @property
     def units(self) -> int:
         """Channels, or values of a dense layer."""
-        return self.output.output_shape[0]
+        return self.output.output_shape[self.output.call.unit_dim - 1]
 
 
 def stages(anatomy: Anatomy) -> tuple[Stage, ...]:
@@ -52,7 +52,7 @@ def stages(anatomy: Anatomy) -> tuple[Stage, ...]:
             readers.setdefault(name, []).append(layer)
     found = []
     for layer in anatomy.layers:
-        if layer.call.function not in _WEIGHTED or not layer.output_shape:
+        if layer.call.function not in _WEIGHTED or not layer.output_shape or not layer.call.is_by_image:
             continue
         affine = output = layer
         while (after := _on_the_spot(output, readers)) is not None:
@@ -77,7 +77,8 @@ def filters(layer: Layer) -> Tensor | None:
 
 def is_map(layer: Layer) -> bool:
     """Whether a layer's output is (C, H, W) with more than one place."""
-    return len(layer.output_shape) == 3 and prod(layer.output_shape[1:]) > 1
+    is_maps = layer.call.is_by_image and layer.call.unit_dim == 1 and len(layer.output_shape) == 3
+    return is_maps and prod(layer.output_shape[1:]) > 1
 
 
 def last_maps(anatomy: Anatomy) -> Layer | None:

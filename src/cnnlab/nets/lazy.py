@@ -6,14 +6,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from cnnlab.nets.modes import eval_mode
-
-
-def has_lazy(net: nn.Module) -> bool:
-    """Whether a layer still waits for its first batch."""
-    return any(is_lazy(value) for value in (*net.parameters(), *net.buffers()))
 
 
 def blank_batch(net: nn.Module, image_shape: tuple[int, ...], images: int = 2) -> Any:

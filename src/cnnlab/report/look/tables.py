@@ -120,6 +120,7 @@ def _view(
     is_classes = is_answer and layer.output_shape == (len(classes),)
     names = [classes[unit] if is_classes else str(unit) for unit in units]
     values = look.maps[layer.name][:, list(units)].double().cpu()
+    values = _as_maps(values, layer)
     has_maps = values.dim() == 4 and values[0, 0].numel() > 1
     scale = float(values.abs().max())
     small, shrunk = _small(values) if has_maps else (values.flatten(1), False)
@@ -135,7 +136,7 @@ def _view(
         sees=(_most(layer.field.rows.seen), _most(layer.field.columns.seen)),
         sees_all=bool(layer.field.rows.seen.all() and layer.field.columns.seen.all()),
         has_maps=has_maps,
-        total=layer.output_shape[0],
+        total=look.maps[layer.name].shape[1],
         units=names,
         weights=_weights(weighted, units, look),
         rows=rows,
@@ -149,6 +150,21 @@ def _view(
 def _most(seen: NDArray[np.bool_]) -> int:
     """seen: (positions, pixels)."""
     return int(seen.sum(axis=1).max())
+
+
+def _as_maps(values: Tensor, layer: Layer) -> Tensor:
+    """(N, units, …): tokens where their patches lie in the image, other values of a unit side by side."""
+    if values.dim() in (2, 4):
+        return values
+    if values.dim() == 3 and _is_grid(layer, values.shape[2]):
+        return values.unflatten(2, (len(layer.field.rows.seen), len(layer.field.columns.seen)))
+    return values.flatten(2)[:, :, None]
+
+
+def _is_grid(layer: Layer, places: int) -> bool:
+    """Whether so many places are a map's, one row after the other."""
+    rows, columns = layer.field.rows, layer.field.columns
+    return rows.dim is not None and rows.dim == columns.dim and len(rows.seen) * len(columns.seen) == places
 
 
 def _cell(small: Tensor, whole: Tensor, scale: float, has_maps: bool) -> Cell:
@@ -232,6 +248,8 @@ Box = tuple[int, int, int, int]
 def _box(layer: Layer, row: int, column: int) -> Box | None:
     """Top, left, rows and columns of the pixels that a unit sees; None where that is the whole image."""
     rows_seen, columns_seen = layer.field.rows.seen, layer.field.columns.seen
+    if len(layer.output_shape) == 2 and _is_grid(layer, layer.output_shape[layer.call.unit_dim % 2]):
+        row, column = divmod(row, len(columns_seen))  # of tokens the place is a number
     rows = rows_seen[min(row, len(rows_seen) - 1)].nonzero()[0]
     columns = columns_seen[min(column, len(columns_seen) - 1)].nonzero()[0]
     if not len(rows) or not len(columns):
@@ -241,7 +259,8 @@ def _box(layer: Layer, row: int, column: int) -> Box | None:
 
 
 def _middle_box(layer: Layer) -> Box | None:
-    middle = [side // 2 for side in layer.output_shape[1:3]] or [0, 0]
+    sides = [side for dim, side in enumerate(layer.output_shape, 1) if dim != layer.call.unit_dim]
+    middle = [side // 2 for side in sides[:2]] or [0, 0]
     return _box(layer, middle[0], middle[-1])
 
 
