@@ -69,8 +69,9 @@ def _data_sets() -> list[tuple[str, str]]:
     return [
         (f"`{embedded.NAME}`", embedded.DESCRIPTION),
         *((f"`{one.name}`", one.description) for one in KNOWN.values()),
-        ("`folder:PATH`", "PNG and JPEG files, a folder for each class: [your own images](../how-to/own-data.md)"),
+        ("`folder:PATH`", "image files, a folder for each class: [your own images](../how-to/own-data.md)"),
         ("`npz:FILE`", "NumPy arrays"),
+        ("`csv:FILE`", "a line an image: its label and its pixels"),
     ]
 
 

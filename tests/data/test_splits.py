@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.data.splits import shuffle_keys, stratify
+from cnnlab.data.splits import put_in_order, shuffle_keys, stratify
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(0, 99))
@@ -48,3 +48,35 @@ def test_refuses_a_class_too_small_to_split(refused):
         name="x",
     )
     assert "class dog has 1 image;" in text
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), min_size=1, max_size=60), st.integers(0, 99))
+def test_groups_stay_whole_and_every_part_has_every_class(drawn, seed):
+    own = [(label, 100 + 10 * label + i) for label in range(4) for i in range(3)]
+    labels = np.array([label for label, _ in drawn + own])
+    groups = np.array([group + 20 * label for label, group in drawn + own])  # none in two classes
+    keys = shuffle_keys(len(labels), seed=seed)
+    parts = stratify(labels, keys, shares=(0.1, 0.1), classes=("a", "b", "c", "d"), name="x", groups=groups)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
+    held = [set(groups[part].tolist()) for part in parts]
+    assert sum(map(len, held)) == len(set.union(*held))
+    for part in parts:
+        assert set(labels[part].tolist()) == {0, 1, 2, 3}
+
+
+@given(st.lists(st.integers(0, 2), min_size=9, max_size=60), st.integers(0, 99))
+def test_groups_of_one_change_nothing(drawn, seed):
+    labels = np.array(drawn + [0, 1, 2] * 3)
+    keys = shuffle_keys(len(labels), seed=seed)
+    options = {"shares": (0.1, 0.1), "classes": ("a", "b", "c"), "name": "x"}
+    alone = stratify(labels, keys, **options, groups=np.arange(len(labels))[::-1].copy())
+    for one, other in zip(stratify(labels, keys, **options), alone, strict=True):
+        assert one.tolist() == other.tolist()
+
+
+@given(st.permutations(range(12)))
+def test_rows_are_put_in_order_in_place(order):
+    rows = np.arange(24).reshape(12, 2)
+    expected = rows[list(order)]
+    put_in_order(rows, np.array(order))
+    assert rows.tolist() == expected.tolist()

@@ -23,6 +23,7 @@ import cnnlab.runs.saved
 from cnnlab.claims.rounds import read_round
 from cnnlab.config import NetSpec
 from cnnlab.data import load
+from cnnlab.data.csv_pixels import load_csv
 from cnnlab.data.idx import gunzip, parse_idx
 from cnnlab.data.npz import load_npz
 from cnnlab.data.pictures import decode_all, shared_square_size
@@ -145,12 +146,41 @@ def _arrays(folder: Path) -> dict[str, Reader]:
         file.write_bytes(content)
         return load_npz(file)
 
+    table = folder / "table.csv"
+    tables = [
+        names
+        + b"".join(
+            b"%d%b%b\n" % (i % 2, sign, sign.join(b"%d" % value for value in image.ravel()))
+            for i, image in enumerate(pixels)
+        )
+        for names, sign in ((b"label," + b",".join(b"p%d" % i for i in range(36)) + b"\n", b","), (b"", b";"))
+    ]
+
+    def read_csv(content: bytes) -> object:
+        table.write_bytes(content)
+        return load_csv(table)
+
+    tokens = (
+        b",",
+        b"\n",
+        b"\r\n",
+        b'"',
+        b"-1",
+        b"256",
+        b"1e400",
+        b"nan",
+        b"9" * 5000,
+        b"\xef\xbb\xbf",
+        b"\xff",
+        b"label",
+    )
     idx = [
         struct.pack(">BBBBI", 0, 0, 8, 1, 12) + bytes(range(12)),
         struct.pack(">BBBBIII", 0, 0, 8, 3, 3, 4, 5) + bytes(60),
     ]
     return {
         "npz": Reader(seeds, mutations.mutate_npz, read_npz, 3),
+        "csv": Reader(tables, lambda draw, seeds: mutations.mutate_bytes(draw, seeds, tokens), read_csv, 2),
         "idx": Reader(idx, mutations.mutate_bytes, lambda content: parse_idx(content, name="a"), 2),
         "idx.gz": Reader(
             [gzip.compress(each, 1) for each in idx],
@@ -336,7 +366,19 @@ def _texts(folder: Path) -> dict[str, Reader]:
         "precision=",
         "patience=",
     )
-    names = ("mnist-5k", "mnist", "folder:", "npz:", "+shuffled-labels", "+permuted-pixels", "kmnist", str(folder), "~")
+    names = (
+        "mnist-5k",
+        "mnist",
+        "folder:",
+        "npz:",
+        "csv:",
+        "+skip-damaged",
+        "+shuffled-labels",
+        "+permuted-pixels",
+        "kmnist",
+        str(folder),
+        "~",
+    )
     settings = (b"widths=2,4", b"dropout=0.5", b"shift=2", b"learning-rate=0.01", b"batch-norm=false", b"epochs=2")
     code = b"""import torch
 from torch import nn

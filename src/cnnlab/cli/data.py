@@ -19,8 +19,9 @@ from cnnlab.strict_json import strict_json
 def command(data_root: Path | None, clear: bool, as_json: bool) -> None:
     """List the data sets: what is on this machine, from where, verified or not.
 
-    Every file found is read and hashed. Besides these, DATA can be folder:PATH, a folder of PNG or JPEG files for each
-    class, or npz:FILE with the arrays images and labels (or x_train, y_train, x_test, y_test).
+    Every file found is read and hashed. Besides these, DATA can be folder:PATH, a folder of image files for each
+    class, npz:FILE with the arrays images and labels (or x_train, y_train, x_test, y_test), or csv:FILE with a label
+    and the pixels of an image in each line.
     """
     if clear:
         _clear(as_json)
@@ -54,8 +55,9 @@ def command(data_root: Path | None, clear: bool, as_json: bool) -> None:
     console.print()
     for each in found:
         console.print(f"[bold]{each.name}[/]  {each.description}")
-    console.print("[bold]folder:PATH[/]  PNG and JPEG files, a folder for each class")
+    console.print("[bold]folder:PATH[/]  image files, a folder for each class, with or without folders for the splits")
     console.print("[bold]npz:FILE[/]  arrays images (uint8) and labels, or x_train, y_train, x_test, y_test")
+    console.print("[bold]csv:FILE[/]  a line an image: its label and its pixels, 0–255")
 
 
 def _clear(as_json: bool) -> None:

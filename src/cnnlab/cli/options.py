@@ -44,6 +44,11 @@ data_root = click.option(
     help="Where full sets already lie, as PyTorch lays them out: ROOT/MNIST/raw/…",
 )
 image_size = click.option("--image-size", type=click.IntRange(4), help="folder: only: side that images are fitted to.")
+skip_damaged = click.option(
+    "--skip-damaged",
+    is_flag=True,
+    help="folder: only: leave out image files that cannot be read, and name them. [default: refuse]",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 preparation = click.option(
     "--preparation",

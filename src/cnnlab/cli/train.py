@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @options.data_root
 @options.image_size
 @options.preparation
+@options.skip_damaged
 @click.option(
     "--epochs", type=float, help="Passes over the training images; by default 3 to 20, fewer for more images."
 )
@@ -44,7 +45,14 @@ if TYPE_CHECKING:
 @options.net_options
 @options.as_json
 def command(
-    net: str, data: str | None, resume: bool, out: Path | None, tensorboard: bool, as_json: bool, **values: Any
+    net: str,
+    data: str | None,
+    skip_damaged: bool,
+    resume: bool,
+    out: Path | None,
+    tensorboard: bool,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Train NET, evaluate it, report: one run folder.
 
@@ -63,6 +71,10 @@ def command(
     from cnnlab.training.recipes import find_recipe
 
     keep_freed_memory()
+    if skip_damaged and (data or not resume):
+        from cnnlab.data.views import with_skipping
+
+        data = with_skipping(data or "mnist-5k")
     if tensorboard:
         from cnnlab.runs.board import require_tensorboard
 

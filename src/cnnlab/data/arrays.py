@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.data.imageset import ImageSet, Split, image_set
+from cnnlab.data.overlap import equal_images, groups_of_equal
 from cnnlab.data.splits import shuffle_keys, stratify
 from cnnlab.errors import UserError
 
@@ -118,7 +119,14 @@ def set_of_arrays(
             )
     labels_of = {part: _labels(pair.labels, pair.labels_are) for part, pair in pairs.items()}
     names = _classes(classes, np.concatenate(list(labels_of.values())), where)
-    cuts, how = _cuts(labels_of, names, name, by)
+    to_cut = "all" if "all" in pairs else "train" if "validation" not in pairs else None
+    groups = None if to_cut is None else groups_of_equal(_chunks(pairs[to_cut].images))
+    cuts, how = _cuts(labels_of, names, name, by, groups)
+    doubts = []
+    if to_cut and groups is not None:
+        note, doubt = equal_images(groups, labels_of[to_cut], lambda index: f"image {index}", is_cut=True)
+        notes += (note,) if note else ()
+        doubts += [doubt] if doubt else []
     splits = [
         Split(images, torch.from_numpy(labels_of[part][indices]))
         for part, cut in cuts.items()
@@ -134,6 +142,7 @@ def set_of_arrays(
         source=source,
         split_note=f"{len(train):,} training, {len(validation):,} validation and {len(test):,} test images: {how}",
         notes=notes,
+        doubts=tuple(doubts),
     )
 
 
@@ -246,18 +255,18 @@ def _classes(names: np.ndarray | None, labels: np.ndarray, where: str) -> tuple[
 
 
 def _cuts(
-    labels: dict[str, np.ndarray], classes: tuple[str, ...], name: str, by: str
+    labels: dict[str, np.ndarray], classes: tuple[str, ...], name: str, by: str, groups: np.ndarray | None
 ) -> tuple[dict[str, list[np.ndarray]], str]:
     """The indices that are training, validation and test images, in this order, of each part; and how it was cut."""
     if "all" in labels:
         keys = shuffle_keys(len(labels["all"]), seed=_SEED)
-        cut = stratify(labels["all"], keys, shares=(0.1, 0.1), classes=classes, name=name)
+        cut = stratify(labels["all"], keys, shares=(0.1, 0.1), classes=classes, name=name, groups=groups)
         return {"all": cut}, "a fixed shuffle, 80/10/10 % of each class"
     whole = {part: [np.arange(len(labels[part]))] for part in ("train", "validation", "test") if part in labels}
     if "validation" in labels:
         return whole, by
     keys = shuffle_keys(len(labels["train"]), seed=_SEED)
-    cut = stratify(labels["train"], keys, shares=(0.1,), classes=classes, name=name)
+    cut = stratify(labels["train"], keys, shares=(0.1,), classes=classes, name=name, groups=groups)
     how = f"test {by}, validation 10 % of each class of the training images by a fixed shuffle"
     return whole | {"train": cut}, how
 

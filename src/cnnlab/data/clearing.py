@@ -32,7 +32,8 @@ def clear_cache(cache: str | Path | None = None) -> Cleared:
     """
     folder = cache_folder(cache)
     places = {cached_set(known, cache): known for known in KNOWN.values()}
-    decoded = [*decoded_files(cache), *_parts(folder / "folder", r"[0-9a-f]{32}\.npz")]
+    decoded = [*decoded_files(cache), *_parts(folder / "folder", r"[0-9a-f]{32}\.(npz|txt)")]
+    decoded += [path for path in own_files(folder / "folder") if re.fullmatch(r"[0-9a-f]{32}\.txt", path.name)]
     fetched: list[Path] = []
     for place, known in places.items():
         if not place.parent.is_symlink():

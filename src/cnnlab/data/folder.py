@@ -1,49 +1,35 @@
-"""`folder:PATH`: a user's own PNG and JPEG files, a folder for each class."""
+"""`folder:PATH`: a user's own image files, a folder for each class."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from cnnlab.data.cache import MOST_DECODED, decoded_place, make_room
+from cnnlab.data.class_folders import Listing, Picture, as_text, list_pictures
 from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
+from cnnlab.data.overlap import equal_images, groups_of_equal
 from cnnlab.data.pictures import decode_all, shared_square_size
-from cnnlab.data.splits import stratify
+from cnnlab.data.splits import put_in_order, require_enough, stratify
+from cnnlab.data.views import SKIPPING
 from cnnlab.errors import UserError
 from cnnlab.plain_files import open_plain
 from cnnlab.whole_files import whole_file
 
-_SUFFIXES = (".png", ".jpg", ".jpeg")
-_VALIDATION_NAMES = ("validation", "val")
 _DEFAULT_SIZE = 32
 _LARGEST_OWN_SIZE = 96
 _LARGEST_SIZE = 1024
-_MOST_ENTRIES = 400_000  # of a folder, and images of all folders together
-_BESIDE = 1_000_000  # bytes of a cached file beside its images
-_FORMAT = "2"  # of the cached arrays: raise it when decoding changes
-
-
-class _Picture(NamedTuple):
-    path: Path
-    relative: str  # posix, to the folder given
-    label: int
-    part: str  # train, validation, test; "" where the folder does not say
-
-
-@dataclass(frozen=True)
-class _Listing:
-    classes: tuple[str, ...]
-    pictures: list[_Picture]
-    ignored: int
-    given: bool  # whether the folder itself says what is for training and what for test
+_BESIDE = 400_000_000  # bytes of a cached file beside its images: of each that could not be read, why
+_FORMAT = "3"  # of the cached arrays: raise it when decoding changes
+_LONGEST_REASON = 200  # characters that are kept of why a file cannot be read
+_NAMED = 10  # damaged files that a note names
+_PARTS = ("train", "validation", "test")
 
 
 def load_folder(
@@ -51,44 +37,64 @@ def load_folder(
     *,
     cache: str | Path | None = None,
     image_size: int | None = None,
+    skip_damaged: bool = False,
     progress: Progress | None = None,
 ) -> ImageSet:
-    """Load PNG and JPEG files of any size and mode that lie in one folder for each class.
+    """Load image files of any size, mode and kind in `cnnlab.prepare.reading.FORMATS` that lie in class folders.
 
-    path: holds class folders; or train/ and test/ (and perhaps validation/ or val/) that hold class folders.
-    Without such splits 80/10/10 % of each class are cut; with train/ and test/ only, 10 % of each class of
-    train/ become validation. A file's path relative to `path` alone decides (by SHA-256), so neither the
-    operating system's order nor other files can move it far.
+    path: holds class folders, or folders for splits that hold them: see `list_pictures`. Of splits that no folder
+    stands for 10 % of each class are cut: validation and test of all images where there are none, else of the training
+    folder. A file's path relative to `path` alone decides (by SHA-256), so neither the operating system's order nor
+    other files can move it far; images that are equal pixel for pixel stay in one split.
     image_size: side in pixels. None keeps the size when all images share one square size up to 96 px, and
     takes 32 otherwise. Other sizes are scaled with antialiasing to cover the square and cut at the centre.
     Images have one channel when in every pixel of every image red, green and blue are equal, else three.
-    Alpha is laid on white; EXIF orientation is honoured; 16-bit gray becomes 8-bit.
+    Alpha is laid on white; EXIF orientation is honoured; 16-bit gray becomes 8-bit; of an animation frame one is taken.
     cache: decoded images are kept in cache/folder until a file, the size or Pillow changes, or others need the room.
-    Raises UserError when the path, its folders or any image will not do; every image is tried first.
+    skip_damaged: leave out what cannot be read, and say so; the set's name then ends in `+skip-damaged`.
+    Raises UserError when the path, its folders or any image will not do; every image is tried first, and where several
+    cannot be read a file in the cache lists them all.
     """
     if not str(path):
         raise UserError("folder: names no folder; expected folder:PATH: give the path of a folder of class folders")
     if image_size is not None and not 4 <= image_size <= _LARGEST_SIZE:
         raise UserError(f"image size {image_size}; expected 4 to {_LARGEST_SIZE} pixels: choose one of those")
     base = Path(os.path.expanduser(path))
-    name = f"folder:{path}"
-    listing = _list(base)
-    labels = np.array([picture.label for picture in listing.pictures], dtype=np.int64)
-    parts, split_note = _cut(listing, labels, name)  # before decoding: a class that is too small is soon reported
-    pictures = [listing.pictures[index] for index in np.concatenate(parts)]
-    images, size_note = _decoded(base, pictures, cache, image_size, progress)
-    # Decoded in the order of the parts, so that each is a piece of the one array.
-    ends = np.cumsum([0, *map(len, parts)])
+    name = f"folder:{path}{SKIPPING if skip_damaged else ''}"
+    listing = list_pictures(base)
+    pictures = listing.pictures
+    labels = np.array([picture.label for picture in pictures], dtype=np.int64)
+    part_of = np.array([picture.part for picture in pictures])
+    missing = [part for part in _PARTS[1:] if part not in listing.given]
+    pool = part_of == "train" if listing.given else np.ones(len(pictures), dtype=bool)
+    require_enough(labels[pool], parts=1 + len(missing), classes=listing.classes, name=name)  # before all are decoded
+    images, unreadable, size_note = _decoded(base, pictures, cache, image_size, progress)
+    doubts = list(listing.left_out)
+    if unreadable:
+        listed = _list_unreadable(base, pictures, unreadable, cache, image_size)
+        if not skip_damaged:
+            raise UserError(_refusal(pictures, unreadable, listed))
+        doubts.append(_skipped(pictures, unreadable, listed))
+    good = np.ones(len(pictures), dtype=bool)
+    good[list(unreadable)] = False
+    groups = groups_of_equal([images])
+    cuts = _cut(listing, labels, part_of, groups, pool=pool & good, good=good, missing=missing, name=name)
+    # Sorted by split, so that each is a piece of the one array.
+    put_in_order(images, np.concatenate([*cuts, np.flatnonzero(~good)]))
+    ends = np.cumsum([0, *map(len, cuts)])
     train, validation, test = (
         Split(torch.from_numpy(images[start:end]), torch.from_numpy(labels[indices]))
-        for start, end, indices in zip(ends, ends[1:], parts, strict=False)
+        for start, end, indices in zip(ends, ends[1:], cuts, strict=False)
     )
     notes = [size_note, "one channel: all images are gray" if images.shape[1] == 1 else "three channels: RGB"]
-    if listing.ignored:
-        notes.append(
-            f"ignored {listing.ignored} other entr{'y' if listing.ignored == 1 else 'ies'} "
-            "(hidden, not a PNG or JPEG, or outside the class folders)"
-        )
+    kept = np.flatnonzero(good)
+    note, doubt = equal_images(
+        np.searchsorted(kept, _first_of_each(groups[kept], kept)),
+        labels[kept],
+        lambda index: as_text(pictures[kept[index]].relative),
+        is_cut=not listing.given,
+    )
+    doubts += [doubt] if doubt else []
     return image_set(
         name,
         classes=listing.classes,
@@ -96,117 +102,24 @@ def load_folder(
         validation=validation,
         test=test,
         source=f"folder: {base.resolve()}",
-        split_note=split_note,
-        notes=tuple(notes),
+        split_note=_split_note(listing, cuts),
+        notes=(*notes, *listing.notes, *([note] if note else [])),
+        doubts=tuple(doubts),
     )
 
 
-def _list(base: Path) -> _Listing:
-    if not base.exists():
-        raise UserError(f"folder {base} does not exist; expected a folder of class folders: mend the path")
-    if not base.is_dir():
-        raise UserError(f"{base} is a file; expected a folder of class folders: mend the path, or use npz:FILE")
-    folders, files = _entries(base)
-    names = {folder.name for folder in folders}
-    split_names = ("train", "test", *_VALIDATION_NAMES)
-    holding = {folder.name for folder in folders if folder.name in split_names and _entries(folder)[0]}
-    if {"train", "test"} <= holding:
-        return _list_given(base, holding, ignored=len(files) + len(names - holding) + _hidden(base))
-    if "train" in holding and names <= set(split_names):
-        raise UserError(
-            f"folder {base} has train/ but no test/ that holds class folders; expected both, or class "
-            "folders alone: add test/, or give the path of train/ to have it split"
-        )
-    classes, pictures, ignored = _list_classes(base, base, part="")
-    return _Listing(classes, pictures, ignored, given=False)
-
-
-def _list_given(base: Path, holding: set[str], *, ignored: int) -> _Listing:
-    validation = [name for name in _VALIDATION_NAMES if name in holding]
-    if len(validation) > 1:
-        raise UserError(f"folder {base} has both validation/ and val/; expected one: rename or remove the other")
-    pictures: list[_Picture] = []
-    classes: tuple[str, ...] = ()
-    for folder, part in [
-        ("train", "train"),
-        *((name, "validation") for name in validation),
-        ("test", "test"),
-    ]:
-        found, more, other = _list_classes(base, base / folder, part=part)
-        classes = classes or found
-        if found != classes:
-            odd = sorted(set(found) ^ set(classes))[0]
-            where = folder if odd in found else "train"
-            raise UserError(
-                f"class {odd} is only in {base / where}, not in "
-                f"{base / ('train' if where == folder else folder)}; "
-                "expected the same class folders in both: add or remove it"
-            )
-        pictures += more
-        ignored += other
-    return _Listing(classes, pictures, ignored, given=True)
-
-
-def _list_classes(base: Path, folder: Path, *, part: str) -> tuple[tuple[str, ...], list[_Picture], int]:
-    class_folders, strays = _entries(folder)
-    if not class_folders:
-        raise UserError(
-            f"folder {folder} holds no class folders; expected a folder for each class, with PNG or JPEG files in "
-            "it: sort the images into such folders"
-        )
-    if len(class_folders) == 1:
-        raise UserError(
-            f"folder {folder} holds one class only ({class_folders[0].name}); expected at least two: add "
-            "another class folder"
-        )
-    ignored = len(strays) + _hidden(folder)
-    pictures = []
-    for label, class_folder in enumerate(class_folders):
-        inner, files = _entries(class_folder)
-        images = [file for file in files if file.suffix.lower() in _SUFFIXES]
-        others = len(inner) + len(files) - len(images) + _hidden(class_folder)
-        if not images:
-            raise UserError(
-                f"class folder {class_folder} holds no PNG or JPEG image"
-                f"{f' ({others} other entries)' if others else ''}; expected at least one: add images or "
-                "remove it"
-            )
-        ignored += others
-        pictures += [_Picture(file, file.relative_to(base).as_posix(), label, part) for file in images]
-        if len(pictures) > _MOST_ENTRIES:
-            raise UserError(
-                f"folder {folder} holds more than {_MOST_ENTRIES:,} images; expected at most that: take fewer, or give "
-                "them as npz:FILE"
-            )
-    return tuple(folder.name for folder in class_folders), pictures, ignored
-
-
-def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Folders and files of a folder that are not hidden, each sorted by name."""
-    visible = sorted((entry for entry in _all(folder) if not entry.name.startswith(".")), key=lambda p: p.name)
-    return [entry for entry in visible if entry.is_dir()], [entry for entry in visible if not entry.is_dir()]
-
-
-def _hidden(folder: Path) -> int:
-    return sum(entry.name.startswith(".") for entry in _all(folder))
-
-
-def _all(folder: Path) -> list[Path]:
-    try:
-        found = list(islice(folder.iterdir(), _MOST_ENTRIES + 1))
-    except OSError as error:
-        raise UserError(
-            f"folder {folder} cannot be read ({error.strerror}); expected a readable folder: mend its permissions"
-        ) from None
-    if len(found) > _MOST_ENTRIES:
-        raise UserError(
-            f"folder {folder} holds more than {_MOST_ENTRIES:,} entries; expected at most that: take fewer images, or "
-            "give them as npz:FILE"
-        )
-    return found
-
-
-def _cut(listing: _Listing, labels: np.ndarray, name: str) -> tuple[list[np.ndarray], str]:
+def _cut(
+    listing: Listing,
+    labels: np.ndarray,
+    part_of: np.ndarray,
+    groups: np.ndarray,
+    *,
+    pool: np.ndarray,
+    good: np.ndarray,
+    missing: list[str],
+    name: str,
+) -> list[np.ndarray]:
+    """The indices of the training, validation and test images. pool: bool (N,), what the missing ones are cut from."""
     keys = np.array(
         [
             int.from_bytes(hashlib.sha256(picture.relative.encode(errors="surrogateescape")).digest()[:8])
@@ -214,33 +127,43 @@ def _cut(listing: _Listing, labels: np.ndarray, name: str) -> tuple[list[np.ndar
         ],
         dtype=np.uint64,
     )
-    if not listing.given:
-        parts = stratify(labels, keys, shares=(0.1, 0.1), classes=listing.classes, name=name)
-        return parts, _counted(parts, "cut 80/10/10 % from each class by a hash of each file's path")
-    part_of = np.array([picture.part for picture in listing.pictures])
-    train, validation, test = (
-        np.flatnonzero(part_of == part)[np.argsort(keys[part_of == part], kind="stable")]
-        for part in ("train", "validation", "test")
+    mine = np.flatnonzero(pool)
+    cut = stratify(
+        labels[mine],
+        keys[mine],
+        shares=(0.1,) * len(missing),
+        classes=listing.classes,
+        name=name,
+        groups=groups[mine],
     )
-    if len(validation):
-        return [train, validation, test], _counted([train, validation, test], "as the folders say")
-    rest, cut = stratify(labels[train], keys[train], shares=(0.1,), classes=listing.classes, name=name)
-    parts = [train[rest], train[cut], test]
-    return parts, _counted(parts, "test as the folders say, validation 10 % of each class of train/")
+    parts = {part: mine[indices] for part, indices in zip(("train", *missing), cut, strict=True)}
+    for part in listing.given - {"train"}:
+        given = np.flatnonzero((part_of == part) & good)
+        parts[part] = given[np.argsort(keys[given], kind="stable")]
+    return [parts[part] for part in _PARTS]
 
 
-def _counted(parts: list[np.ndarray], how: str) -> str:
-    train, validation, test = (f"{len(part):,}" for part in parts)
+def _split_note(listing: Listing, cuts: list[np.ndarray]) -> str:
+    by = "by a hash of each file's path; equal images stay together"
+    how = {
+        frozenset(): f"cut 80/10/10 % from each class {by}",
+        frozenset({"train"}): f"cut 80/10/10 % from each class of {listing.train} {by}",
+        frozenset({"train", "test"}): f"test as the folders say, validation 10 % of each class of {listing.train}",
+        frozenset({"train", "validation"}): (
+            f"validation as the folders say, test 10 % of each class of {listing.train}, as no folder is for the test"
+        ),
+        frozenset(_PARTS): "as the folders say",
+    }[listing.given]
+    train, validation, test = (f"{len(part):,}" for part in cuts)
     return f"{train} training, {validation} validation and {test} test images: {how}"
 
 
 def _decoded(
-    base: Path, pictures: list[_Picture], cache: str | Path | None, image_size: int | None, progress: Progress | None
-) -> tuple[np.ndarray, str]:
-    """uint8 (N, C, H, W) of the pictures, in their order, from the cache where it still holds."""
+    base: Path, pictures: list[Picture], cache: str | Path | None, image_size: int | None, progress: Progress | None
+) -> tuple[np.ndarray, dict[int, str], str]:
+    """uint8 (N, C, H, W) of the pictures, in their order, and which cannot be read; from the cache where it holds."""
     key = _key(pictures, image_size)
-    place = hashlib.sha256(f"{base.resolve()} {image_size}".encode(errors="surrogateescape")).hexdigest()[:32]
-    kept = decoded_place(place, cache)
+    kept = decoded_place(_place(base, image_size), cache)
     cached = _read_cached(kept, key, len(pictures))
     if cached is not None:
         return cached
@@ -252,38 +175,98 @@ def _decoded(
         note = f"{size}×{size}, the images' own size"
         if size != own:
             note = f"resized to {size}×{size} (antialiased, centre cut): their own sizes are mixed or large"
-    images = decode_all(paths, size=size, progress=progress)
+    images, unreadable = decode_all(paths, size=size, progress=progress)
     with suppress(OSError):  # the cache only saves time
         if make_room(images.nbytes, kept, cache):
             with whole_file(kept) as file:
-                np.savez(file, images=images, note=np.array(note), key=np.array(key))
-    return images, note
+                np.savez(
+                    file,
+                    images=images,
+                    note=np.array(note),
+                    key=np.array(key),
+                    unreadable=np.array(list(unreadable), dtype=np.int64),
+                    reasons=np.array([reason[:_LONGEST_REASON] for reason in unreadable.values()], dtype=np.str_),
+                )
+    return images, unreadable, note
 
 
-def _key(pictures: list[_Picture], image_size: int | None) -> str:
+def _place(base: Path, image_size: int | None) -> str:
+    return hashlib.sha256(f"{base.resolve()} {image_size}".encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def _key(pictures: list[Picture], image_size: int | None) -> str:
+    """What changes when a picture does, even where its length and its time of change stay: its inode's time, too."""
     import PIL
 
     digest = hashlib.sha256(f"{_FORMAT} {PIL.__version__} {image_size}".encode())
     for picture in pictures:
         try:
             stat = os.stat(picture.path)
-            state = f"{stat.st_size} {stat.st_mtime_ns}"
+            state = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
         except OSError:
             state = "unreadable"
         digest.update(f"\0{picture.relative}\0{state}".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _read_cached(kept: Path, key: str, count: int) -> tuple[np.ndarray, str] | None:
+def _read_cached(kept: Path, key: str, count: int) -> tuple[np.ndarray, dict[int, str], str] | None:
     try:
         with open_plain(kept, limit=MOST_DECODED + _BESIDE) as file, np.load(file, allow_pickle=False) as arrays:
             if str(arrays["key"]) != key:
                 return None
             images, note = arrays["images"], str(arrays["note"])
+            unreadable = dict(zip(arrays["unreadable"].tolist(), arrays["reasons"].tolist(), strict=True))
     except Exception:  # a damaged zip raises many kinds; whatever it is, decoding again mends it
         return None
     if images.dtype != np.uint8 or images.ndim != 4 or len(images) != count:
         return None
+    if not all(0 <= index < count for index in unreadable):
+        return None
     with suppress(OSError):
         os.utime(kept)  # used just now: the last to make room for others
-    return images, note
+    return images, unreadable, note
+
+
+def _list_unreadable(
+    base: Path,
+    pictures: list[Picture],
+    unreadable: Mapping[int, str],
+    cache: str | Path | None,
+    image_size: int | None,
+) -> Path | None:
+    """Write the names of several into a file in the cache, a line each; its path, or None where it cannot be."""
+    if len(unreadable) == 1:
+        return None
+    place = decoded_place(_place(base, image_size), cache).with_suffix(".txt")
+    try:
+        with whole_file(place) as file:
+            for index, reason in unreadable.items():
+                line = f"{pictures[index].path}  ({reason})"
+                line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
+                file.write(f"{line}\n".encode(errors="replace"))
+    except (OSError, UserError):
+        return None
+    return place
+
+
+def _refusal(pictures: list[Picture], unreadable: Mapping[int, str], listed: Path | None) -> str:
+    first = min(unreadable, key=lambda index: pictures[index].path)
+    others = f" and {len(unreadable) - 1} more of {len(pictures)} images" if len(unreadable) > 1 else ""
+    where = f", all listed in {listed}" if listed else ""
+    return (
+        f"{as_text(str(pictures[first].path))}{others} cannot be read ({unreadable[first]}{where}); expected intact "
+        "image files: replace or remove what is damaged, or leave it out with --skip-damaged"
+    )
+
+
+def _skipped(pictures: list[Picture], unreadable: Mapping[int, str], listed: Path | None) -> str:
+    names = [f"{as_text(pictures[index].relative)} ({reason})" for index, reason in unreadable.items()][:_NAMED]
+    more = len(unreadable) - len(names)
+    where = f" and {more:,} more, all listed in {listed}" if more and listed else f" and {more:,} more" if more else ""
+    return f"left out {len(unreadable):,} of {len(pictures):,} images, which cannot be read: {', '.join(names)}{where}"
+
+
+def _first_of_each(groups: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The first kept index of each one's group."""
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    return kept[first[inverse]]

@@ -51,7 +51,8 @@ class ImageSet:
     mean, std: one a channel, of the *training* split's pixels on a scale of 0–1; what a net sees is
     `(pixel / 255 - mean) / std`.
     preparation: how a user's own image file becomes such an image (`cnnlab.prepare`).
-    leaks: a line for each split that repeats images of the training split.
+    doubts: what its source has to say that makes its figures doubtful, a line each, such as images left out.
+    leaks: these lines, and one for each split that repeats images of the training split.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ImageSet:
     preparation: str = "resize"
     notes: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -98,10 +100,12 @@ def image_set(
     split_note: str,
     preparation: str = "resize",
     notes: tuple[str, ...] = (),
+    doubts: tuple[str, ...] = (),
 ) -> ImageSet:
     """Check three splits against each other and complete them with statistics and a content hash.
 
-    Test or validation images that stand among the training images, pixel for pixel, are named in `leaks`. Raises
+    Test or validation images that stand among the training images, pixel for pixel, are named in `leaks`, after
+    `doubts`. Raises
     UserError when more than one in a hundred test images does, when a split is empty, when images and labels differ in
     number, when image shapes differ between splits or when a label lies outside 0 … len(classes)-1.
     """
@@ -146,7 +150,8 @@ def image_set(
         split_note=split_note,
         preparation=preparation,
         notes=notes,
-        leaks=_leaks(name, splits),
+        leaks=(*doubts, *_leaks(name, splits)),
+        doubts=doubts,
     )
 
 

@@ -13,13 +13,14 @@ import torch
 
 from cnnlab.data import embedded
 from cnnlab.data.cache import cache_folder
+from cnnlab.data.csv_pixels import load_csv
 from cnnlab.data.fetching import fetch as fetch_files
 from cnnlab.data.folder import load_folder
 from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
 from cnnlab.data.known import KNOWN, VALIDATION, KnownSet
 from cnnlab.data.npz import load_npz
 from cnnlab.data.places import Found, cached_set, search
-from cnnlab.data.views import split_name, view
+from cnnlab.data.views import SKIPPING, split_name, view
 from cnnlab.errors import UserError, nearest
 from cnnlab.given_path import given_path
 
@@ -35,8 +36,9 @@ def load(
 ) -> ImageSet:
     """Load a data set by its name.
 
-    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH` or `npz:FILE`; after it `@N` for N training
-    images, `+shuffled-labels`, `+permuted-pixels`: see `cnnlab.data.views`.
+    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH`, `npz:FILE` or `csv:FILE`; after it `@N` for
+    N training images, `+shuffled-labels`, `+permuted-pixels`: see `cnnlab.data.views`. `+skip-damaged` right after a
+    folder's path leaves out the files in it that cannot be read.
     root: where the user keeps data sets in PyTorch's layout (ROOT/MNIST/raw/…); else $CNNLAB_DATA.
     cache: where fetched files and decoded images are kept; else $CNNLAB_CACHE, else the user's cache folder.
     fetch: whether a set that is not on this machine is brought from its mirrors.
@@ -46,6 +48,9 @@ def load(
     Raises UserError for an unknown name and for anything missing, unreadable or wrong.
     """
     kind, colon, path = name.partition(":")
+    if colon and kind == "folder" and path.endswith(SKIPPING) and not _is_there(path):
+        whole = path.removesuffix(SKIPPING)
+        return load_folder(whole, cache=cache, image_size=image_size, skip_damaged=True, progress=progress)
     if not (_is_there(path if colon else name) and colon):  # a path may hold any sign
         base, count, changes = split_name(name)
         if base != name:
@@ -60,15 +65,23 @@ def load(
         )
     if colon and kind == "npz":
         return load_npz(path)
+    if colon and kind == "csv":
+        return load_csv(path)
     if name == embedded.NAME:
         return _load_embedded()
     if name in KNOWN:
         return _load_known(KNOWN[name], root=root, cache=cache, fetch=fetch, progress=progress)
-    names = [embedded.NAME, *KNOWN, "folder:PATH", "npz:FILE"]
+    if name.endswith(SKIPPING):
+        raise UserError(
+            f"{name}: only of a folder can damaged files be left out; expected {SKIPPING} after folder:PATH: leave it "
+            "out here"
+        )
+    names = [embedded.NAME, *KNOWN, "folder:PATH", "npz:FILE", "csv:FILE"]
     if not colon and Path(name).is_dir():
         raise UserError(f"unknown data set {name!r}, which is a folder: did you mean folder:{name}?")
     if not colon and Path(name).is_file():
-        raise UserError(f"unknown data set {name!r}, which is a file: did you mean npz:{name}?")
+        kind = "csv" if Path(name).suffix.lower() in (".csv", ".tsv") else "npz"
+        raise UserError(f"unknown data set {name!r}, which is a file: did you mean {kind}:{name}?")
     raise UserError(f"unknown data set {name!r}: {nearest(name, names)}")
 
 

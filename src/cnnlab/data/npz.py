@@ -131,6 +131,8 @@ def _opened(file: Path) -> Generator[zipfile.ZipFile]:
         with open_plain(file, limit=LONGEST) as plain, _Sparing(cast("io.RawIOBase", plain)) as sparing:
             if sparing.peek(6)[:6] == b"\x93NUMPY":
                 raise UserError(f"{file} is a single array (.npy); {_EXPECTED}: write it with np.savez")
+            if file.suffix.lower() in (".csv", ".tsv"):
+                raise UserError(f"{file} is a table by its name; expected an .npz file: use csv:{file}")
             with zipfile.ZipFile(cast("IO[bytes]", sparing)) as archive:
                 yield archive
     except UserError:

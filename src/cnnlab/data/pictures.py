@@ -6,10 +6,10 @@ import os
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import Condition
-from typing import TypeVar
+from threading import Condition, Lock
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -24,7 +24,15 @@ T = TypeVar("T")
 #: The most bytes that decoded pictures may have.
 LARGEST = 1_000_000_000
 
-_FORMATS = ("PNG", "JPEG")
+#: Held while a TIFF is decoded: its decoder's own words to the terminal are turned off for the whole process.
+_ONE_TIFF = Lock()
+
+
+class Decoded(NamedTuple):
+    """images: uint8 (N, C, size, size), zeros where a file could not be read. unreadable: why, by its index."""
+
+    images: np.ndarray
+    unreadable: dict[int, str]
 
 
 class _Room:
@@ -58,7 +66,11 @@ def decode(path: Path, *, size: int) -> np.ndarray:
     scaled with antialiasing to cover the square and cut at the centre.
     Raises whatever `open_image` and Pillow raise for a file that they cannot read.
     """
-    with open_image(path, _FORMATS) as opened, _ROOM.take(opened.width * opened.height):
+    with (
+        open_image(path) as opened,
+        _ROOM.take(opened.width * opened.height),
+        _ONE_TIFF if opened.format == "TIFF" else nullcontext(),
+    ):
         image = ImageOps.fit(decoded(opened), (size, size), Image.Resampling.BICUBIC)
     array = np.asarray(image)
     if array.ndim == 3 and (array == array[..., :1]).all():
@@ -66,18 +78,17 @@ def decode(path: Path, *, size: int) -> np.ndarray:
     return array
 
 
-def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = None) -> np.ndarray:
-    """Every picture, uint8 (N, C, size, size), in the order of `paths`, on all cores: C is 1 when all are gray, else 3.
+def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = None) -> Decoded:
+    """Every picture, in the order of `paths`, on all cores: C is 1 when all are gray, else 3.
 
-    Raises UserError that names the first unreadable file and counts them all, every one of which is tried; and for
-    more pictures than fit.
+    Raises UserError for more pictures than fit.
     """
     if 3 * size * size * len(paths) > LARGEST:
         raise UserError(
             f"{len(paths):,} images of {size}×{size} pixels, of three bytes each, are more than {LARGEST:,} bytes; "
             "expected at most that: take fewer images, or a smaller --image-size"
         )
-    images = np.empty((len(paths), 3, size, size), dtype=np.uint8)
+    images = np.zeros((len(paths), 3, size, size), dtype=np.uint8)
     coloured = np.zeros(len(paths), dtype=bool)
 
     def put(index: int) -> None:
@@ -86,22 +97,15 @@ def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = 
         images[index] = picture.transpose(2, 0, 1) if picture.ndim == 3 else picture
 
     results = _in_parallel(put, range(len(paths)), "decoding images", progress)
-    bad = [(path, result) for path, result in zip(paths, results, strict=True) if isinstance(result, Exception)]
-    if bad:
-        path, error = min(bad, key=lambda pair: pair[0])
-        others = f" and {len(bad) - 1} more of {len(paths)} images" if len(bad) > 1 else ""
-        raise UserError(
-            f"{path}{others} cannot be read as PNG or JPEG ({_reason(error)}); expected intact image files: "
-            "replace or remove what is damaged"
-        )
-    return images if coloured.any() else images[:, :1].copy()
+    unreadable = {index: _reason(result) for index, result in enumerate(results) if isinstance(result, Exception)}
+    return Decoded(images if coloured.any() else images[:, :1].copy(), unreadable)
 
 
 def shared_square_size(paths: Sequence[Path]) -> int | None:
     """The side that all readable pictures share when they are square, else None. Reads headers only."""
 
     def measure(path: Path) -> tuple[int, int]:
-        with open_image(path, _FORMATS) as image:
+        with open_image(path) as image:
             return image.size
 
     sizes = {size for size in _in_parallel(measure, paths, "", None) if not isinstance(size, Exception)}
@@ -139,7 +143,7 @@ def _in_parallel(
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "no such picture in it"
+        return "not an image, or of a kind that is not opened"
     if isinstance(error, Image.DecompressionBombError):
         return "too many pixels"
     if isinstance(error, UserError):

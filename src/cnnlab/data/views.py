@@ -6,8 +6,10 @@ training images of a fixed stratified order; `mnist+shuffled-labels`; `mnist+per
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +18,12 @@ from cnnlab.data.imageset import ImageSet, Split, image_set
 from cnnlab.data.splits import shuffle_keys
 from cnnlab.errors import UserError, nearest
 
-_SUFFIX = re.compile(r"(?P<base>.*?)(?:@(?P<count>[0-9]{1,18}))?(?P<changes>(?:\+[a-z-]+)*)", re.DOTALL)
+#: Stands right after a folder's path: what cannot be read there is left out, so that a run finds the same images again.
+SKIPPING = "+skip-damaged"
+
+_SUFFIX = re.compile(
+    r"(?P<base>.*?(?:\+skip-damaged)?)(?:@(?P<count>[0-9]{1,18}))?(?P<changes>(?:\+[a-z-]+)*)", re.DOTALL
+)
 
 
 def split_name(name: str) -> tuple[str, int | None, tuple[str, ...]]:
@@ -28,6 +35,14 @@ def split_name(name: str) -> tuple[str, int | None, tuple[str, ...]]:
         if change not in CHANGES:
             raise UserError(f"{name}: unknown change {change}; {nearest(change, CHANGES)}")
     return found["base"], int(found["count"]) if found["count"] else None, changes
+
+
+def with_skipping(name: str) -> str:
+    """`folder:PATH@100` → `folder:PATH+skip-damaged@100`."""
+    whole = Path(os.path.expanduser(name.partition(":")[2]))
+    found = None if whole.name and whole.exists() else _SUFFIX.fullmatch(name)
+    base = found["base"] if found else name
+    return name if base.endswith(SKIPPING) else f"{base}{SKIPPING}{name[len(base) :]}"
 
 
 def view(data: ImageSet, count: int | None, changes: tuple[str, ...]) -> ImageSet:
@@ -104,6 +119,7 @@ def _changed(
         split_note=f"{data.split_note}; of these: {summary}",
         preparation=data.preparation,
         notes=(*data.notes, f"{data.name}{suffix}: {summary}"),
+        doubts=data.doubts,
     )
 
 

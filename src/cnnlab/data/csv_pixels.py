@@ -1,0 +1,248 @@
+"""`csv:FILE`: a line an image, its label and its pixels: how competitions hand out MNIST and its like."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from cnnlab.data.arrays import LabelledArrays, set_of_arrays
+from cnnlab.data.imageset import MOST_CLASSES, ImageSet
+from cnnlab.errors import UserError
+from cnnlab.plain_files import open_plain
+
+#: The most bytes of a file, of its pixels as uint8, and of a line; the most images.
+LONGEST = 4_000_000_000
+LARGEST = 500_000_000
+LONGEST_LINE = 1_000_000
+MOST_IMAGES = 1_000_000
+
+_LABELS = ("label", "labels", "class", "target", "category", "y")
+_NUMBERS_OF_ROWS = ("", "id", "index", "imageid", "image_id", "unnamed: 0")
+_DELIMITERS = (b",", b";", b"\t")
+_AT_ONCE = 4_000_000  # bytes of lines that are parsed together
+
+
+def load_csv(path: str | Path) -> ImageSet:
+    """Load a file of comma-separated values: each line a label and the pixels of a square image, row by row.
+
+    With a line of names or without; delimited by commas, semicolons or tabs. The label is in the column called label,
+    class, target, category or y, else in the first. Columns called id or index are left out. All others are pixels,
+    whole numbers 0–255: S×S of them are gray, S×S×3 red, green and blue of each pixel in turn.
+    Labels 0 … K-1 are class numbers; others, words too, are classes by name, numbers in their order.
+    Split 80/10/10 % of each class by a fixed shuffle; equal images stay in one split.
+    Raises UserError when a line is anything else, with its number, and when there is no label.
+    """
+    if not str(path):
+        raise UserError("csv: names no file; expected csv:FILE: give the path of a file of pixels")
+    file = Path(os.path.expanduser(path))
+    if file.is_dir():
+        raise UserError(f"{file} is a folder; expected a file of pixels: mend the path, or use folder:PATH")
+    try:
+        with open_plain(file, limit=LONGEST) as lines:
+            layout, labels, blocks = _read(lines, file)
+    except FileNotFoundError:
+        raise UserError(f"{file} does not exist; expected a file of pixels: mend the path") from None
+    except OSError as error:
+        raise UserError(
+            f"{file} cannot be read ({error.strerror}); expected a readable file: mend its permissions"
+        ) from None
+    numbers, names, note = _classes(labels, file)
+    notes = [f"{layout.side}×{layout.side} from {layout.side**2 * layout.channels} columns", *([note] if note else [])]
+    if layout.channels == 3:
+        notes.append("three channels: red, green and blue of each pixel in turn")
+    return set_of_arrays(
+        {"all": LabelledArrays(_Blocks(blocks), numbers, f"{file}: pixels", f"{file}: labels")},
+        names,
+        name=f"csv:{path}",
+        where=str(file),
+        source=f"csv: {file.resolve()}",
+        by="as the file says",
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    delimiter: bytes
+    columns: int
+    label: int
+    pixels: list[int]
+    has_names: bool
+
+    @property
+    def channels(self) -> int:
+        return 1 if _side(len(self.pixels)) else 3
+
+    @property
+    def side(self) -> int:
+        return _side(len(self.pixels) // self.channels) or 0
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Images as they were parsed, some at a time: uint8 (n, S, S) or (n, S, S, 3) each."""
+
+    blocks: list[np.ndarray]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (sum(map(len, self.blocks)), *self.blocks[0].shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.blocks[0].dtype
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """The images, in order."""
+        yield from self.blocks
+
+
+def _read(lines: IO[bytes], file: Path) -> tuple[_Layout, list[str], list[np.ndarray]]:
+    first = _line(lines, 1, file).removeprefix(b"\xef\xbb\xbf")
+    layout = _layout(first, file)
+    labels: list[str] = []
+    blocks: list[np.ndarray] = []
+    waiting: list[tuple[int, bytes]] = [] if layout.has_names else [(1, first)]
+    size, number = 0, 1
+    while True:
+        line = _line(lines, number := number + 1, file)
+        if line.strip():
+            waiting.append((number, line))
+            size += len(line)
+        if waiting and (not line or size > _AT_ONCE):
+            blocks.append(_parse(waiting, layout, labels, file))
+            waiting, size = [], 0
+        if len(labels) > MOST_IMAGES or len(labels) * len(layout.pixels) > LARGEST:
+            raise UserError(
+                f"{file} holds more than {MOST_IMAGES:,} images or {LARGEST:,} pixels; expected at most that: take "
+                "fewer lines, or give them as npz:FILE"
+            )
+        if not line:
+            break
+    if not blocks:
+        raise UserError(f"{file} holds no image; expected a line for each: add lines")
+    return layout, labels, blocks
+
+
+def _line(lines: IO[bytes], number: int, file: Path) -> bytes:
+    line = lines.readline(LONGEST_LINE + 1)
+    if len(line) > LONGEST_LINE:
+        raise UserError(
+            f"{file}: line {number} has more than {LONGEST_LINE:,} bytes; expected a line an image: it is no such file"
+        )
+    return line
+
+
+def _cells(line: bytes, delimiter: bytes) -> list[str]:
+    return [cell.strip().strip('"').strip() for cell in line.decode(errors="replace").split(delimiter.decode())]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def _layout(first: bytes, file: Path) -> _Layout:
+    delimiter = max(_DELIMITERS, key=first.count)
+    cells = _cells(first, delimiter)
+    words = sum(not _is_number(cell) for cell in cells)
+    has_names = words > 1 or (words == 1 and cells[0].casefold() in _LABELS)
+    names = [cell.casefold() for cell in cells] if has_names else []
+    label = next((names.index(name) for name in _LABELS if name in names), None if has_names else 0)
+    pixels = [i for i in range(len(cells)) if i != label and (not has_names or names[i] not in _NUMBERS_OF_ROWS)]
+    if label is None or (not has_names and not _is_square(len(pixels)) and _is_square(len(cells))):
+        if _is_square(len(pixels) + (label is not None)):
+            raise UserError(
+                f"{file} has {len(cells)} columns of pixels and no label, as a competition's test file has; expected a "
+                "label in each line: take the training file, of which a tenth becomes the test"
+            )
+        raise UserError(
+            f"{file} has no column called label; expected one of {', '.join(_LABELS)}: name the column of labels so"
+        )
+    if not _is_square(len(pixels)):
+        raise UserError(
+            f"{file} has {len(pixels)} columns beside the label; expected S×S, or S×S×3, such as 784: leave out "
+            "columns that are no pixels"
+        )
+    return _Layout(delimiter, len(cells), label, pixels, has_names)
+
+
+def _side(count: int) -> int | None:
+    side = math.isqrt(count)
+    return side if side > 1 and side * side == count else None
+
+
+def _is_square(count: int) -> bool:
+    return _side(count) is not None or (count % 3 == 0 and _side(count // 3) is not None)
+
+
+def _parse(waiting: list[tuple[int, bytes]], layout: _Layout, labels: list[str], file: Path) -> np.ndarray:
+    """Pixels of some lines, whose labels are added to the others."""
+    lines = []
+    for number, line in waiting:
+        line = line.replace(b'"', b"").strip(b"\r\n")
+        count = line.count(layout.delimiter) + 1
+        if count != layout.columns:
+            raise UserError(
+                f"{file}: line {number} has {count} values; expected {layout.columns}, as in line 1: mend or "
+                "remove the line"
+            )
+        cells = line.split(layout.delimiter, layout.label + 1)
+        labels.append(cells[layout.label].decode(errors="replace").strip())
+        lines.append(line.decode("latin-1"))
+    values = _values(lines, layout)
+    if values is None:
+        number = next(
+            number
+            for (number, _), line in zip(waiting, lines, strict=True)
+            if len(waiting) == 1 or _values([line], layout) is None
+        )
+        raise UserError(
+            f"{file}: line {number} holds pixels that are no whole numbers from 0 to 255; expected these alone: "
+            "mend or remove the line; multiply values from 0 to 1 by 255 and round them"
+        )
+    rows = values.astype(np.uint8)
+    shape = (layout.side, layout.side) if layout.channels == 1 else (layout.side, layout.side, 3)
+    return rows.reshape(len(rows), *shape)
+
+
+def _values(lines: list[str], layout: _Layout) -> np.ndarray | None:
+    """The pixels of lines, whole numbers 0–255, or None where there are others."""
+    try:
+        values = np.loadtxt(
+            lines, np.float64, delimiter=layout.delimiter.decode(), usecols=layout.pixels, comments=None, ndmin=2
+        )
+    except ValueError:
+        return None
+    return values if ((values >= 0) & (values <= 255) & (values == np.rint(values))).all() else None
+
+
+def _classes(labels: list[str], file: Path) -> tuple[np.ndarray, np.ndarray | None, str | None]:
+    """Class numbers, the classes' names unless they are these numbers, and what was done with the labels."""
+    present = set(labels)
+    if "" in present:
+        raise UserError(f"{file} has an image without a label; expected one in each line: add or remove it")
+    if len(present) > MOST_CLASSES:
+        raise UserError(
+            f"{file} has {len(present):,} different labels; expected at most {MOST_CLASSES:,} classes: check which "
+            "column is the label"
+        )
+    by_number = all(_is_number(label) and float(label).is_integer() for label in present)
+    if by_number:
+        labels = [str(int(float(label))) for label in labels]
+        present = set(labels)
+    names = sorted(present, key=lambda label: (int(label) if by_number else 0, label))
+    number_of = {name: number for number, name in enumerate(names)}
+    numbers = np.array([number_of[label] for label in labels], dtype=np.int64)
+    if names == [str(number) for number in range(len(names))]:
+        return numbers, None, None
+    shown = ", ".join(f"{name} → {number}" for name, number in list(number_of.items())[:30])
+    return numbers, np.array(names), f"labels became class numbers: {shown}{' …' if len(names) > 30 else ''}"
