@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -11,9 +12,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlab.anatomy import describe
-from cnnlab.anatomy.verify import verify_fields
 
-pytest.importorskip("timm", reason="timm is not installed: pip install -c constraints.txt '.[dev]'")
+if find_spec("timm") is None:
+    pytest.skip("timm is not installed: pip install -c constraints.txt '.[dev]'", allow_module_level=True)
 
 #: One of a kind each: group convolutions, shuffled channels, squeeze-excite, windows shifted and folded into the batch,
 #: a table of positions put through dense layers, tokens with and without a class, attention with and without a bias, a
@@ -47,14 +48,3 @@ def test_parameters_products_and_shapes_are_pytorchs(name: str) -> None:
     ours = {layer.name: layer.output_shape for layer in anatomy.layers if layer.call.is_module and layer.name in own}
     assert len(ours) > 10
     assert ours == {path: own[path] for path in ours}
-
-
-def test_channels_that_were_split_and_shuffled_are_no_larger_than_said() -> None:
-    """ShuffleNet on a small image: no gradient reaches outside a field, and no field is called exact that is not."""
-    net, _ = public_net("torchvision/shufflenet_v2_x0_5")
-    checks = verify_fields(net, (3, 32, 32), rounds=1)
-    assert len(checks) > 20
-    assert all(check.outside == 0 for check in checks)
-    kinds = {layer.name: layer.receptive_field.kind for layer in describe(net, (3, 32, 32)).layers}
-    assert kinds["conv1.0"] == "exact"
-    assert kinds["stage2.0.cat"] == "upper bound"
