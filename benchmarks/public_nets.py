@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--only", nargs="+", default=[], help="names such as timm/vgg11")
     given = parser.parse_args()
-    record = json.loads(given.out.read_text()) if given.out.exists() else {"nets": []}
+    record: dict[str, Any] = json.loads(given.out.read_text()) if given.out.exists() else {"nets": []}
     done = {row["net"] for row in record["nets"] if "error" not in row}
     names = [*(f"torchvision/{name}" for name in TORCHVISION), *(f"timm/{name}" for name in TIMM)]
     for name in given.only or names:

@@ -60,7 +60,7 @@ def unknown(layer: Layer, reason: str) -> UserError:
     """What to tell the user about a layer that the page does not know."""
     known = (
         "convolution, batch norm, ReLU and other activations, max, average and adaptive pooling, dropout, flatten, "
-        "linear, +, −, ×, ÷, cat, mean, sum, zero padding, softmax"
+        "linear, +, −, ×, ÷, cat, mean, sum, padding, cuts of maps, softmax"
     )
     return UserError(
         f"layer {layer.name} ({layer.type}): {reason}; expected one of: {known}: replace the layer, or look at the net "
@@ -215,9 +215,28 @@ def _reshape(layer: Layer) -> Operation:
     index = layer.call.operands.get("index") if layer.call.function == "getitem" else ()
     parts = index if isinstance(index, tuple) else (index,)
     whole = (slice(None), None, ...)
+    cut = _cut(layer, parts)
+    if cut is not None:
+        return cut
     if prod(layer.input_shapes[0]) != prod(layer.call.output_shape) or any(part not in whole for part in parts):
         raise unknown(layer, f"it takes {_by(layer.input_shapes[0])} apart to {_by(layer.call.output_shape)}")
     return {"kind": "reshape"}
+
+
+def _cut(layer: Layer, parts: tuple[Any, ...]) -> Operation | None:
+    """Slices of a map's rows and columns, as in x[:, :, 1:-1, ::2]; None for all else that an index can be."""
+    if layer.call.function != "getitem" or len(layer.input_shapes[0]) != 3:
+        return None
+    if ... in parts:
+        at = parts.index(...)
+        parts = (*parts[:at], *[slice(None)] * (5 - len(parts)), *parts[at + 1 :])
+    parts = (*parts, *[slice(None)] * (4 - len(parts)))
+    if any(not isinstance(part, slice) for part in parts) or parts[:2] != (slice(None), slice(None)):
+        return None
+    if len(parts) != 4 or parts[2:] == (slice(None), slice(None)):
+        return None
+    rows, columns = (list(range(n))[part] for n, part in zip(layer.input_shapes[0][1:], parts[2:], strict=True))
+    return _taken(rows, columns)
 
 
 def _combine(layer: Layer) -> Operation:
@@ -265,12 +284,39 @@ def _reduce(layer: Layer) -> Operation:
 def _pad(layer: Layer) -> Operation:
     given = layer.call.operands
     sides = list(given["pad"])
-    if given.get("mode", "constant") != "constant" or given.get("value") not in (None, 0) or min(sides) < 0:
-        raise unknown(layer, f"it pads by {given.get('mode', 'constant')}; the page pads with zeros only")
+    mode = given.get("mode", "constant")
     if len(layer.input_shapes[0]) != 3 or len(sides) > 4:
         raise unknown(layer, "it pads something else than the rows and columns of maps")
     left, right, top, bottom = [*sides, 0, 0][:4]
+    if mode != "constant" and min(sides) >= 0:
+        _, height, width = layer.input_shapes[0]
+        return _taken(_continued(mode, height, top, bottom), _continued(mode, width, left, right))
+    if mode != "constant" or given.get("value") not in (None, 0) or min(sides) < 0:
+        raise unknown(layer, "it pads with another constant than 0, or cuts off; the page adds zeros only")
     return {"kind": "pad", "padding": [top, left, bottom, right]}
+
+
+def _continued(mode: str, size: int, before: int, after: int) -> list[int]:
+    """Which of `size` positions each padded one takes its value from: mirrored, the nearest, or round the other end."""
+    ways: dict[str, Callable[[int], int]] = {
+        "reflect": lambda at: size - 1 - abs(size - 1 - abs(at)),
+        "replicate": lambda at: min(max(at, 0), size - 1),
+        "circular": lambda at: at % size,
+    }
+    return [ways[mode](at) for at in range(-before, size + after)]
+
+
+def _taken(rows: list[int], columns: list[int]) -> Operation:
+    """Maps of some rows and columns of others, in any order and number: windows of one value each."""
+    return {
+        "kind": "pool",
+        "by": "mean",
+        "rows": [[at] for at in rows],
+        "columns": [[at] for at in columns],
+        "row_counts": [1] * len(rows),
+        "column_counts": [1] * len(columns),
+        "divisor": None,
+    }
 
 
 _DROPS_CHANNELS = {"dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"}
