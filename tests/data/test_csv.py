@@ -111,6 +111,7 @@ def test_equal_images_stay_in_one_split_and_are_named(written):
         ([*ROWS, [0, "nan", *ROWS[0][2:]]], NAMES, "line 62 holds pixels"),
         ([[0, *(value / 255 for value in row[1:])] for row in ROWS], NAMES, "multiply values from 0 to 1 by 255"),
         ([*ROWS, ["", *ROWS[0][1:]]], NAMES, "an image without a label"),
+        ([*ROWS, ["a" * 201, *ROWS[0][1:]]], NAMES, "line 62 has a label of 201 bytes"),
         ([[i, *row[1:]] for i, row in enumerate(ROWS)], NAMES, "class 0 has 1 image;"),
         ([], NAMES, "holds no image"),
         ([], None, "expected S×S"),

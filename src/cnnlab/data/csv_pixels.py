@@ -16,10 +16,11 @@ from cnnlab.data.imageset import MOST_CLASSES, ImageSet
 from cnnlab.errors import UserError
 from cnnlab.plain_files import open_plain
 
-#: The most bytes of a file, of its pixels as uint8, and of a line; the most images.
+#: The most bytes of a file, of its pixels as uint8, of a line and of a label; the most images.
 LONGEST = 4_000_000_000
 LARGEST = 500_000_000
 LONGEST_LINE = 1_000_000
+LONGEST_LABEL = 200
 MOST_IMAGES = 1_000_000
 
 _LABELS = ("label", "labels", "class", "target", "category", "y")
@@ -196,7 +197,13 @@ def _parse(waiting: list[tuple[int, bytes]], layout: _Layout, labels: list[str],
                 "remove the line"
             )
         cells = line.split(layout.delimiter, layout.label + 1)
-        labels.append(cells[layout.label].decode(errors="replace").strip())
+        label = cells[layout.label].strip()
+        if len(label) > LONGEST_LABEL:
+            raise UserError(
+                f"{file}: line {number} has a label of {len(label):,} bytes; expected at most {LONGEST_LABEL}: check "
+                "which column is the label"
+            )
+        labels.append(label.decode(errors="replace"))
         lines.append(line.decode("latin-1"))
     values = _values(lines, layout)
     if values is None:
