@@ -15,6 +15,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,8 @@ def _measured(net: nn.Module, shape: tuple[int, int, int]) -> dict[str, Any]:
 
 def counted(net: nn.Module, shape: tuple[int, int, int]) -> int:
     """Floating-point operations for one image by PyTorch's counter, attention written out as matrix products."""
-    images = torch.zeros(
-        1, *shape, requires_grad=True
-    )  # with a gradient PyTorch takes no short cut that hides products
+    # With a gradient PyTorch takes no short cut that hides products.
+    images = torch.zeros(1, *shape, requires_grad=True)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         net(images)
     return counter.get_total_flops()
@@ -117,13 +117,10 @@ def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _environment() -> dict[str, Any]:
-    import timm
-    import torchvision
-
     return {
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "timm": timm.__version__,
+        "torchvision": version("torchvision"),
+        "timm": version("timm"),
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
     }

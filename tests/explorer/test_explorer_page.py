@@ -160,10 +160,7 @@ def test_an_unknown_layer_is_named():
     ("net", "says"),
     [
         (nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), nn.Flatten(), nn.Linear(784, 10)), "batch"),
-        (
-            nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.Flatten(), nn.Linear(1568, 10)),
-            "reflect",
-        ),
+        (nn.Sequential(nn.ConstantPad2d(1, 0.5), nn.Flatten(), nn.Linear(900, 10)), "another constant than 0"),
         (nn.Sequential(nn.Flatten(), nn.Linear(784, 7)), "vector of 10 values"),
     ],
 )
