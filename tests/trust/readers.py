@@ -28,7 +28,7 @@ from cnnlab.data.idx import gunzip, parse_idx
 from cnnlab.data.npz import load_npz
 from cnnlab.data.pictures import decode_all, shared_square_size
 from cnnlab.data.views import split_name, view
-from cnnlab.errors import Stopped
+from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.space import read_space
 from cnnlab.experiments.variants import own_variant
 from cnnlab.lesson.record import LessonRecord
@@ -84,7 +84,10 @@ def _pictures(folder: Path) -> dict[str, Reader]:
     def decode(content: bytes) -> object:
         class_folder.write_bytes(content)
         shared_square_size([class_folder])
-        return decode_all([class_folder], size=32)
+        found = decode_all([class_folder], size=32)
+        if found.unreadable:  # a folder refuses it, or leaves it out, with this reason
+            raise UserError(found.unreadable[0])
+        return found
 
     seeds = list(_small_pictures())
     return {
