@@ -31,7 +31,15 @@ NAMES = (
     "white ink on transparency",
     "white ink on transparency, 28 pixels",
 )
-RENDERED = {name: (lambda digit, rng, make=KINDS[name]: make(digit, rng)[0]) for name in NAMES}
+#: Of these too few are read yet; the table in docs/explanation/results.md has how many.
+SHORT = (
+    "sheet on a desk, in perspective",
+    "box, 60 pixels",
+    "box, 400 pixels",
+    "cell of a table, 60 pixels",
+    "cell of a table, 300 pixels",
+)
+RENDERED = {name: (lambda digit, rng, make=KINDS[name]: make(digit, rng)[0]) for name in (*NAMES, *SHORT)}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +56,9 @@ def classify(digits):
     return lambda batch: known.predict(np.stack(batch).reshape(len(batch), -1) / np.float32(255))
 
 
-@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize(
+    "kind", [*NAMES, *(pytest.param(kind, marks=pytest.mark.xfail(reason="not mended yet")) for kind in SHORT)]
+)
 def test_a_photograph_is_recognised_like_the_digit_it_shows(kind, digits, classify):
     images, labels = (each[:20] for each in digits)
     rng = np.random.default_rng(2)

@@ -127,13 +127,13 @@ def list_pictures(base: Path) -> Listing:
         raise UserError(f"{base} is a file; expected a folder of class folders: mend the path, or use npz:FILE")
     seen, notes = _Seen(base), []
     whole = _read(base, seen, depth=0)
-    top = _unwrapped(whole, seen)
+    top = _unwrapped(whole)
     if top is not whole:
         notes.append(f"the class folders were found in {seen.relative(top.path)}/")
     splits = _split_folders(top, seen)
     if "train" in splits:
         for part, folder in splits.items():
-            splits[part] = _unwrapped(folder, seen)
+            splits[part] = _unwrapped(folder)
         given, train = frozenset(splits), f"{splits['train'].name}/"
         classes, pictures = _of_splits(splits, seen)
     else:
@@ -211,7 +211,7 @@ def _begins_as_a_picture(path: Path) -> bool:
     return begin.startswith(_BEGINNINGS) or (begin[:4] == b"RIFF" and begin[8:] == b"WEBP")
 
 
-def _unwrapped(folder: _Folder, seen: _Seen) -> _Folder:
+def _unwrapped(folder: _Folder) -> _Folder:
     """The folder, or the one inside it that is all it holds and has the class folders."""
     while not folder.images and len(folder.filled) == 1:
         (inner,) = folder.filled
