@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 
 import pytest
@@ -10,7 +12,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tests.new_runs import make_run
 
 from cnnlab.data import load
-from cnnlab.errors import Stopped
+from cnnlab.errors import Stopped, UserError
 from cnnlab.runs import execute
 from cnnlab.runs.make import reopen_run
 
@@ -85,6 +87,20 @@ def test_a_run_that_began_or_ended_without_gets_all_of_them(data, tmp_path):
     execute(run, net, data, tensorboard=True)
     found = require_same_figures(run)
     assert found.Scalars("test/accuracy")[0].value == pytest.approx(run.result().test.accuracy)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_in_its_place_is_refused_and_not_waited_for(data, tmp_path):
+    run, net = make_run(tmp_path / "run", data, net="mlp", epochs=1)
+    os.mkfifo(run.path / "tensorboard")
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits for somebody who writes"))
+    signal.alarm(30)
+    try:
+        with pytest.raises(UserError, match="tensorboard"):
+            execute(run, net, data, tensorboard=True)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_figures_do_not_depend_on_who_watches(data, tmp_path):

@@ -37,7 +37,8 @@ class EventFiles:
         self.begun = (run.path / "config.json").stat().st_mtime
         folder = run.place("tensorboard")
         try:
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.is_dir():  # of a pipe rmtree waits for a writer
+                shutil.rmtree(folder, ignore_errors=True)
             self.writer = SummaryWriter(str(folder))
         except OSError as error:
             raise disk_error(folder, error) from error
