@@ -45,13 +45,13 @@ def test_an_unknown_layer_leaves_no_page(cnnlab, tmp_path):
     own = tmp_path / "own.py"
     own.write_text(
         "from torch import nn\n\n\nclass Normed(nn.Sequential):\n    def __init__(self):\n"
-        "        super().__init__(nn.Conv2d(1, 4, 5), nn.GroupNorm(2, 4), nn.Flatten(), nn.Linear(2304, 10))\n"
+        "        super().__init__(nn.Conv2d(1, 4, 5), nn.LocalResponseNorm(2), nn.Flatten(), nn.Linear(2304, 10))\n"
     )
     path, net = tmp_path / "own", f"{own}:Normed"
     assert cnnlab("train", net, "--data", "mnist-5k@200", "--epochs", 1, "--out", path).code == 0
     outcome = cnnlab("explore", path, "--net", net, "--no-open")
     assert outcome.code == 2
-    assert "layer 1 (GroupNorm)" in outcome.err
+    assert "layer 1 (LocalResponseNorm)" in outcome.err
     assert len(outcome.err.splitlines()) == 1
     assert not (path / "explorer.html").exists()
     refused = cnnlab("explore", path, "--no-open")

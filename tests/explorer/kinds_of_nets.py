@@ -65,6 +65,74 @@ def separable(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     )  # fmt: skip
 
 
+class ConvNext(nn.Module):
+    """A stem, two blocks of ConvNeXt's kind with the channels last between two permutes, and a scale of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 8, 4, 4)
+        self.depthwise = nn.ModuleList(nn.Conv2d(8, 8, 3, padding=1, groups=8) for _ in range(2))
+        self.norms = nn.ModuleList((nn.LayerNorm(8, eps=1e-3), nn.RMSNorm(8)))
+        self.wide = nn.ModuleList(nn.Linear(8, 16) for _ in range(2))
+        self.narrow = nn.ModuleList(nn.Linear(16, 8) for _ in range(2))
+        self.scale = nn.Parameter(torch.rand(8))
+        self.whole = nn.LayerNorm([8, 7, 7])
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for depthwise, norm, wide, narrow in zip(self.depthwise, self.norms, self.wide, self.narrow, strict=True):
+            inner = narrow(F.gelu(wide(norm(depthwise(x).permute(0, 2, 3, 1)))))
+            x = x + (inner * self.scale).permute(0, 3, 1, 2)
+        return self.head(self.whole(x).mean((2, 3)))
+
+
+class Shuffled(nn.Module):
+    """What moves values: channels shuffled and cut, pixels to channels and back, flips, rolls, a shortcut with channels
+    padded, an enlargement."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
+        self.conv, self.channels = nn.Conv2d(4, 8, 3, padding=1, groups=2), nn.ChannelShuffle(2)
+        self.norm, self.instance = nn.GroupNorm(4, 8), nn.InstanceNorm2d(8, affine=True)
+        self.up = nn.Upsample(scale_factor=(2, 1))
+        self.enlarged = nn.UpsamplingNearest2d(size=(5, 9))
+        self.head = nn.LazyLinear(10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.unshuffle(x)
+        y = self.channels(self.norm(self.conv(x)))
+        y = y + F.pad(x, (0, 0, 0, 0, 2, 2))  # as ResNets for CIFAR-10 pad a shortcut's channels
+        y = torch.cat([y[:, 4:], y[:, :4].flip(2)], dim=1).roll((1, -2), (2, 3))
+        y = self.up(self.shuffle(self.instance(y).relu())[:, :, ::3].transpose(2, 3))
+        return self.head(self.enlarged(y.tanh()).narrow(2, 1, 3).movedim(1, -1).flatten(1))
+
+
+def autoencoder() -> nn.Sequential:
+    """Down and up again by transposed convolutions with strides, gaps, groups and rows that are cut off."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3, stride=2), nn.InstanceNorm2d(6, track_running_stats=True), nn.ReLU(),
+        nn.ConvTranspose2d(6, 4, 3, stride=2, padding=1, output_padding=1, groups=2), nn.ReLU(),
+        nn.ConvTranspose2d(4, 4, (2, 3), stride=(1, 3), padding=(0, 2), dilation=(2, 1), bias=False), nn.Tanh(),
+        nn.Conv2d(4, 5, 5, stride=5), nn.GroupNorm(1, 5, affine=False), nn.Flatten(), nn.LazyLinear(10),
+    )  # fmt: skip
+
+
+def tokens() -> nn.Sequential:
+    """Patches as tokens, mixed along the places and along the channels, as MLP-Mixer does."""
+
+    class Swap(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.transpose(1, 2)
+
+    return nn.Sequential(
+        nn.Conv2d(1, 12, 7, 7), nn.Flatten(2), Swap(), nn.LayerNorm(12), Swap(), nn.Linear(16, 20), nn.GELU(),
+        nn.Linear(20, 16), Swap(), nn.LayerNorm(12, bias=False), nn.Linear(12, 6, bias=False), nn.Flatten(),
+        nn.Linear(96, 10),
+    )  # fmt: skip
+
+
 def vgg() -> nn.Sequential:
     layers: list[nn.Module] = []
     inputs = 1
@@ -104,6 +172,10 @@ NETS: dict[str, Callable[[], nn.Module]] = {
         nn.Conv2d(1, 8, 5), nn.ELU(), nn.Dropout2d(0.2), nn.AdaptiveMaxPool2d((5, 4)), nn.Flatten(), nn.SELU(),
         nn.AlphaDropout(0.1), nn.Linear(160, 10), nn.LogSoftmax(dim=1),
     ),
+    "convnext": ConvNext,
+    "shuffled": Shuffled,
+    "autoencoder": autoencoder,
+    "tokens": tokens,
     "colours": lambda: nn.Sequential(
         nn.Conv2d(3, 9, 3, groups=3, padding="same"), nn.BatchNorm2d(9), nn.Mish(), nn.MaxPool2d(3, 2, 1),
         nn.Conv2d(9, 6, (1, 3), (2, 1)), nn.Softplus(), nn.Flatten(), nn.LazyLinear(10),
@@ -117,9 +189,11 @@ def random_net(name: str) -> nn.Module:
     net = NETS[name]()
     net(torch.zeros(2, 3 if name == "colours" else 1, 28, 28))
     for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d) or getattr(module, "track_running_stats", False):
             nn.init.normal_(module.running_mean, 0, 0.5)
             nn.init.uniform_(module.running_var, 0.2, 2)
-            nn.init.normal_(module.weight, 1, 0.3)
-            nn.init.normal_(module.bias, 0, 0.3)
+        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm | nn.InstanceNorm2d | nn.RMSNorm):
+            for parameter, mean in ((module.weight, 1), (getattr(module, "bias", None), 0)):
+                if parameter is not None:
+                    nn.init.normal_(parameter, mean, 0.3)
     return net.eval()

@@ -14,8 +14,6 @@ from tests.explorer.test_explorer_in_chromium import by_hooks, opened, page_valu
 from torch import Tensor, nn
 
 from cnnlab.data.normalise import normalise
-from cnnlab.errors import UserError
-from cnnlab.explorer.translation import translate
 
 
 class Borders(nn.Module):
@@ -49,35 +47,3 @@ def test_borders_and_cuts_are_pytorch_s_to_1e_4(browser: Any, tmp_path: Path) ->
             for layer in (layer for layer in expected if layer in found):
                 largest = np.abs(expected[layer]).max() or 1
                 assert np.abs(found[layer] - expected[layer]).max() / largest < 1e-4, layer
-
-
-@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
-@pytest.mark.parametrize("sides", [(1, 2, 3, 4), (4, 0, 0, 4)])
-def test_padded_positions_are_pytorchs(mode: str, sides: tuple[int, ...]) -> None:
-    net = nn.Sequential(_Pads(sides, mode), nn.Flatten(), nn.LazyLinear(10))
-    net(torch.zeros(2, 1, 6, 5))
-    operation = translate(net, (1, 6, 5), 10).layers[0].operation
-    numbers = torch.arange(30.0).reshape(1, 1, 6, 5)
-    rows, columns = (torch.tensor(operation[side]).flatten() for side in ("rows", "columns"))
-    assert torch.equal(numbers[:, :, rows][..., columns], F.pad(numbers, sides, mode=mode))
-
-
-def test_other_paddings_are_named() -> None:
-    for sides, mode, value in (
-        ((1, 1), "constant", 2.0),
-        ((-1, 1), "constant", None),
-        ((1, 1, 1, 1, 1, 1), "constant", 0),
-    ):
-        net = nn.Sequential(_Pads(sides, mode, value), nn.Flatten(), nn.LazyLinear(10))
-        net(torch.zeros(2, 1, 6, 5))
-        with pytest.raises(UserError, match=r"pad.*it pads"):
-            translate(net, (1, 6, 5), 10)
-
-
-class _Pads(nn.Module):
-    def __init__(self, sides: tuple[int, ...], mode: str, value: float | None = None) -> None:
-        super().__init__()
-        self.sides, self.mode, self.value = sides, mode, value
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, self.sides, mode=self.mode, value=self.value)

@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from tests.explorer.bare_pages import bare_page
-from tests.explorer.explored_nets import Grouped
+from tests.explorer.explored_nets import Normalised
 from torch import nn
 
 from cnnlab.data.normalise import normalise
@@ -152,8 +152,10 @@ def test_every_module_is_inlined_once(explored):
 
 
 def test_an_unknown_layer_is_named():
-    with pytest.raises(UserError, match=r"layer group \(GroupNorm\): group_norm .* expected one of: convolution"):
-        translate(Grouped(), (1, 28, 28), 10)
+    with pytest.raises(
+        UserError, match=r"layer norm \(LocalResponseNorm\): local_response_norm .* expected one of: conv"
+    ):
+        translate(Normalised(), (1, 28, 28), 10)
 
 
 @pytest.mark.parametrize(

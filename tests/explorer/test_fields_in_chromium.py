@@ -60,6 +60,21 @@ NETS: dict[str, tuple[Callable[[nn.Module, Tensor], Tensor], dict[str, nn.Module
     ),
     "a gate": (lambda net, x: net.a(x) * net.b(x).mean((2, 3), keepdim=True), {"a": conv(1, 2, 3), "b": conv(1, 2, 3)}),
     "groups": (lambda net, x: net.b(net.a(x)), {"a": conv(1, 4, 3), "b": conv(4, 4, 3, groups=2)}),
+    "transposed": (
+        lambda net, x: net.b(net.a(x)),
+        {"a": conv(1, 4, 3, stride=3), "b": nn.ConvTranspose2d(4, 2, 3, stride=2, padding=1, dilation=2, groups=2)},
+    ),
+    "group norm": (lambda net, x: net.b(net.a(x)[:, :, :3, :4]), {"a": conv(1, 4, 3), "b": nn.GroupNorm(2, 4)}),
+    "layer norm of channels": (
+        lambda net, x: net.b(net.a(x).movedim(1, 3)).movedim(3, 1),
+        {"a": conv(1, 4, 3), "b": nn.LayerNorm(4)},
+    ),
+    "dense along rows": (lambda net, x: net.b(net.a(x)), {"a": conv(1, 2, (3, 1)), "b": nn.Linear(12, 5)}),
+    "shuffled and turned": (
+        lambda net, x: F.pad(net.b(net.a(x)).flip(3).roll(2, 2), (0, 0, 0, 0, 0, 1)),
+        {"a": conv(1, 8, 3), "b": nn.PixelShuffle(2)},
+    ),
+    "enlarged": (lambda net, x: net.b(net.a(x)), {"a": conv(1, 2, 5, stride=3), "b": nn.Upsample(scale_factor=3)}),
     "padded apart": (lambda net, x: net.a(F.pad(x, (3, 0, 0, 1))), {"a": conv(1, 2, 3)}),
 }
 

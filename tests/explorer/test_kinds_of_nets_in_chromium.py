@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.explorer.bare_pages import MEAN, STD, bare_page, images_of
+from tests.explorer.kinds_of_nets import NETS, random_net
 from tests.explorer.test_explorer_in_chromium import by_hooks, opened, page_values
-from tests.explorer.twelve_nets import NETS, random_net
 
 from cnnlab.data.normalise import normalise
 
@@ -33,3 +33,17 @@ def test_every_layer_is_pytorch_s_to_1e_4(browser: Any, tmp_path: Path, name: st
                 assert np.abs(found[layer] - expected[layer]).max() / largest < 1e-4, layer
             answer = found[page.evaluate("explorer.net.output.name")]
             assert np.abs(answer - expected["answer"]).max() / np.abs(expected["answer"]).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["convnext", "shuffled", "autoencoder", "tokens"])
+def test_a_unit_of_every_layer_is_worked_out(browser: Any, tmp_path: Path, name: str) -> None:
+    with opened(browser, bare_page(random_net(name), tmp_path / "page.html")) as page:
+        for layer in page.evaluate("explorer.net.layers.map(layer => layer.name)"):
+            shape = page.evaluate("name => explorer.net.byName.get(name).shape", layer)
+            maps, rows, columns = (*shape, 1, 1)[:3]
+            for unit in ((0, 0, 0), (maps - 1, rows // 2, columns // 3)):
+                page.evaluate("([layer, unit]) => explorer.state.set({ layer, unit })", [layer, unit])
+                at = (unit[0] * rows + unit[1]) * columns + unit[2]
+                value = page.evaluate("([name, at]) => explorer.net.byName.get(name).values[at]", [layer, at])
+                worked = float(page.locator("#worked").get_attribute("data-value"))
+                assert worked == pytest.approx(value, rel=1e-4, abs=1e-5), (layer, unit)

@@ -356,7 +356,8 @@ class _Recorder(TorchFunctionMode):
             if isinstance(value, Tensor):
                 return Made(self._source[id(value)]) if id(value) in self._source else value
             if isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
-                return [stands_for(part) for part in value]
+                parts = [stands_for(part) for part in value]
+                return tuple(parts) if isinstance(value, tuple) else parts
             return value
 
         return {key: stands_for(value) for key, value in bind_values(name, args, kwargs).items()}

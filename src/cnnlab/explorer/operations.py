@@ -16,6 +16,7 @@ from torch import Tensor
 from cnnlab.anatomy.describe import Layer
 from cnnlab.anatomy.walk import Made
 from cnnlab.errors import UserError
+from cnnlab.explorer.taken import MOVES, runs, taken
 
 Operation = dict[str, Any]
 
@@ -59,8 +60,9 @@ def operation(layer: Layer) -> Operation:
 def unknown(layer: Layer, reason: str) -> UserError:
     """What to tell the user about a layer that the page does not know."""
     known = (
-        "convolution, batch norm, ReLU and other activations, max, average and adaptive pooling, dropout, flatten, "
-        "linear, +, −, ×, ÷, cat, mean, sum, padding, cuts of maps, softmax"
+        "convolution, transposed convolution, batch, group, layer, instance and RMS norm, ReLU and other activations, "
+        "max, average and adaptive pooling, dropout, flatten, linear, +, −, ×, ÷, cat, mean, sum, padding, cuts, "
+        "permute, flips, pixel and channel shuffle, enlarging by the nearest value, softmax"
     )
     return UserError(
         f"layer {layer.name} ({layer.type}): {reason}; expected one of: {known}: replace the layer, or look at the net "
@@ -96,9 +98,20 @@ def _conv(layer: Layer) -> Operation:
     }
 
 
+def _transposed_conv(layer: Layer) -> Operation:
+    given = layer.call.operands
+    return {
+        "kind": "transposed_conv",
+        "weight": _constant(layer, "weight"),
+        "bias": None if given.get("bias") is None else _constant(layer, "bias"),
+        "stride": _pair(given.get("stride", 1)),
+        "padding": _pair(given.get("padding", 0)),
+        "dilation": _pair(given.get("dilation", 1)),
+        "groups": given.get("groups", 1),
+    }
+
+
 def _linear(layer: Layer) -> Operation:
-    if len(layer.input_shapes[0]) != 1:
-        raise unknown(layer, f"it is applied along the last axis of {_by(layer.input_shapes[0])}; expected a vector")
     bias = layer.call.operands.get("bias")
     return {
         "kind": "linear",
@@ -120,6 +133,41 @@ def _batch_norm(layer: Layer) -> Operation:
         "gamma": torch.ones(channels) if gamma is None else gamma,
         "beta": torch.zeros(channels) if beta is None else beta,
         "epsilon": given.get("eps", 1e-5),
+    }
+
+
+def _norm(layer: Layer) -> Operation:
+    """A norm by averages of the image's own values, which lie together.
+
+    together: neighbouring values that share mean and deviation. each: neighbouring values that share γ and β, which
+    begin again after the last.
+    """
+    function, given, shape = layer.call.function, layer.call.operands, layer.input_shapes[0]
+    if function == "instance_norm" and given.get("running_mean") is not None and not given.get("use_input_stats", True):
+        return _batch_norm(layer)
+    if not layer.call.is_by_image:
+        raise unknown(layer, "it reads several images at once")
+    plane = prod(shape[1:])
+    together = {
+        "group_norm": lambda: prod(shape) // given["num_groups"],
+        "instance_norm": lambda: plane,
+        "layer_norm": lambda: prod(given["normalized_shape"]),
+        "rms_norm": lambda: prod(given["normalized_shape"]),
+    }[function]()
+    epsilon = given.get("eps")
+    return {
+        "kind": "norm",
+        "by": function,
+        "together": together,
+        "each": 1 if function in ("layer_norm", "rms_norm") else plane,
+        "is_centred": function != "rms_norm",
+        "epsilon": epsilon
+        if epsilon is not None
+        else torch.finfo(torch.float32).eps
+        if function == "rms_norm"
+        else 1e-5,
+        "gamma": None if given.get("weight") is None else _constant(layer, "weight").flatten(),
+        "beta": None if given.get("bias") is None else _constant(layer, "bias").flatten(),
     }
 
 
@@ -212,31 +260,19 @@ def _dropout(layer: Layer) -> Operation:
 
 
 def _reshape(layer: Layer) -> Operation:
-    index = layer.call.operands.get("index") if layer.call.function == "getitem" else ()
-    parts = index if isinstance(index, tuple) else (index,)
-    whole = (slice(None), None, ...)
-    cut = _cut(layer, parts)
-    if cut is not None:
-        return cut
-    if prod(layer.input_shapes[0]) != prod(layer.call.output_shape) or any(part not in whole for part in parts):
+    if prod(layer.input_shapes[0]) != prod(layer.call.output_shape):
         raise unknown(layer, f"it takes {_by(layer.input_shapes[0])} apart to {_by(layer.call.output_shape)}")
     return {"kind": "reshape"}
 
 
-def _cut(layer: Layer, parts: tuple[Any, ...]) -> Operation | None:
-    """Slices of a map's rows and columns, as in x[:, :, 1:-1, ::2]; None for all else that an index can be."""
-    if layer.call.function != "getitem" or len(layer.input_shapes[0]) != 3:
-        return None
-    if ... in parts:
-        at = parts.index(...)
-        parts = (*parts[:at], *[slice(None)] * (5 - len(parts)), *parts[at + 1 :])
-    parts = (*parts, *[slice(None)] * (4 - len(parts)))
-    if any(not isinstance(part, slice) for part in parts) or parts[:2] != (slice(None), slice(None)):
-        return None
-    if len(parts) != 4 or parts[2:] == (slice(None), slice(None)):
-        return None
-    rows, columns = (list(range(n))[part] for n, part in zip(layer.input_shapes[0][1:], parts[2:], strict=True))
-    return _taken(rows, columns)
+def _take(layer: Layer) -> Operation:
+    """Values of the layer before, in another order or place; a reshape where they stay in theirs."""
+    places = taken(layer.call)
+    if places is None:
+        raise unknown(layer, "it does not only take values of the layer before, in places that every image shares")
+    if places == list(range(prod(layer.input_shapes[0]))):
+        return {"kind": "reshape"}
+    return {"kind": "take", "by": layer.call.function, "runs": runs(places)}
 
 
 def _combine(layer: Layer) -> Operation:
@@ -284,47 +320,24 @@ def _reduce(layer: Layer) -> Operation:
 def _pad(layer: Layer) -> Operation:
     given = layer.call.operands
     sides = list(given["pad"])
-    mode = given.get("mode", "constant")
-    if len(layer.input_shapes[0]) != 3 or len(sides) > 4:
-        raise unknown(layer, "it pads something else than the rows and columns of maps")
-    left, right, top, bottom = [*sides, 0, 0][:4]
-    if mode != "constant" and min(sides) >= 0:
-        _, height, width = layer.input_shapes[0]
-        return _taken(_continued(mode, height, top, bottom), _continued(mode, width, left, right))
-    if mode != "constant" or given.get("value") not in (None, 0) or min(sides) < 0:
-        raise unknown(layer, "it pads with another constant than 0, or cuts off; the page adds zeros only")
-    return {"kind": "pad", "padding": [top, left, bottom, right]}
-
-
-def _continued(mode: str, size: int, before: int, after: int) -> list[int]:
-    """Which of `size` positions each padded one takes its value from: mirrored, the nearest, or round the other end."""
-    ways: dict[str, Callable[[int], int]] = {
-        "reflect": lambda at: size - 1 - abs(size - 1 - abs(at)),
-        "replicate": lambda at: min(max(at, 0), size - 1),
-        "circular": lambda at: at % size,
-    }
-    return [ways[mode](at) for at in range(-before, size + after)]
-
-
-def _taken(rows: list[int], columns: list[int]) -> Operation:
-    """Maps of some rows and columns of others, in any order and number: windows of one value each."""
-    return {
-        "kind": "pool",
-        "by": "mean",
-        "rows": [[at] for at in rows],
-        "columns": [[at] for at in columns],
-        "row_counts": [1] * len(rows),
-        "column_counts": [1] * len(columns),
-        "divisor": None,
-    }
+    if given.get("mode", "constant") == "constant":
+        if given.get("value") not in (None, 0):
+            raise unknown(layer, "it pads with another constant than 0")
+        if len(layer.input_shapes[0]) == 3 and len(sides) <= 4 and min(sides) >= 0:
+            left, right, top, bottom = [*sides, 0, 0][:4]
+            return {"kind": "pad", "padding": [top, left, bottom, right]}
+    return _take(layer)
 
 
 _DROPS_CHANNELS = {"dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"}
 
 _OPERATIONS: dict[str, Callable[[Layer], Operation]] = {
+    **dict.fromkeys(MOVES, _take),
     "conv2d": _conv,
+    "conv_transpose2d": _transposed_conv,
     "linear": _linear,
     "batch_norm": _batch_norm,
+    **dict.fromkeys(("group_norm", "layer_norm", "instance_norm", "rms_norm"), _norm),
     "prelu": _prelu,
     "max_pool2d": _max_pool,
     "avg_pool2d": _average_pool,
@@ -340,7 +353,6 @@ _OPERATIONS: dict[str, Callable[[Layer], Operation]] = {
     "unflatten": _reshape,
     "squeeze": _reshape,
     "unsqueeze": _reshape,
-    "getitem": _reshape,
     "add": _combine,
     "sub": _combine,
     "mul": _combine,

@@ -2,7 +2,7 @@
 
 import { ACTIVATIONS } from "./activations.js";
 import { placeToUnit, unitToPlace } from "./fields.js";
-import { broadcast, COMBINE, poolDivisor, reducedPlaces } from "./layers.js";
+import { broadcast, COMBINE, normFigures, normScale, poolDivisor, reducedPlaces, takenPlaces } from "./layers.js";
 import { number } from "./numbers.js";
 
 /**
@@ -57,12 +57,44 @@ const KINDS = {
     return { input, patches, size: [KH, KW], sum, bias, total: sum + (bias ?? 0), layer };
   },
 
-  linear({ net, unit: [o], inputs: [input], operation }) {
-    const I = operation.weight.shape[1];
+  /** Patches as a convolution's; where no value of the input reaches the unit by a weight there is a gap. */
+  transposed_conv({ layer, unit: [o, y, x], inputs: [input], operation }) {
+    const [C, H, W] = input.shape;
+    const [, perGroup, KH, KW] = operation.weight.shape;
+    const { stride, padding, dilation, groups } = operation;
+    const first = Math.floor(o / perGroup) * (C / groups);
+    /** @type {Patch[]} */
+    const patches = [];
+    for (let c = first; c < first + C / groups; c++) {
+      const patch = { channel: c, pixels: [], kernel: [], products: [], isPadding: [], sum: 0 };
+      for (let k = 0; k < KH * KW; k++) {
+        const row = (y + padding[0] - Math.floor(k / KW) * dilation[0]) / stride[0];
+        const column = (x + padding[1] - (k % KW) * dilation[1]) / stride[1];
+        const isPadding = !Number.isInteger(row) || !Number.isInteger(column) || row < 0 || column < 0 || row >= H || column >= W;
+        const pixel = isPadding ? 0 : input.values[(c * H + row) * W + column];
+        const weight = operation.weight.values[(c * perGroup + (o % perGroup)) * KH * KW + k];
+        patch.pixels.push(pixel);
+        patch.kernel.push(weight);
+        patch.products.push(pixel * weight);
+        patch.isPadding.push(isPadding);
+        patch.sum += pixel * weight;
+      }
+      patches.push(patch);
+    }
+    const bias = operation.bias ? operation.bias.values[o] : null;
+    const sum = patches.reduce((total, patch) => total + patch.sum, 0);
+    return { input, patches, size: [KH, KW], sum, bias, total: sum + (bias ?? 0), layer };
+  },
+
+  linear({ net, layer, unit, inputs: [input], operation }) {
+    const [O, I] = operation.weight.shape;
+    const place = unitToPlace(unit, layer.shape);
+    const [o, before] = [place % O, Math.floor(place / O) * I];
     const origin = unflattened(net, input);
     const terms = Array.from({ length: I }, (_, i) => {
+      const value = input.values[before + i];
       const weight = operation.weight.values[o * I + i];
-      return { place: i, value: input.values[i], weight, product: input.values[i] * weight };
+      return { place: before + i, value, weight, product: value * weight };
     });
     const sum = terms.reduce((total, term) => total + term.product, 0);
     const bias = operation.bias ? operation.bias.values[o] : null;
@@ -79,6 +111,16 @@ const KINDS = {
       x, normalised, mean: of("mean"), variance: of("variance"), gamma: of("gamma"), beta: of("beta"),
       epsilon: operation.epsilon, total: normalised * of("gamma") + of("beta"),
     };
+  },
+
+  norm({ layer, unit, inputs: [input], operation }) {
+    const place = unitToPlace(unit, layer.shape);
+    const { together, epsilon, by, is_centred: isCentred } = operation;
+    const { mean, variance } = normFigures(operation, input.values, place - (place % together));
+    const { gamma, beta } = normScale(operation, place);
+    const x = input.values[place];
+    const normalised = (x - mean) / Math.sqrt(variance + epsilon);
+    return { x, normalised, mean, variance, gamma, beta, epsilon, together, by, isCentred, total: normalised * gamma + beta };
   },
 
   activation({ layer, unit, inputs: [input], operation }) {
@@ -162,6 +204,12 @@ const KINDS = {
     return { isPadding, from: input.name, unit: [c, row, column], total: input.values[(c * H + row) * W + column] };
   },
 
+  take({ layer, unit, inputs: [input], operation }) {
+    const place = takenPlaces(operation)[unitToPlace(unit, layer.shape)];
+    if (place < 0) return { isPadding: true, total: 0 };
+    return { isPadding: false, from: input.name, unit: placeToUnit(place, input.shape), total: input.values[place] };
+  },
+
   same(given) {
     const passed = passedOn(given, given.unit);
     const { mask } = given.operation;
@@ -207,7 +255,7 @@ export function onwards(net, layer, unit) {
       const column = next.operation.columns.findIndex((window) => window.includes(place[2]));
       if (row < 0 || column < 0 || next.operation.by !== "max") return steps;
       place = [place[0], row, column];
-    } else if (!["batch_norm", "activation", "prelu"].includes(kind)) return steps;
+    } else if (!["batch_norm", "norm", "activation", "prelu"].includes(kind)) return steps;
     steps.push({ layer: next, unit: place });
     if (kind === "pool") return steps;
     at = next;

@@ -15,10 +15,17 @@ import { asMaps, counted } from "./numbers.js";
  */
 
 /** Kinds that work value by value, and so belong to the block before them. */
-const FOLLOWS = new Set(["batch_norm", "activation", "prelu", "same", "reshape"]);
+const FOLLOWS = new Set(["batch_norm", "norm", "activation", "prelu", "same", "reshape"]);
 
 /** @type {Record<string, string>} what a layer is called that stands alone, or heads a block */
-const NAMES = { conv: "Conv", linear: "Dense", pool: "Pool", concat: "Join", softmax: "Softmax", pad: "Pad", batch_norm: "Norm", prelu: "PReLU", same: "Dropout" };
+const NAMES = { conv: "Conv", transposed_conv: "Transposed conv", norm: "Norm", linear: "Dense", pool: "Pool", concat: "Join", softmax: "Softmax", pad: "Pad", batch_norm: "Norm", prelu: "PReLU", same: "Dropout" };
+/** @type {Record<string, string>} a layer that takes values from the one before, by PyTorch's function */
+const TAKEN = {
+  getitem: "Cut", narrow: "Cut", select: "Cut", pad: "Pad", permute: "Permute", transpose: "Permute", movedim: "Permute", flip: "Flip", roll: "Roll",
+  pixel_shuffle: "Pixel shuffle", pixel_unshuffle: "Pixel unshuffle", channel_shuffle: "Channel shuffle", interpolate: "Enlarge", upsample: "Enlarge", repeat_interleave: "Repeat",
+};
+/** @type {Record<string, string>} */
+const NORMS = { group_norm: "group norm", layer_norm: "layer norm", instance_norm: "instance norm", rms_norm: "RMS norm" };
 const COMBINED = { add: "Add", sub: "Subtract", mul: "Multiply", div: "Divide" };
 
 /** @type {WeakMap<import("./net.js").Net, {blocks: Block[], within: Map<Layer, Block>}>} */
@@ -91,6 +98,8 @@ export function follows({ layers }) {
 /** @param {Pick<Layer, "operation" | "type">} layer @returns {string} "batch norm" */
 export function word({ operation, type }) {
   if (operation.kind === "batch_norm") return "batch norm";
+  if (operation.kind === "norm") return NORMS[operation.by];
+  if (operation.kind === "take") return TAKEN[operation.by].toLowerCase();
   if (operation.kind === "same") return "dropout" in operation ? "dropout" : "identity";
   if (operation.kind === "reshape") return "flatten";
   if (operation.kind === "activation" && operation.function === "relu") return "ReLU";
@@ -111,6 +120,7 @@ function named(blocks) {
 /** @param {Pick<Layer, "operation" | "type">} layer */
 function kindName({ operation, type }) {
   if (operation.kind === "combine") return COMBINED[operation.by];
+  if (operation.kind === "take") return TAKEN[operation.by];
   if (operation.kind === "reduce") return operation.by === "mean" ? "Mean" : "Sum";
   return NAMES[operation.kind] ?? word({ operation, type });
 }
@@ -119,7 +129,7 @@ function kindName({ operation, type }) {
 function detail({ operation, shape }) {
   const [maps, rows, columns] = asMaps(shape);
   const many = rows * columns > 1 ? `${counted(maps)} ${maps === 1 ? "map" : "maps"}` : `${counted(maps)} ${maps === 1 ? "unit" : "units"}`;
-  if (operation.kind === "conv") {
+  if (operation.kind === "conv" || operation.kind === "transposed_conv") {
     const [, , height, width] = operation.weight.shape;
     const stride = Math.max(...operation.stride);
     return [`${height}×${width}`, stride > 1 ? `stride ${stride}` : "", operation.groups > 1 ? `${operation.groups} groups` : "", many].filter(Boolean).join(" · ");

@@ -27,6 +27,7 @@ export function feeding(net, layer, unit) {
   const one = (from, map, share) => ({ layer: from, map, share });
   switch (layer.operation.kind) {
     case "batch_norm":
+    case "norm":
     case "activation":
     case "prelu":
     case "same":
@@ -34,6 +35,7 @@ export function feeding(net, layer, unit) {
     case "reshape":
       return feeding(net, input, worked.unit);
     case "conv":
+    case "transposed_conv":
       return sorted(worked.patches.map((patch) => one(input, patch.channel, patch.sum)));
     case "linear": {
       const sums = new Map();
@@ -47,6 +49,8 @@ export function feeding(net, layer, unit) {
       return worked.operands.filter(({ name }) => name !== null).map(({ name, unit: [map], value }) => one(net.byName.get(name), map, value));
     case "concat":
       return [one(net.byName.get(worked.from), worked.unit[0], worked.total)];
+    case "take":
+      return worked.isPadding ? [] : [one(input, worked.unit[0], worked.total)];
     case "pad":
       return worked.isPadding ? [] : [one(input, unit[0], worked.total)];
     case "pool":

@@ -1,6 +1,6 @@
 // What a unit depends on: the values of every layer before it that lie on its way, marked one by one.
 
-import { broadcast, reducedPlaces } from "./layers.js";
+import { broadcast, reducedPlaces, takenPlaces } from "./layers.js";
 import { asMaps, counted, plural, sizeOf } from "./numbers.js";
 import { IMAGE } from "./net.js";
 
@@ -70,7 +70,45 @@ const READS = {
     }
   },
 
-  linear: (_operation, [input]) => input.marks.fill(1),
+  transposed_conv(operation, [input], out) {
+    const [C, H, W] = input.shape;
+    const [O, height, width] = out.shape;
+    const { groups, stride, padding, dilation } = operation;
+    const [, , KH, KW] = operation.weight.shape;
+    for (let g = 0; g < groups; g++) {
+      const asked = anyChannel(out.marks, (g * O) / groups, ((g + 1) * O) / groups, height * width);
+      const read = new Uint8Array(H * W);
+      for (let at = 0; at < read.length; at++) {
+        const top = Math.floor(at / W) * stride[0] - padding[0];
+        const left = (at % W) * stride[1] - padding[1];
+        for (let k = 0; k < KH * KW; k++) {
+          const row = top + Math.floor(k / KW) * dilation[0];
+          const column = left + (k % KW) * dilation[1];
+          if (row >= 0 && column >= 0 && row < height && column < width) read[at] |= asked[row * width + column];
+        }
+      }
+      for (let c = (g * C) / groups; c < ((g + 1) * C) / groups; c++) mark(input.marks, read, c * H * W);
+    }
+  },
+
+  linear({ weight }, [input], out) {
+    const [O, I] = weight.shape;
+    for (let line = 0; line < input.marks.length / I; line++) {
+      if (out.marks.subarray(line * O, (line + 1) * O).includes(1)) input.marks.fill(1, line * I, (line + 1) * I);
+    }
+  },
+
+  norm({ together }, [input], out) {
+    for (let first = 0; first < out.marks.length; first += together) {
+      if (out.marks.subarray(first, first + together).includes(1)) input.marks.fill(1, first, first + together);
+    }
+  },
+
+  take(operation, [input], out) {
+    takenPlaces(operation).forEach((place, i) => {
+      if (place >= 0) input.marks[place] |= out.marks[i];
+    });
+  },
 
   pool({ rows, columns }, [input], out) {
     const [C, H, W] = input.shape;

@@ -108,12 +108,46 @@ export const LAYERS = {
     };
   },
 
+  /** A convolution run backwards: every value of the input adds the kernel, times itself, to the places round it. */
+  transposed_conv(operation, [input], out) {
+    const [C, H, W] = input.shape;
+    const [O, height, width] = out.shape;
+    const [, perGroup, KH, KW] = operation.weight.shape;
+    const { stride, padding, dilation, groups } = operation;
+    const sums = new Float64Array(out.values.length);
+    const weight = operation.weight.values;
+    return () => {
+      for (let o = 0; o < O; o++) sums.fill(operation.bias ? operation.bias.values[o] : 0, o * height * width, (o + 1) * height * width);
+      for (let c = 0; c < C; c++) {
+        const first = Math.floor(c / (C / groups)) * perGroup;
+        for (let y = 0, at = c * H * W; y < H; y++) {
+          for (let x = 0; x < W; x++, at++) {
+            const value = input.values[at];
+            for (let ky = 0; ky < KH; ky++) {
+              const row = y * stride[0] - padding[0] + ky * dilation[0];
+              if (row < 0 || row >= height) continue;
+              for (let kx = 0; kx < KW; kx++) {
+                const column = x * stride[1] - padding[1] + kx * dilation[1];
+                if (column < 0 || column >= width) continue;
+                for (let o = 0; o < perGroup; o++) {
+                  sums[((first + o) * height + row) * width + column] += value * weight[((c * perGroup + o) * KH + ky) * KW + kx];
+                }
+              }
+            }
+          }
+        }
+      }
+      out.values.set(sums);
+    };
+  },
+
+  /** Along the last axis: once for a vector, for every line of values where there are more axes. */
   linear(operation, [input], out) {
     const [O, I] = operation.weight.shape;
     const weight = operation.weight.values;
     const given = new Float64Array(I);
-    return () => {
-      given.set(input.values);
+    const line = (/** @type {number} */ which) => {
+      given.set(input.values.subarray(which * I, (which + 1) * I));
       for (let o = 0; o < O; o++) {
         const row = o * I;
         let a = operation.bias ? operation.bias.values[o] : 0;
@@ -126,8 +160,11 @@ export const LAYERS = {
           d += weight[row + i + 3] * given[i + 3];
         }
         for (; i < I; i++) a += weight[row + i] * given[i];
-        out.values[o] = a + b + (c + d);
+        out.values[which * O + o] = a + b + (c + d);
       }
+    };
+    return () => {
+      for (let which = 0; which < input.values.length / I; which++) line(which);
     };
   },
 
@@ -138,6 +175,20 @@ export const LAYERS = {
         const scale = operation.gamma.values[c] / Math.sqrt(operation.variance.values[c] + operation.epsilon);
         const shift = operation.beta.values[c] - operation.mean.values[c] * scale;
         for (const end = at + H * W; at < end; at++) out.values[at] = input.values[at] * scale + shift;
+      }
+    };
+  },
+
+  norm(operation, [input], out) {
+    const { together } = operation;
+    return () => {
+      for (let first = 0; first < out.values.length; first += together) {
+        const { mean, variance } = normFigures(operation, input.values, first);
+        const scale = 1 / Math.sqrt(variance + operation.epsilon);
+        for (let i = first; i < first + together; i++) {
+          const { gamma, beta } = normScale(operation, i);
+          out.values[i] = (input.values[i] - mean) * scale * gamma + beta;
+        }
       }
     };
   },
@@ -275,6 +326,13 @@ export const LAYERS = {
     };
   },
 
+  take(operation, [input], out) {
+    const places = takenPlaces(operation);
+    return () => {
+      for (let i = 0; i < places.length; i++) out.values[i] = places[i] < 0 ? 0 : input.values[places[i]];
+    };
+  },
+
   /** A dropout's mask: which values are kept, what becomes of those, and what stands for the others. */
   same(operation, [input], out) {
     return () => {
@@ -295,6 +353,44 @@ export const COMBINE = {
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
 };
+
+/**
+ * Mean and variance of the values that a norm takes together, from `first` on; a norm that is not centred takes their
+ * mean square for the variance.
+ * @param {any} operation
+ * @param {Float32Array} values
+ * @param {number} first
+ * @returns {{mean: number, variance: number}}
+ */
+export function normFigures({ together, is_centred: isCentred }, values, first) {
+  let mean = 0;
+  for (let i = first; isCentred && i < first + together; i++) mean += values[i] / together;
+  let variance = 0;
+  for (let i = first; i < first + together; i++) variance += (values[i] - mean) ** 2 / together;
+  return { mean, variance };
+}
+
+/** The γ and β of a norm for the value at a place. @param {any} operation @param {number} place */
+export function normScale({ gamma, beta, each }, place) {
+  const of = (/** @type {any} */ tensor, /** @type {number} */ none) => (tensor ? tensor.values[Math.floor(place / each) % tensor.values.length] : none);
+  return { gamma: of(gamma, 1), beta: of(beta, 0) };
+}
+
+/** @type {WeakMap<number[], Int32Array>} */
+const unrolled = new WeakMap();
+
+/** Which place of the input each value is taken from; -1 for a 0 that is added. @param {any} operation @returns {Int32Array} */
+export function takenPlaces({ runs }) {
+  const before = unrolled.get(runs);
+  if (before) return before;
+  const places = [];
+  for (let run = 0; run < runs.length; run += 3) {
+    for (let i = 0; i < runs[run + 2]; i++) places.push(runs[run] + i * runs[run + 1]);
+  }
+  const made = Int32Array.from(places);
+  unrolled.set(runs, made);
+  return made;
+}
 
 /** By what an average pool divides the sum of the window at row o, column p: pixels of padding may count. */
 export function poolDivisor(operation, o, p) {

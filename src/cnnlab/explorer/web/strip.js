@@ -7,7 +7,7 @@ import { make } from "./dom.js";
 import { placeToUnit } from "./fields.js";
 import { shownName } from "./net.js";
 import { asMaps, counted, factor, number, signed } from "./numbers.js";
-import { grid, sign } from "./unit_arithmetic.js";
+import { exponent, grid, sign } from "./unit_arithmetic.js";
 
 /** Values of a patch that are written as numbers; a larger one is a picture. */
 const WRITTEN = 36;
@@ -65,7 +65,7 @@ function part(layer, isOpen, open, written, total) {
   return make(
     isOpen ? "div.strip-part.current" : "div.strip-part", {},
     make("div.strip-work", {}, written),
-    make("p.strip-value", {}, make("button.link", { type: "button", title: layer.name, onclick: open, "aria-current": isOpen ? "true" : false }, word(layer).replace("Conv2d", "sum").replace("Linear", "sum")), " ", make("b.value", { "data-strip": layer.name, "data-value": total }, number(total))),
+    make("p.strip-value", {}, make("button.link", { type: "button", title: layer.name, onclick: open, "aria-current": isOpen ? "true" : false }, word(layer).replace(/Conv(Transpose)?2d/, "sum").replace("Linear", "sum")), " ", make("b.value", { "data-strip": layer.name, "data-value": total }, number(total))),
   );
 }
 
@@ -87,6 +87,8 @@ const PARTS = {
     ];
   },
 
+  transposed_conv: (worked, given) => PARTS.conv(worked, given),
+
   linear({ origin, bySize, terms, bias }, { reader }) {
     const [, rows, columns] = asMaps(origin.shape);
     const place = (at) => {
@@ -103,7 +105,8 @@ const PARTS = {
   },
 
   batch_norm: ({ x, mean, variance, epsilon, gamma, beta }) =>
-    make("p.strip-formula", {}, `(${number(x)} − ${factor(mean)}) / √(${number(variance)} + ${epsilon.toString().replace("-", "−")}) × ${factor(gamma)} ${beta < 0 ? "−" : "+"} ${number(Math.abs(beta))}`),
+    make("p.strip-formula", {}, `(${number(x)} − ${factor(mean)}) / √(${number(variance)} + ${exponent(epsilon)}) × ${factor(gamma)} ${beta < 0 ? "−" : "+"} ${number(Math.abs(beta))}`),
+  norm: (worked) => PARTS.batch_norm(worked),
 
   activation: ({ x, written }) => make("p.strip-formula", {}, `${written}, x = ${number(x)}`),
   prelu: (worked) => PARTS.activation(worked),
@@ -157,8 +160,13 @@ function channelSums(patches, chosen, reader) {
 /** The rows and columns that a convolution's unit reads: first and last, some of them in the padding. */
 function windowOf({ operation }, [, y, x]) {
   const side = (at, i) => {
+    const reach = operation.dilation[i] * (operation.weight.shape[2 + i] - 1);
+    if (operation.kind === "transposed_conv") {
+      const last = at + operation.padding[i];
+      return [Math.ceil((last - reach) / operation.stride[i]), Math.floor(last / operation.stride[i])];
+    }
     const first = at * operation.stride[i] - operation.padding[i];
-    return [first, first + operation.dilation[i] * (operation.weight.shape[2 + i] - 1)];
+    return [first, first + reach];
   };
   return { rows: side(y, 0), columns: side(x, 1) };
 }

@@ -23,7 +23,7 @@ export function writeOut(net, layer, unit, open, classes) {
   const worked = arithmetic(net, layer, unit);
   const context = { net, layer, unit, open, classes };
   const elements = [WRITE[layer.operation.kind](worked, context)];
-  if (["conv", "linear"].includes(layer.operation.kind)) {
+  if (["conv", "transposed_conv", "linear"].includes(layer.operation.kind)) {
     const steps = onwards(net, layer, unit);
     if (steps.length) {
       elements.push(make("h3", {}, "What becomes of it"));
@@ -35,7 +35,7 @@ export function writeOut(net, layer, unit, open, classes) {
       }
     }
   }
-  return { elements, products: layer.operation.kind === "conv" ? productGrids(worked) : null, total: worked.total };
+  return { elements, products: worked.patches ? productGrids(worked) : null, total: worked.total };
 }
 
 const WRITE = {
@@ -66,6 +66,8 @@ const WRITE = {
     );
   },
 
+  transposed_conv: (worked) => WRITE.conv(worked),
+
   linear({ origin, terms, bySize, sum, bias, total }, { open }) {
     const others = bySize.filter((term) => term.product !== 0);
     const shown = (others.length ? others : bySize).slice(0, LISTED);
@@ -78,7 +80,7 @@ const WRITE = {
       return height * width > 1 ? `map ${c}, row ${y}, column ${x}` : `unit ${c}`;
     };
     const bar = (product) => make(product < 0 ? "i.negative" : "i", { "--share": `${(50 * Math.abs(product)) / most}%` });
-    const pictures = height * width > 1 && origin.shape[0] <= 4 ? weightPictures(terms, origin) : null;
+    const pictures = height * width > 1 && origin.shape[0] <= 4 && terms.length === origin.values.length ? weightPictures(terms, origin) : null;
     return make(
       "div", {},
       line([
@@ -109,9 +111,20 @@ const WRITE = {
   batch_norm({ x, mean, variance, epsilon, gamma, beta, normalised, total }) {
     return make(
       "div.formula", {},
-      fraction([number(x), " − ", factor(mean)], ["√(", number(variance), " + ", epsilon.toString().replace("-", "−"), ")"]),
+      fraction([number(x), " − ", factor(mean)], ["√(", number(variance), " + ", exponent(epsilon), ")"]),
       " × ", factor(gamma), beta < 0 ? " − " : " + ", number(Math.abs(beta)), " = ", strong(total),
       make("p.muted.small", {}, `(x − mean) / √(variance + ε) × γ + β, with the running averages of training. In units of that deviation x is ${number(normalised)}.`),
+    );
+  },
+
+  norm({ x, mean, variance, epsilon, gamma, beta, normalised, total, together, by, isCentred }) {
+    return make(
+      "div.formula", {},
+      fraction(isCentred ? [number(x), " − ", factor(mean)] : [number(x)], ["√(", number(variance), " + ", exponent(epsilon), ")"]),
+      " × ", factor(gamma), beta < 0 ? " − " : " + ", number(Math.abs(beta)), " = ", strong(total),
+      make("p.muted.small", {}, isCentred
+        ? `(x − mean) / √(variance + ε) × γ + β, with mean and variance of the ${plural(together, "value")} ${TOGETHER[by]} of this very image, in training as in use. In units of that deviation x is ${number(normalised)}.`
+        : `x / √(mean square + ε) × γ, with the mean square of the ${plural(together, "value")} ${TOGETHER[by]} of this very image.`),
     );
   },
 
@@ -151,6 +164,7 @@ const WRITE = {
     );
   },
   reshape: (worked, { open }) => from(worked, open, "the same value as "),
+  take: (worked, { open }) => (worked.isPadding ? line(["padding: ", strong(0)]) : from(worked, open, "taken over from ")),
   pad: (worked, { open }) => (worked.isPadding ? line(["padding: ", strong(0)]) : from(worked, open, "taken over from ")),
 
   softmax({ values, largest: most, powers, sum, at, isLog, total }, { classes, layer }) {
@@ -184,6 +198,14 @@ const WRITE = {
   },
 };
 
+/** @type {Record<string, string>} which values a norm takes together */
+const TOGETHER = { group_norm: "of this group of maps", instance_norm: "of this map", layer_norm: "of this layer that it takes together", rms_norm: "that it takes together" };
+
+/** A small number as it is set, with a true minus in its exponent. */
+export function exponent(value) {
+  return String(value < 1e-4 ? Number(value.toPrecision(3)) : value).replace("-", "−");
+}
+
 /** Which products of a dense unit are listed: those that are not 0, at most so many. */
 function largestSays(others, shown, rest) {
   if (others === 0) return `All products are 0${rest ? `; these are the first ${shown}` : ""}.`;
@@ -203,7 +225,7 @@ function winnerSays(values, winners, rows, columns, map) {
 }
 
 /** Value × weight = product for every input channel of a convolution's unit. */
-function productGrids({ patches, size }) {
+function productGrids({ patches, size, layer }) {
   const [KH, KW] = size;
   const scale = (key) => Math.max(...patches.map((patch) => largest(patch[key])));
   const scales = { pixels: scale("pixels"), kernel: scale("kernel"), products: scale("products") };
@@ -230,7 +252,7 @@ function productGrids({ patches, size }) {
     make("h3", {}, "Every product"),
     make(
       "p.muted.small.grids-say", {},
-      "Value × weight = product, for every input channel. Values, weights and products have a colour scale each, the same for all channels. Hatched: padding, which counts as 0.",
+      `Value × weight = product, for every input channel. Values, weights and products have a colour scale each, the same for all channels. Hatched: ${layer.operation.kind === "transposed_conv" ? "no value is multiplied by this weight here" : "padding, which counts as 0"}.`,
     ),
     make("div.patches", {}, cards),
   );

@@ -61,7 +61,8 @@ export class UnitPanel {
     if (unit[0] !== this.shownMap) {
       const [first] = sameUnit(this.block, this.layer);
       this.shownMap = unit[0];
-      this.channel = first.operation.kind === "conv" ? strongest(arithmetic(this.net, first, unit).patches).channel : null;
+      const { patches } = arithmetic(this.net, first, unit);
+      this.channel = patches ? strongest(patches).channel : null;
     }
     this.refresh();
   }
