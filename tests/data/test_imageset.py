@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cnnlab.data import load
 from cnnlab.data.imageset import Split, channel_statistics, content_hash, image_set
 
 
@@ -89,3 +90,21 @@ def test_an_image_that_differs_in_one_pixel_is_another(refused):
     images = seen.images.clone()
     images[:, 0, 0, 0] ^= 1
     assert build(train=seen, test=Split(images, seen.labels)).leaks == ()
+
+
+def test_sets_and_splits_are_equal_when_what_they_hold_is():
+    small = load("mnist-5k@100")
+    again, other = load("mnist-5k@100"), load("mnist-5k@120")
+    assert small == again
+    assert hash(small) == hash(again)
+    assert small != other
+    assert other not in [small, again]
+    assert small != 3
+    assert small.test == again.test
+    assert small.test != small.validation
+    one_pixel = small.test.images.clone()
+    one_pixel[0, 0, 0, 0] += 1
+    assert dataclasses.replace(small.test, images=one_pixel) != small.test
+    assert dataclasses.replace(small.test, labels=small.test.labels.int()) != small.test
+    assert dataclasses.replace(small, notes=("another",)) != small
+    assert len({small, again, other}) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -23,8 +23,28 @@ MOST_CLASSES = 5_000
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
-class Split:
+@dataclass(frozen=True, eq=False)
+class _ComparedByContent:
+    """Two records of a kind are equal when all that they hold is, value by value where that is a tensor."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_same(getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
+
+    def __hash__(self) -> int:
+        held = (getattr(self, each.name) for each in fields(self))
+        return hash(tuple(tuple(each.shape) if isinstance(each, Tensor) else each for each in held))
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return one is other or (one.dtype == other.dtype and torch.equal(one, other))
+    return one == other
+
+
+@dataclass(frozen=True, eq=False)
+class Split(_ComparedByContent):
     """Images and their labels.
 
     images: uint8 (N, C, H, W), 0–255. labels: int64 (N,), 0 … classes-1.
@@ -44,8 +64,8 @@ class Split:
         return Split(self.images[indices], self.labels[indices])
 
 
-@dataclass(frozen=True)
-class ImageSet:
+@dataclass(frozen=True, eq=False)
+class ImageSet(_ComparedByContent):
     """A data set cut into training, validation and test images.
 
     mean, std: one a channel, of the *training* split's pixels on a scale of 0–1; what a net sees is

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from cnnlab.data.normalise import normalise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples(Dataset[tuple[Tensor, int]]):
     """A split as a plain `torch.utils.data.Dataset`; `ImageSet.as_dataset` makes one.
 

@@ -20,7 +20,7 @@ STEPS, STEP = 48, 0.5
 DECAY, BLUR, BLUR_EVERY = 0.97, 0.8, 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ascent:
     """Images made for units. images: float (units, C, H, W), normalised. before, after: the units' values (units,)."""
 

@@ -16,7 +16,7 @@ from cnnlab.evaluation import Mistake
 RIGHT, WRONG = 5, 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chosen:
     """An image to look at. pixels: uint8 (C, H, W), 0–255. label: None where nobody knows the class."""
 

@@ -58,7 +58,7 @@ class Exciting:
     made: Ascent | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attribution:
     """What the answer to each image rests on, for the class that the net names.
 
@@ -74,7 +74,7 @@ class Attribution:
     cam_layer: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arrangement:
     """Test images as a layer arranges them.
 
@@ -92,7 +92,7 @@ class Arrangement:
     spaced: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
     """What was found. measured: the validation images that statistics and strongest images are about, uint8."""
 

@@ -14,7 +14,7 @@ from cnnlab.features.activations import batches
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerStatistics:
     """A layer's values over a set of images, unit by unit: a unit is a channel at all its places, or a dense value.
 

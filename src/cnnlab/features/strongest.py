@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnnlab.features.activations import batches
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Strongest:
     """A layer's strongest images, unit by unit, the strongest first; an image counts once, at its strongest place.
 

@@ -38,7 +38,7 @@ class _Place(Strict):
         return self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A kept moment. step: steps done, of `total_steps` of the whole run. kept: its weights as the file has them."""
 
