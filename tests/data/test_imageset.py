@@ -108,3 +108,15 @@ def test_sets_and_splits_are_equal_when_what_they_hold_is():
     assert dataclasses.replace(small.test, labels=small.test.labels.int()) != small.test
     assert dataclasses.replace(small, notes=("another",)) != small
     assert len({small, again, other}) == 2
+
+
+def test_a_class_that_no_training_image_shows_is_said():
+    parts = {"train": split(), "validation": split(), "test": split(labels=[0, 1, 2, 3])}
+    data = image_set("x", classes=("a", "b", "c", "owl"), source="s", split_note="n", notes=("one",), **parts)
+    assert data.notes == ("one", "no training image shows c, owl: a net cannot learn it")
+
+
+def test_two_classes_of_one_name_are_refused(refused):
+    parts = {"train": split(), "validation": split(), "test": split()}
+    said = refused(image_set, "x", classes=("cat", "owl", "cat"), source="s", split_note="n", **parts)
+    assert "two classes are named 'cat'" in said

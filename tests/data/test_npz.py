@@ -87,7 +87,7 @@ def test_classes_are_named_and_other_arrays_noted(saved):
         )
     )
     assert loaded.classes == ("cat", "dog", "unicorn")
-    assert loaded.notes == ("ignored arrays: extra",)
+    assert loaded.notes == ("ignored arrays: extra", "no training image shows unicorn: a net cannot learn it")
 
 
 GOOD = {"images": pixels(12), "labels": np.arange(12) % 2}

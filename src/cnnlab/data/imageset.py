@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -125,14 +126,17 @@ def image_set(
     """Check three splits against each other and complete them with statistics and a content hash.
 
     Test or validation images that stand among the training images, pixel for pixel, are named in `leaks`, after
-    `doubts`. Raises
-    UserError when more than one in a hundred test images does, when a split is empty, when images and labels differ in
-    number, when image shapes differ between splits or when a label lies outside 0 … len(classes)-1.
+    `doubts`; classes that no training image shows, in `notes`. Raises UserError when more than one in a hundred test
+    images does, when two classes have one name, when a split is empty, when images and labels differ in number, when
+    image shapes differ between splits or when a label lies outside 0 … len(classes)-1.
     """
     if len(classes) > MOST_CLASSES:
         raise UserError(
             f"{name} has {len(classes):,} classes; expected at most {MOST_CLASSES:,}: join some, or leave some out"
         )
+    if len(set(classes)) < len(classes):
+        twice = Counter(classes).most_common(1)[0][0]
+        raise UserError(f"{name}: two classes are named {twice!r}; expected a name of its own for each: rename one")
     splits = {"train": train, "validation": validation, "test": test}
     for split_name, split in splits.items():
         if len(split) == 0:
@@ -156,6 +160,11 @@ def image_set(
                 f"{name}: {split_name} labels run from {low} to {high}; expected 0 to {len(classes) - 1} "
                 f"for {len(classes)} classes: mend the labels or name all classes"
             )
+    counts = torch.bincount(train.labels, minlength=len(classes)).tolist()
+    unseen = [each for each, count in zip(classes, counts, strict=True) if not count]
+    if unseen:
+        more = f" and {len(unseen) - 10:,} more" if len(unseen) > 10 else ""
+        notes = (*notes, f"no training image shows {', '.join(unseen[:10])}{more}: a net cannot learn it")
     mean, std = channel_statistics(train.images)
     return ImageSet(
         name=name,
