@@ -262,64 +262,80 @@ class _Recorder(TorchFunctionMode):
             return out
         if not flop and hides_products(func, name):
             self._notes[f"{name}: its multiply-adds are not counted, since anatomy has no formula for it"] = None
-        path, module = self._modules[-1] if self._modules else ("", self._net)
-        first = results[0]
-        self._calls.append(
-            Call(
-                function=name,
-                module=path,
-                module_type=type(module).__name__,
-                is_module=_is_layer(module),
-                inputs=inputs,
-                whole_input_shapes=shapes,
-                whole_shape=tuple(first.shape),
-                input_shapes=tuple(for_one_image(shape, len(self._images)) for shape in shapes),
-                output_shape=for_one_image(tuple(first.shape), len(self._images)),
-                unit_dim=self._unit_dim(name, inputs, first),
-                arguments=bind(name, args, kwargs),
-                operands=self._operands(name, tuple(reversed(args)) if is_reflected(func) else args, kwargs),
-                parameters=self._carried(given),
-                is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
-                element_bytes=first.element_size(),
-                flop=flop // len(self._images),
-                visit=self._visits[-1] if self._visits else 0,
-                images=len(self._images),
-            )
+        self._add(
+            name,
+            inputs,
+            results,
+            shapes,
+            arguments=bind(name, args, kwargs),
+            operands=self._operands(name, tuple(reversed(args)) if is_reflected(func) else args, kwargs),
+            parameters=self._carried(given),
+            is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
+            flop=flop,
         )
-        self._add_result(first)
-        for tensor in results:
-            self._keep(tensor, len(self._calls) - 1)
         return out
 
     def _product_of_constants(self, func: Any, name: str, args: Any, kwargs: Any, given: list[Tensor]) -> Any:
         """A product in which no image takes part, a table of positions put through a dense layer say: done once."""
         out, flop = (func(*args, **kwargs), 0) if is_known(name) else _count_flop(func, args, kwargs)
+        self._add(
+            name,
+            (),
+            [next(_tensors(out))],
+            (tuple(given[0].shape),),
+            arguments=bind(name, args, kwargs),
+            operands=self._operands(name, args, kwargs),
+            parameters=self._carried(given),
+            flop=flop,
+        )
+        return out
+
+    def _add(
+        self,
+        name: str,
+        inputs: tuple[int, ...],
+        results: list[Tensor],
+        shapes: tuple[tuple[int, ...], ...],
+        *,
+        arguments: dict[str, Any],
+        operands: dict[str, Any],
+        parameters: dict[str, Tensor],
+        is_view: bool = False,
+        flop: int = 0,
+        layer: tuple[str, str] | None = None,
+    ) -> None:
+        """Write a call down. inputs: none where no image takes part. shapes: of what it takes. flop: of the whole run.
+        layer: path and type of the module that stands for the call; else the innermost one that it ran in."""
         path, module = self._modules[-1] if self._modules else ("", self._net)
-        first = next(_tensors(out))
+        first, images = results[0], len(self._images) if inputs else 1
+        whole = tuple(first.shape)
         self._calls.append(
             Call(
                 function=name,
-                module=path,
-                module_type=type(module).__name__,
-                is_module=_is_layer(module),
-                inputs=(),
-                whole_input_shapes=(tuple(given[0].shape),),
-                whole_shape=tuple(first.shape),
-                input_shapes=(tuple(given[0].shape),),
-                output_shape=tuple(first.shape),
-                unit_dim=0,
-                arguments=bind(name, args, kwargs),
-                operands=self._operands(name, args, kwargs),
-                parameters=self._carried(given),
-                is_view=False,
+                module=path if layer is None else layer[0],
+                module_type=type(module).__name__ if layer is None else layer[1],
+                is_module=layer is not None or _is_layer(module),
+                inputs=inputs,
+                whole_input_shapes=shapes,
+                whole_shape=whole,
+                input_shapes=tuple(for_one_image(shape, images) for shape in shapes) if inputs else shapes,
+                output_shape=for_one_image(whole, images) if inputs else whole,
+                unit_dim=self._unit_dim(name, inputs, first) if inputs else 0,
+                arguments=arguments,
+                operands=operands,
+                parameters=parameters,
+                is_view=is_view,
                 element_bytes=first.element_size(),
-                flop=flop,
+                flop=flop // images,
                 visit=self._visits[-1] if self._visits else 0,
-                images=1,
+                images=images,
             )
         )
-        self._add_result(first)
-        return out
+        self._results.append(first)
+        if self._keep_of is not None:
+            self._kept_results.append(self._keep_of(len(self._results) - 1, first))
+        for tensor in results if inputs else ():
+            self._keep(tensor, len(self._calls) - 1)
 
     def _unit_dim(self, name: str, inputs: tuple[int, ...], result: Tensor) -> int:
         if name == "linear":
@@ -345,11 +361,6 @@ class _Recorder(TorchFunctionMode):
         path, module = self._modules[-1] if self._modules else ("", self._net)
         self._add_opaque(path, type(module).__name__, (self._latest(),), [tensor])
         return self._source[id(tensor)]
-
-    def _add_result(self, tensor: Tensor) -> None:
-        self._results.append(tensor)
-        if self._keep_of is not None:
-            self._kept_results.append(self._keep_of(len(self._results) - 1, tensor))
 
     def _operands(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         def stands_for(value: Any) -> Any:
@@ -438,35 +449,18 @@ class _Recorder(TorchFunctionMode):
                 "are not counted"
             ] = None
         given = given or []
-        names: dict[str, Tensor] = {} if parameters is None else dict(parameters.named_parameters(prefix=path))
         storages = {tensor.untyped_storage().data_ptr() for tensor in given}
-        first = results[0]
-        shapes = tuple(tuple(tensor.shape) for tensor in given if id(tensor) in self._source)
-        self._calls.append(
-            Call(
-                function=function,
-                module=path,
-                module_type=module_type,
-                is_module=True,
-                inputs=inputs,
-                whole_input_shapes=shapes,
-                whole_shape=tuple(first.shape),
-                input_shapes=tuple(for_one_image(shape, len(self._images)) for shape in shapes),
-                output_shape=for_one_image(tuple(first.shape), len(self._images)),
-                unit_dim=self._unit_dim(function, inputs, first),
-                arguments={},
-                operands={"input": Made(inputs[0])},
-                parameters=names,
-                is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
-                element_bytes=first.element_size(),
-                flop=0,
-                visit=self._visits[-1] if self._visits else 0,
-                images=len(self._images),
-            )
+        self._add(
+            function,
+            inputs,
+            results,
+            tuple(tuple(tensor.shape) for tensor in given if id(tensor) in self._source),
+            arguments={},
+            operands={"input": Made(inputs[0])},
+            parameters={} if parameters is None else dict(parameters.named_parameters(prefix=path)),
+            is_view=all(tensor.untyped_storage().data_ptr() in storages for tensor in results),
+            layer=(path, module_type),
         )
-        self._add_result(first)
-        for tensor in results:
-            self._keep(tensor, len(self._calls) - 1)
 
     # The end.
 
