@@ -112,6 +112,7 @@ class DataRecord(Strict):
     """The data a run saw: enough to find it again, to notice that it changed, and to prepare new images like its own.
 
     image_shape: (C, H, W). images: of each split. mean, std: of the training split, one a channel, on a scale of 0–1.
+    unpadded: (H, W) of the images before zeros were laid round them, where that was done.
     """
 
     name: str
@@ -125,6 +126,13 @@ class DataRecord(Strict):
     std: tuple[_Deviation, ...]
     preparation: str = Field(pattern="^(digit|garment|resize|none)$")
     notes: tuple[str, ...] = ()
+    unpadded: tuple[_Side, _Side] | None = None
+
+    @model_validator(mode="after")
+    def _padding_lies_round(self) -> DataRecord:
+        if self.unpadded is not None and any(a > b for a, b in zip(self.unpadded, self.image_shape[1:], strict=True)):
+            raise ValueError(f"unpadded: got {self.unpadded}, which is larger than the images, {self.image_shape[1:]}")
+        return self
 
     @model_validator(mode="after")
     def _one_of_each_a_channel(self) -> DataRecord:

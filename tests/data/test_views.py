@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cnnlab import UserError, load
 
@@ -93,3 +97,41 @@ def test_a_folder_may_have_such_a_name(tmp_path):
         for i in range(6):
             Image.new("L", (8, 8), 40 * i + first).save(tmp_path / "set@3" / kind / f"{i}.png")
     assert load(f"folder:{tmp_path / 'set@3'}").name.endswith("set@3")
+
+
+def test_padding_lays_zeros_round_every_image(whole):
+    padded = load("mnist-5k@100+padded-to-33")
+    assert (padded.image_shape, padded.unpadded) == ((1, 33, 33), (28, 28))
+    for name in ("validation", "test"):
+        images = padded.split(name).images
+        assert torch.equal(images[:, :, 2:30, 2:30], whole.split(name).images)
+        assert int(images.sum()) == int(whole.split(name).images.sum())
+    assert padded.mean[0] == pytest.approx(float(padded.train.images.double().mean()) / 255)
+    assert load("mnist-5k@100+padded-to-30+padded-to-33").unpadded == (28, 28)
+
+
+def test_gray_becomes_rgb_and_rgb_gray_as_pillow_has_it(whole, tmp_path):
+    rgb = load("mnist-5k+rgb+padded-to-32")
+    assert (rgb.image_shape, len(rgb.mean)) == ((3, 32, 32), 3)
+    assert all(torch.equal(rgb.test.images[:, [c], 2:30, 2:30], whole.test.images) for c in range(3))
+    colours = np.random.default_rng(0).integers(0, 256, (90, 9, 8, 3), dtype=np.uint8)
+    np.savez(tmp_path / "colours.npz", images=colours, labels=np.arange(90) % 3)
+    plain, gray = load(f"npz:{tmp_path}/colours.npz"), load(f"npz:{tmp_path}/colours.npz+gray")
+    for before, after in zip(plain.train.images, gray.train.images, strict=True):
+        expected = Image.fromarray(before.permute(1, 2, 0).numpy()).convert("L")
+        assert np.array_equal(after[0].numpy(), np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("mnist-5k+padded-to-27", "28×28; expected a side of 28 to 4096"),
+        ("mnist-5k+padded-to-9999999", "28×28; expected a side of 28 to 4096"),
+        ("mnist-5k+gray", "have 1 channel; expected 3: leave"),
+        ("mnist-5k+rgb+rgb", "have 3 channels; expected 1: leave"),
+        ("mnist-5k+padded-to", "unknown change padded-to; did you mean padded-to-32?"),
+    ],
+)
+def test_other_sizes_and_channels_that_cannot_be(name, says):
+    with pytest.raises(UserError, match=re.escape(says)):
+        load(name)

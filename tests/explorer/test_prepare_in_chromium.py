@@ -24,11 +24,11 @@ pytestmark = pytest.mark.browser
 
 SHAPE = (1, 28, 28)
 
-PREPARE = """([text, width, height, preparation, shape]) => {
+PREPARE = """([text, width, height, preparation, shape, unpadded]) => {
   const characters = atob(text);
   const data = Uint8ClampedArray.from({ length: characters.length }, (_, i) => characters.charCodeAt(i));
   try {
-    return [...prepare({ width, height, data }, preparation, shape)];
+    return [...prepare({ width, height, data }, preparation, shape, unpadded)];
   } catch (error) {
     return `${error.constructor.name}: ${error.message}`;
   }
@@ -43,10 +43,10 @@ def in_page(browser: Any) -> Iterator[Callable[..., Any]]:
     page.add_script_tag(content=script, type="module")
     page.wait_for_function("globalThis.prepare !== undefined")
 
-    def of(image: Image.Image, *, preparation: str, shape: tuple[int, int, int]) -> Any:
+    def of(image: Image.Image, *, preparation: str, shape: tuple[int, int, int], unpadded: Any = None) -> Any:
         rgba = (flat(image) if image.mode.startswith("I") else image).convert("RGBA")
         text = base64.b64encode(rgba.tobytes()).decode()
-        found = page.evaluate(PREPARE, [text, rgba.width, rgba.height, preparation, shape])
+        found = page.evaluate(PREPARE, [text, rgba.width, rgba.height, preparation, shape, unpadded])
         return found if isinstance(found, str) else np.array(found).reshape(shape)
 
     yield of
@@ -171,6 +171,17 @@ def test_other_shapes_are_prepared_as_well(in_page: Callable[..., Any], digits: 
     for shape in ((3, 28, 28), (1, 32, 32), (1, 64, 48)):
         assert difference(in_page, photo(digits[0], rng), "digit", shape) <= 1
         assert difference(in_page, photo(digits[1], rng), "garment", shape) <= 1
+
+
+def test_padding_is_laid_round_what_is_prepared_for_the_smaller_size(in_page: Any, digits: np.ndarray) -> None:
+    picture = photo(digits[0], np.random.default_rng(7))
+    small, size = Image.fromarray(digits[0]), {"shape": (3, 33, 32), "unpadded": (28, 28)}
+    for image, preparation in ((picture, "digit"), (picture, "resize"), (small, "none")):
+        expected = prepare(image, preparation=preparation, **size)
+        assert np.abs(in_page(image, preparation=preparation, **size) - expected).max() <= 1
+        inner = prepare(image, preparation=preparation, shape=(3, 28, 28))
+        assert np.array_equal(expected[:, 2:30, 2:30], inner)
+        assert int(expected.sum()) == int(inner.sum())
 
 
 def test_none_refuses_another_size(in_page: Callable[..., Any]) -> None:

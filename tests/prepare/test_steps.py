@@ -65,3 +65,20 @@ def test_every_preparation_tells_its_steps():
     for preparation in PREPARATIONS:
         assert len(preparation_steps(preparation, (1, 28, 28))) >= 3
     assert "longer side is 20 " in " ".join(preparation_steps("digit", (1, 28, 28)))
+
+
+def test_zeros_round_it_are_a_step_of_their_own():
+    steps = preparation_steps("resize", (3, 33, 32), (28, 28))
+    assert steps[:-1] == preparation_steps("resize", (3, 28, 28))
+    over, under, left, right = (int(each) for each in re.findall(r"\((\d+)\)", steps[-1]))
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 140, 3), dtype=np.uint8))
+    expected = np.zeros((3, 33, 32), dtype=np.uint8)
+    expected[:, over : 33 - under, left : 32 - right] = prepare(photo, preparation="resize", shape=(3, 28, 28))
+    assert np.array_equal(prepare(photo, preparation="resize", shape=(3, 33, 32), unpadded=(28, 28)), expected)
+
+
+def test_a_picture_of_either_size_is_taken_as_it_is():
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)
+    settings = {"preparation": "none", "shape": (1, 32, 32), "unpadded": (28, 28)}
+    assert np.array_equal(prepare(Image.fromarray(pixels), **settings)[0], pixels)
+    assert np.array_equal(prepare(Image.fromarray(pixels[:28, :28]), **settings)[0, 2:30, 2:30], pixels[:28, :28])

@@ -123,7 +123,9 @@ def _own(files: Sequence[str], record: DataRecord) -> tuple[list[Chosen], list[U
     found, errors = [], []
     for file in files:
         try:
-            pixels = prepare(read_image(file), preparation=record.preparation, shape=record.image_shape)
+            pixels = prepare(
+                read_image(file), preparation=record.preparation, shape=record.image_shape, unpadded=record.unpadded
+            )
         except UserError as error:
             errors.append(error if file in str(error) else UserError(f"{file}: {error}"))
         else:

@@ -60,7 +60,9 @@ def command(
     answers: list[dict[str, Any]] = []
     for file in files:
         try:
-            pixels = prepare(read_image(file), preparation=preparation, shape=record.image_shape)
+            pixels = prepare(
+                read_image(file), preparation=preparation, shape=record.image_shape, unpadded=record.unpadded
+            )
         except UserError as error:
             answers.append({"file": file, "error": str(error) if file in str(error) else f"{file}: {error}"})
         else:

@@ -73,6 +73,7 @@ class ImageSet(_ComparedByContent):
     `(pixel / 255 - mean) / std`.
     preparation: how a user's own image file becomes such an image (`cnnlab.prepare`).
     doubts: what its source has to say that makes its figures doubtful, a line each, such as images left out.
+    unpadded: (H, W) of the images before zeros were laid round them, where that was done (`cnnlab.data.views`).
     leaks: these lines, and one for each split that repeats images of the training split.
     """
 
@@ -90,6 +91,7 @@ class ImageSet(_ComparedByContent):
     notes: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    unpadded: tuple[int, int] | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -122,6 +124,7 @@ def image_set(
     preparation: str = "resize",
     notes: tuple[str, ...] = (),
     doubts: tuple[str, ...] = (),
+    unpadded: tuple[int, int] | None = None,
 ) -> ImageSet:
     """Check three splits against each other and complete them with statistics and a content hash.
 
@@ -181,6 +184,7 @@ def image_set(
         notes=notes,
         leaks=(*doubts, *_leaks(name, splits)),
         doubts=doubts,
+        unpadded=unpadded,
     )
 
 

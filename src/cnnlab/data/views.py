@@ -1,7 +1,8 @@
-"""Views of a data set that experiments need: fewer training images, labels without meaning, pixels out of place.
+"""Views of a data set: fewer training images, labels without meaning, pixels out of place, another size, other colours.
 
 They are part of a set's name, so that a run which was trained on one finds it again: `mnist@1000`, the first 1,000
-training images of a fixed stratified order; `mnist+shuffled-labels`; `mnist+permuted-pixels`; or all of it together.
+training images of a fixed stratified order; `mnist+shuffled-labels`; `mnist+permuted-pixels`; `mnist+padded-to-32`;
+`mnist+rgb`; or all of it together, done in that order.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional
 
+from cnnlab.config import LONGEST_SIDE
 from cnnlab.data.imageset import ImageSet, Split, image_set
 from cnnlab.data.splits import shuffle_keys
 from cnnlab.errors import UserError, nearest
+from cnnlab.prepare.fitting import margins
 
 #: Stands right after a folder's path: what cannot be read there is left out, so that a run finds the same images again.
 SKIPPING = "+skip-damaged"
 
 _SUFFIX = re.compile(
-    r"(?P<base>.*?(?:\+skip-damaged)?)(?:@(?P<count>[0-9]{1,18}))?(?P<changes>(?:\+[a-z-]+)*)", re.DOTALL
+    r"(?P<base>.*?(?:\+skip-damaged)?)(?:@(?P<count>[0-9]{1,18}))?(?P<changes>(?:\+[a-z][a-z0-9-]*)*)", re.DOTALL
 )
+
+_PADDED = re.compile(r"padded-to-(?P<side>[0-9]{1,9})")
 
 
 def split_name(name: str) -> tuple[str, int | None, tuple[str, ...]]:
@@ -32,8 +38,8 @@ def split_name(name: str) -> tuple[str, int | None, tuple[str, ...]]:
     assert found is not None  # the pattern takes any text
     changes = tuple(found["changes"].split("+")[1:])
     for change in changes:
-        if change not in CHANGES:
-            raise UserError(f"{name}: unknown change {change}; {nearest(change, CHANGES)}")
+        if change not in CHANGES and _PADDED.fullmatch(change) is None:
+            raise UserError(f"{name}: unknown change {change}; {nearest(change, [*CHANGES, 'padded-to-32'])}")
     return found["base"], int(found["count"]) if found["count"] else None, changes
 
 
@@ -54,7 +60,8 @@ def view(data: ImageSet, count: int | None, changes: tuple[str, ...]) -> ImageSe
     if count is not None:
         data = _fewer(data, count)
     for change in changes:
-        data = CHANGES[change](data)
+        padded = _PADDED.fullmatch(change)
+        data = CHANGES[change](data) if padded is None else _padded(data, int(padded["side"]))
     return data
 
 
@@ -93,10 +100,74 @@ def _permuted_pixels(data: ImageSet) -> ImageSet:
     )
 
 
+def _padded(data: ImageSet, side: int) -> ImageSet:
+    _, height, width = data.image_shape
+    if not max(height, width) <= side <= LONGEST_SIDE:
+        raise UserError(
+            f"{data.name}+padded-to-{side}: its images are {height}×{width}; expected a side of "
+            f"{max(height, width)} to {LONGEST_SIDE}, since zeros are laid round them: choose another"
+        )
+    (top, bottom), (left, right) = margins((height, width), (side, side))
+
+    def padded(split: Split) -> Split:
+        return Split(functional.pad(split.images, (left, right, top, bottom)), split.labels)
+
+    return _changed(
+        data,
+        f"+padded-to-{side}",
+        train=padded(data.train),
+        validation=padded(data.validation),
+        test=padded(data.test),
+        unpadded=data.unpadded or (height, width),
+        summary=f"zeros laid round every image, to {side}×{side}",
+    )
+
+
+def _rgb(data: ImageSet) -> ImageSet:
+    return _recoloured(data, "+rgb", channels=3, summary="the gray of every image three times, as red, green and blue")
+
+
+def _gray(data: ImageSet) -> ImageSet:
+    return _recoloured(data, "+gray", channels=1, summary="every image in gray, 0.299 R + 0.587 G + 0.114 B")
+
+
+def _recoloured(data: ImageSet, suffix: str, *, channels: int, summary: str) -> ImageSet:
+    got = data.image_shape[0]
+    if got == channels or got not in (1, 3):
+        raise UserError(
+            f"{data.name}{suffix}: its images have {got} channel{'s' * (got > 1)}; expected {4 - channels}: leave "
+            f"{suffix} out"
+        )
+
+    def recoloured(split: Split) -> Split:
+        images = split.images
+        if channels == 3:
+            return Split(images.repeat(1, 3, 1, 1), split.labels)
+        parts = [_to_gray(part) for part in images.split(4096)]
+        return Split(torch.cat(parts), split.labels)
+
+    return _changed(
+        data,
+        suffix,
+        train=recoloured(data.train),
+        validation=recoloured(data.validation),
+        test=recoloured(data.test),
+        summary=summary,
+    )
+
+
+def _to_gray(images: torch.Tensor) -> torch.Tensor:
+    """uint8 (N, 3, H, W) as uint8 (N, 1, H, W), by the sums of 65,536ths that Pillow takes."""
+    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32)[:, None, None]
+    return ((images.int() * weights).sum(dim=1, keepdim=True) + 0x8000 >> 16).to(torch.uint8)
+
+
 #: What can be done to a set, by the word that stands after its name.
 CHANGES: dict[str, Callable[[ImageSet], ImageSet]] = {
     "shuffled-labels": _shuffled_labels,
     "permuted-pixels": _permuted_pixels,
+    "rgb": _rgb,
+    "gray": _gray,
 }
 
 
@@ -108,6 +179,7 @@ def _changed(
     summary: str,
     validation: Split | None = None,
     test: Split | None = None,
+    unpadded: tuple[int, int] | None = None,
 ) -> ImageSet:
     return image_set(
         data.name + suffix,
@@ -120,6 +192,7 @@ def _changed(
         preparation=data.preparation,
         notes=(*data.notes, f"{data.name}{suffix}: {summary}"),
         doubts=data.doubts,
+        unpadded=unpadded or data.unpadded,
     )
 
 

@@ -27,7 +27,9 @@ def description(run: Run) -> dict[str, str]:
         "std": json.dumps(data.std),
         "preparation": data.preparation,
         "preparation_says": PREPARATIONS[data.preparation],
-        "preparation_steps": json.dumps(preparation_steps(data.preparation, data.image_shape), ensure_ascii=False),
+        "preparation_steps": json.dumps(
+            preparation_steps(data.preparation, data.image_shape, data.unpadded), ensure_ascii=False
+        ),
         "output": "logits, one a class; softmax makes them probabilities",
         "classes": json.dumps(data.classes, ensure_ascii=False),
         "net": config.net.name,

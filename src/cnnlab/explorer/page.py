@@ -102,6 +102,7 @@ def explorer_page(
         "mean": list(record.mean),
         "std": list(record.std),
         "preparation": record.preparation,
+        "unpadded": record.unpadded,
         "nets": nets,
         "gallery": _gallery(images, answers),
         "first": _first(images, answers),

@@ -155,6 +155,7 @@ def _data(images: PageImages) -> dict[str, Any]:
         "mean": list(data.mean),
         "std": list(data.std),
         "preparation": data.preparation,
+        "unpadded": data.unpadded,
         "fill": background(data),
         **images.counts,
         "of": images.of,

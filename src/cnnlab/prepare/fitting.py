@@ -22,6 +22,11 @@ def scale_and_cut(image: Image.Image, channels: int, size: tuple[int, int]) -> n
     return to_array(image)
 
 
+def margins(size: tuple[int, int], within: tuple[int, int]) -> list[tuple[int, int]]:
+    """What lies before and after something of `size` in the middle of `within`, for each axis."""
+    return [((more := outer - inner) // 2, more - more // 2) for inner, outer in zip(size, within, strict=True)]
+
+
 def as_it_is(image: Image.Image, channels: int, size: tuple[int, int]) -> np.ndarray:
     """The pixels of an image that already has size = (H, W), uint8 (C, H, W); only the channels are converted.
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from cnnlab.errors import UserError, nearest
 from cnnlab.prepare.digit import digit
-from cnnlab.prepare.fitting import as_it_is, scale_and_cut
+from cnnlab.prepare.fitting import as_it_is, margins, scale_and_cut
 from cnnlab.prepare.garment import garment
 
 #: What `prepare` knows, each with what it is for.
@@ -19,17 +19,22 @@ PREPARATIONS = {
 }
 
 
-def prepare(image: Image.Image, *, preparation: str, shape: tuple[int, int, int]) -> np.ndarray:
+def prepare(
+    image: Image.Image, *, preparation: str, shape: tuple[int, int, int], unpadded: tuple[int, int] | None = None
+) -> np.ndarray:
     """Make an image into a net's input.
 
     image: any mode and size (`read_image` gives one). preparation: a key of `PREPARATIONS`.
-    shape: (C, H, W) of the net's input, C 1 or 3.
+    shape: (C, H, W) of the net's input, C 1 or 3. unpadded: (H, W) that it is prepared for, before zeros are laid round
+    it; with `none` an image may have either size.
     Returns uint8 (C, H, W), 0–255, not normalised.
     Raises UserError when the preparation is unknown, when `digit` finds no ink or `garment` no object, and when
     `none` meets an image of another size.
     """
-    channels, *size = shape
-    height, width = size
+    channels, height, width = shape
+    if unpadded is not None and not (preparation == "none" and image.size == (width, height)):
+        inner = prepare(image, preparation=preparation, shape=(channels, *unpadded))
+        return np.pad(inner, [(0, 0), *margins(unpadded, (height, width))])
     match preparation:
         case "digit":
             gray = digit(image, (height, width))

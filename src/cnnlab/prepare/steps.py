@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnnlab.prepare.digit import BOX_SHARE, THINNEST
+from cnnlab.prepare.fitting import margins
 from cnnlab.prepare.garment import CLOSE
 from cnnlab.prepare.garment import WORKING as GARMENT_WORKING
 from cnnlab.prepare.ink import DETAILED, FAINTEST, WORKING
@@ -11,13 +12,20 @@ from cnnlab.prepare.paper import MORE_IN_A_COLOUR, WIDEST_STROKE
 from cnnlab.prepare.sheet import LEAST_TILT
 
 
-def preparation_steps(preparation: str, shape: tuple[int, int, int]) -> list[str]:
-    """The steps by which an image file becomes pixels uint8 of shape (C, H, W), one after another.
+def preparation_steps(
+    preparation: str, shape: tuple[int, int, int], unpadded: tuple[int, int] | None = None
+) -> list[str]:
+    """The steps by which an image file becomes pixels uint8 of shape (C, H, W), one after another; unpadded: as for
+    `prepare`.
 
     `resize` and `none` are given whole, `digit` and `garment` with the search for ink or object in outline. Raises
     KeyError for an unknown preparation.
     """
     channels, height, width = shape
+    if unpadded is not None:
+        (top, bottom), (left, right) = margins(unpadded, (height, width))
+        zeros = f"lay rows of 0 over it ({top}) and under it ({bottom}), columns of 0 left ({left}) and right ({right})"
+        return [*preparation_steps(preparation, (channels, *unpadded)), zeros]
     colour = "gray, 0.299 R + 0.587 G + 0.114 B" if channels == 1 else "RGB, in this order"
     upright = "turn the image upright by its EXIF orientation; of an animation take the first frame"
     eight_bits = (

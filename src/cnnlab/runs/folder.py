@@ -496,6 +496,7 @@ def data_record(data: ImageSet) -> DataRecord:
         std=data.std,
         preparation=data.preparation,
         notes=(*data.notes, *data.leaks),
+        unpadded=data.unpadded,
     )
 
 

@@ -347,7 +347,7 @@ function own(change, { isMoved = false } = {}) {
 
 async function take(file) {
   try {
-    await sheet.take(file, record.preparation);
+    await sheet.take(file, record.preparation, record.unpadded);
     own(() => {});
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

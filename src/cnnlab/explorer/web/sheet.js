@@ -146,13 +146,14 @@ export class Sheet {
    * preparation. Where there is nothing to take, the pixels stay.
    * @param {Blob} file
    * @param {string} preparation of the data set
+   * @param {[number, number] | null} [unpadded] the data set's, as for `prepare`
    * @throws {UserError}
    */
-  async take(file, preparation) {
+  async take(file, preparation, unpadded = null) {
     const decoded = await readImage(file);
     const isOwnSize = decoded.width === this.width && decoded.height === this.height;
     const isPrepared = isOwnSize && median(borderOf(toGray(flat(decoded)))) < 128;
-    this.net.pixels.set(prepare(decoded, isPrepared ? "none" : preparation, [this.channels, this.height, this.width]));
+    this.net.pixels.set(prepare(decoded, isPrepared ? "none" : preparation, [this.channels, this.height, this.width], unpadded));
   }
 
   /** Lay ink along a line: full within RADIUS of it, fading over EDGE. */

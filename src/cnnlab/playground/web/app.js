@@ -359,7 +359,7 @@ function dragged(by) {
 
 async function takeFile(file) {
   try {
-    await sheet.take(file, record.data.preparation);
+    await sheet.take(file, record.data.preparation, record.data.unpadded);
     own(() => {});
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
