@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.data import embedded
 from cnnlab.data.known import KNOWN
-from cnnlab.data.views import CHANGES
+from cnnlab.data.views import CHANGE_NAMES
 from cnnlab.experiments.engines.choice import ENGINES
 from cnnlab.experiments.variants import VARIANTS
 from cnnlab.nets import NETS, parameter_count
@@ -30,7 +30,7 @@ def names_reference() -> str:
             "## Data sets\n",
             *_table(("data", "what it is"), _data_sets()),
             "After a name, `@1000` takes the first 1,000 training images of a fixed stratified order, and a change "
-            f"makes another set of it: {', '.join(f'`+{name}`' for name in CHANGES)}.\n",
+            f"makes another set of it: {', '.join(f'`+{name}`' for name in CHANGE_NAMES)}.\n",
             "How an image file of a user's is prepared follows from the data that the net was trained on: `digit` for "
             "MNIST and KMNIST, `garment` for Fashion-MNIST, `resize` for the user's own.\n",
             *_table(("preparation", "what it takes"), ((f"`{name}`", says) for name, says in PREPARATIONS.items())),

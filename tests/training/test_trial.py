@@ -136,6 +136,15 @@ def test_who_obeys_has_a_net_that_trains_and_nothing_was_made_before(which, writ
     assert result.epochs_run == 1
 
 
+@pytest.mark.parametrize(("which", "words"), [("for_32", "+padded-to-32"), ("in_colour", "+rgb")])
+def test_who_takes_the_data_otherwise_has_a_net_that_trains(which, words, write, small, tmp_path):
+    name = write(HAVE[which])
+    with pytest.raises(UserError, match=re.escape(f"; or write {words} after the data's name; or let its cons")):
+        trained(tmp_path / "run", small, name)
+    _, _, result = trained(tmp_path / "run", cnnlab.load(small.name + words), name)
+    assert result.epochs_run == 1
+
+
 def test_batch_norm_over_one_image_asks_for_a_larger_batch(write, small, tmp_path):
     name = write(HAVE["batch_norm"])
     with pytest.raises(UserError, match=r"expected steps of at least 2: choose a larger --batch-size"):

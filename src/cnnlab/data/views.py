@@ -39,7 +39,7 @@ def split_name(name: str) -> tuple[str, int | None, tuple[str, ...]]:
     changes = tuple(found["changes"].split("+")[1:])
     for change in changes:
         if change not in CHANGES and _PADDED.fullmatch(change) is None:
-            raise UserError(f"{name}: unknown change {change}; {nearest(change, [*CHANGES, 'padded-to-32'])}")
+            raise UserError(f"{name}: unknown change {change}; {nearest(change, CHANGE_NAMES)}")
     return found["base"], int(found["count"]) if found["count"] else None, changes
 
 
@@ -169,6 +169,9 @@ CHANGES: dict[str, Callable[[ImageSet], ImageSet]] = {
     "rgb": _rgb,
     "gray": _gray,
 }
+
+#: As a user writes them, one of each kind.
+CHANGE_NAMES = (*CHANGES, "padded-to-32")
 
 
 def _changed(

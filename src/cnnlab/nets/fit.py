@@ -19,6 +19,9 @@ from cnnlab.own_code import OwnCodeError, own_mistake
 #: Sides of images that nets are often made for.
 _SIDES = (32, 28, 64, 224, 227, 299, 96, 48, 128)
 
+#: Up to so many more pixels a side zeros are laid round an image; a larger one is scaled.
+PADDED = 8
+
 Shape = tuple[int, int, int]
 
 
@@ -82,8 +85,21 @@ def _other_shape(net: nn.Module, image_shape: Shape) -> str | None:
         return f"it takes flat ones, (N, {channels * height * width}): {_begin(net, 'x.flatten(1)')}"
     for other in _shapes(image_shape):
         if _takes(net, other):
-            return f"it takes {_shown(other)}: {_begin(net, _change(image_shape, other))}"
+            words = _words(image_shape, other)
+            other_data = f"; or write {words} after the data's name" if words else ""
+            return f"it takes {_shown(other)}: {_begin(net, _change(image_shape, other))}{other_data}"
     return None
+
+
+def _words(image_shape: Shape, other: Shape) -> str:
+    """What after a data set's name makes images of one shape those of another; "" where nothing does."""
+    (channels, *size), (wanted, *sides) = image_shape, other
+    if sides != size and not all(0 <= side - each <= PADDED for side, each in zip(sides, size, strict=True)):
+        return ""
+    recoloured = {(1, 3): "+rgb", (3, 1): "+gray"}.get((channels, wanted), "")
+    if channels != wanted and not recoloured:
+        return ""
+    return (f"+padded-to-{max(sides)}" if sides != size else "") + recoloured
 
 
 def _shapes(image_shape: Shape) -> Iterator[Shape]:
@@ -108,7 +124,7 @@ def _change(image_shape: Shape, other: Shape) -> str:
     x = "x"
     if other[1:] != image_shape[1:]:
         more = [wanted - got for wanted, got in zip(other[1:], image_shape[1:], strict=True)]
-        if all(0 <= each <= 8 for each in more):
+        if all(0 <= each <= PADDED for each in more):
             vertical, horizontal = ((each // 2, each - each // 2) for each in more)
             x = f"nn.functional.pad({x}, {(*horizontal, *vertical)})"
         else:
