@@ -10,6 +10,8 @@ from PIL import Image
 
 from cnnlab.cli import main
 from cnnlab.data import load
+from cnnlab.features.unlike import unpack
+from cnnlab.runs import open_run
 
 DATA = "mnist-5k@600"
 
@@ -71,7 +73,7 @@ def test_the_answer_says_first_that_an_image_is_like_nothing(run, files, cnnlab)
 def test_a_rate_that_so_few_validation_images_cannot_hold_is_refused(run, files, cnnlab):
     refused = cnnlab("predict", run, *files, "--no-prepare", "--false-alarms", 0.001)
     assert refused.code == 2
-    assert "a rate of 0.001 false alarms cannot be held by 400 validation images" in refused.err
+    assert "a rate of 0.001 false alarms cannot be held by the 400 validation images" in refused.err
     assert "at least 999" in refused.err
     assert cnnlab("evaluate", run, "--false-alarms", 0.001).code == 2
     assert cnnlab("predict", run, *files, "--false-alarms", 1).code == 2
@@ -146,3 +148,11 @@ def test_what_cannot_be_measured_as_other_things_is_refused(run, cnnlab, tmp_pat
     refused = cnnlab("evaluate", run, *how)
     assert refused.code == 2
     assert says in " ".join(refused.err.split())
+
+
+def test_the_page_says_the_temperature_and_the_rate(run):
+    page = " ".join((run / "report.html").read_text().split())
+    assert "among 400 validation images, at most 1 % are as strange" in page.replace("&nbsp;", " ")
+    fitted = unpack(*open_run(run).read_unlike(), run / "unlike.safetensors", open_run(run).config.data)
+    assert f"divided by <b>{fitted.temperature:.3f}</b>, fitted on validation" in page
+    assert fitted.ece[1] < fitted.ece[0]

@@ -170,7 +170,7 @@ def test_a_net_that_never_errs_gets_the_least_temperature():
 
 def test_thirty_validation_images_cannot_hold_one_in_a_hundred(net):
     fitted = fit(net, images(validation=30))
-    with pytest.raises(UserError, match=r"0.01 false alarms cannot be held by 24 validation .* at least 99 .*0.04"):
+    with pytest.raises(UserError, match=r"0.01 false alarms cannot be held by the 24 validation .* at least 99 .*0.04"):
         fitted.require_rate(0.01)
     fitted.require_rate(0.04)
     assert float(p_values(fitted, net, images(validation=30), drawn(500, 4).images).min()) >= fitted.lowest_rate == 0.04
@@ -228,6 +228,7 @@ def _record(data) -> SimpleNamespace:
 def test_what_is_kept_comes_back_the_same(fitted, net, data):
     again = unpack(*fitted.pack(), Path("unlike.safetensors"), _record(data))
     assert again.net == weights_digest(net)
+    assert replace(again, sums=fitted.sums).ece == fitted.ece
     pixels = drawn(30, 8).images
     assert torch.equal(p_values(again, net, data, pixels), p_values(fitted, net, data, pixels))
 
@@ -251,6 +252,7 @@ SPOILT = {
     "of other data": lambda t, r: r.update(data="0" * 64),
     "of other classes": lambda t, r: r.update(classes=4),
     "a temperature of nothing": lambda t, r: r.update(temperature=0.0),
+    "a calibration error of two": lambda t, r: r.update(ece=[0.1, 2.0]),
     "another format": lambda t, r: r.update(format=2),
     "an unknown key": lambda t, r: r.update(more=1),
     "a side of thousands": lambda t, r: r.update(side=[10**9, 10**9]),

@@ -33,13 +33,10 @@ def kept_unlike(run: Run, net: nn.Module, own_code: str | None = None) -> Unlike
 
     Raises UserError where it is damaged.
     """
-    from cnnlab.features.unlike import unpack, weights_digest
+    from cnnlab.features.unlike import of_kept
 
-    kept = run.read_unlike()
-    if kept is None:
-        return None
-    unlike = unpack(*kept, run.unlike_path, run.config.data)
-    return unlike if unlike.net == weights_digest(net) and not run.edited_files(own_code) else None
+    unlike = of_kept(run.read_unlike(), run.unlike_path, run.config.data, net)
+    return None if unlike is None or run.edited_files(own_code) else unlike
 
 
 def keep_unlike(run: Run, net: nn.Module, images: ImageSet, own_code: str | None = None) -> Unlike | None:

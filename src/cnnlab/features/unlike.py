@@ -26,10 +26,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from cnnlab.config import Count, DataRecord, Strict, checked
+from cnnlab.config import Count, DataRecord, Share, Strict, checked
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
-from cnnlab.evaluation import BATCH, fit_temperature
+from cnnlab.evaluation import BATCH, evaluate, fit_temperature
 from cnnlab.features.penultimate import MOST_FEATURES, answers_and_features
 
 #: Share of images like those of the validation split that are called unlike, where nobody chooses another (0–1).
@@ -47,6 +47,9 @@ SPREAD_BY, SPREAD_TO = 5, 0.95
 #: Principal components of a class's images, and the longest side in pixels that images are shrunk to before.
 COMPONENTS, SIDE = 20, 32
 
+#: Images that are shrunk at once.
+SHRUNK_AT_ONCE = 50
+
 #: Numbers of all components together, at most: beyond, the classes share theirs, and images are shrunk further.
 MOST_NUMBERS = 4_000_000
 
@@ -59,6 +62,7 @@ class _Kept(Strict):
     net: str
     data: str
     temperature: Annotated[float, Field(strict=True, gt=0, lt=1e6)]
+    ece: tuple[Share, Share]
     classes: Annotated[Count, Field(ge=1)]
     side: tuple[Annotated[Count, Field(ge=1, le=SIDE)], Annotated[Count, Field(ge=1, le=SIDE)]]
 
@@ -68,15 +72,16 @@ class Unlike:
     """What was fitted to a net and its data.
 
     net, data: the SHA-256 of its weights and of the images. temperature: what the logits are divided by for calibrated
-    probabilities. classes: how many the net has. side: (H, W) that images are shrunk to. middle, spread: float32 (S,),
-    of each score. sums: float32 (N,), of the validation images, in ascending order. pixel_means, pixel_components:
-    float32 (K, P) and (K, R, P), a class each or one for all. neighbours: float32 (M, D), None for a net that shows no
-    features.
+    probabilities. ece: the expected calibration error (0–1) on validation, before and after. classes: how many the net
+    has. side: (H, W) that images are shrunk to. middle, spread: float32 (S,), of each score. sums: float32 (N,), of the
+    validation images, in ascending order. pixel_means, pixel_components: float32 (K, P) and (K, R, P), a class each or
+    one for all. neighbours: float32 (M, D), None for a net that shows no features.
     """
 
     net: str
     data: str
     temperature: float
+    ece: tuple[float, float]
     classes: int
     side: tuple[int, int]
     middle: Tensor
@@ -115,7 +120,7 @@ class Unlike:
                 f"the net shows {got or 'no'} features; expected {expected or 'none'}, as it did when it was fitted: "
                 "put its code back, or fit it again"
             )
-        return self._scores(answers, features, images)
+        return self.scores_of(answers, features, images)
 
     def sums_of(self, scores: Tensor) -> Tensor:
         """One number of each image's scores, higher where it is stranger: float32 (N,)."""
@@ -126,12 +131,13 @@ class Unlike:
         """Raise UserError where the validation images are too few for a rate of false alarms (0–1)."""
         if rate < self.lowest_rate:
             raise UserError(
-                f"a rate of {rate:g} false alarms cannot be held by {len(self.sums):,} validation images; expected "
-                f"at least {ceil(1 / rate) - 1:,} of them: choose --false-alarms {_rounded_up(self.lowest_rate):g} or "
-                "more, or train on more images"
+                f"a rate of {rate:g} false alarms cannot be held by the {len(self.sums):,} validation images that are "
+                f"ranked (four in five); expected at least {ceil(1 / rate) - 1:,} of them: choose --false-alarms "
+                f"{_rounded_up(self.lowest_rate):g} or more, or train on more images"
             )
 
-    def _scores(self, answers: Tensor, features: Tensor | None, images: Tensor) -> Tensor:
+    def scores_of(self, answers: Tensor, features: Tensor | None, images: Tensor) -> Tensor:
+        """`scores` from what `answers_and_features` gave."""
         columns = [-answers.double().logsumexp(dim=1)]
         if features is not None and self.neighbours is not None:
             columns.append(_to_neighbour(features, self.neighbours))
@@ -162,10 +168,24 @@ class Unlike:
             net=self.net,
             data=self.data,
             temperature=self.temperature,
+            ece=self.ece,
             classes=self.classes,
             side=self.side,
         )
         return tensors, json.loads(kept.model_dump_json())
+
+
+def of_kept(
+    kept: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None, path: Path, data: DataRecord, net: nn.Module
+) -> Unlike | None:
+    """What a run's folder keeps in the file `path`, if it is of the net's weights; None for no file, and for others.
+
+    kept, data: as `unpack` takes them, and None where there is no file. Raises UserError as `unpack` does.
+    """
+    if kept is None:
+        return None
+    unlike = unpack(*kept, path, data)
+    return unlike if unlike.net == weights_digest(net) else None
 
 
 def unpack(tensors: Mapping[str, Tensor], record: Mapping[str, Any], path: Path, data: DataRecord) -> Unlike:
@@ -202,6 +222,7 @@ def unpack(tensors: Mapping[str, Tensor], record: Mapping[str, Any], path: Path,
         net=kept.net,
         data=kept.data,
         temperature=kept.temperature,
+        ece=kept.ece,
         classes=kept.classes,
         side=kept.side,
         **{name: tensors.get(name) for name in (*expected, "neighbours")},  # ty: ignore[invalid-argument-type]
@@ -233,10 +254,15 @@ def fit(net: nn.Module, data: ImageSet) -> Unlike:
     side = _side(data.image_shape)
     pixel_means, components = _pixels(shrunk(train.images, side), train.labels)
     nothing = torch.empty(0)
+    temperature = fit_temperature(own, validation.labels)
+    before, after = (
+        evaluate(own.double() / by, validation.labels, classes=data.classes).ece for by in (1.0, temperature)
+    )
     fitted = Unlike(
         net=weights_digest(net),
         data=data.sha256,
-        temperature=fit_temperature(own, validation.labels),
+        temperature=temperature,
+        ece=(before, after),
         classes=len(data.classes),
         side=side,
         middle=nothing,
@@ -246,7 +272,7 @@ def fit(net: nn.Module, data: ImageSet) -> Unlike:
         pixel_components=components,
         neighbours=features,
     )
-    scores = fitted._scores(own, own_features, validation.images)
+    scores = fitted.scores_of(own, own_features, validation.images)
     measures = torch.arange(len(scores)) % SPREAD_BY == 0
     middle, end = scores[measures].double().quantile(torch.tensor([0.5, SPREAD_TO], dtype=torch.float64), dim=0)
     spread = (end - middle).clamp(min=1e-6 * (1 + middle.abs().max()))
@@ -266,8 +292,11 @@ def weights_digest(net: nn.Module) -> str:
 
 def shrunk(images: Tensor, side: tuple[int, int]) -> Tensor:
     """Images uint8 (N, C, H, W) as float64 (N, C·h·w) on a scale of 0–1, each pixel the mean of those it stands for."""
-    pixels = images.double() / 255
-    return (pixels if pixels.shape[2:] == side else F.adaptive_avg_pool2d(pixels, side)).flatten(1)
+    found = []
+    for part in images.split(SHRUNK_AT_ONCE):  # a photograph in double precision has a megabyte and more
+        pixels = part.float() / 255
+        found.append((pixels if pixels.shape[2:] == side else F.adaptive_avg_pool2d(pixels, side)).flatten(1).double())
+    return torch.cat(found)
 
 
 def _side(image_shape: tuple[int, int, int]) -> tuple[int, int]:
