@@ -20,6 +20,7 @@ from tests.trust.disk import Cut
 #: Every name that a run folder may hold.
 NAMES = (
     *("config.json", "environment.json", "metrics.jsonl", "resume.safetensors", "weights.safetensors", "checkpoints"),
+    "unlike.safetensors",
     *("checkpoints/0000000.safetensors", "evaluation.json", "result.json", "diverged.json", "test-openings.jsonl"),
     *("report.html", "explorer.html", "playground.html", "saved.json", "tensorboard", "net.safetensors", "net.pt2"),
     *("look", "look/index.html", "lock", ".lock"),

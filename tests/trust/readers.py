@@ -31,6 +31,7 @@ from cnnlab.data.views import split_name, view
 from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.space import read_space
 from cnnlab.experiments.variants import own_variant
+from cnnlab.features.unlike import fit, unpack
 from cnnlab.lesson.record import LessonRecord
 from cnnlab.lesson.sizes import quick
 from cnnlab.nets.resolve import build_net
@@ -200,6 +201,7 @@ def _of_a_run(folder: Path) -> dict[str, Reader]:
     plan = Plan(net=_NET, data=DATA, recipe="fast", epochs=2)
     run, net = make_run(path, plan, data)
     execute(run, net, data, keeps_checkpoints=True)
+    run.write_unlike(*fit(net, data).pack())
     whole = {file.relative_to(path): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
     def of(name: str, read: Callable[[Any], object]) -> Callable[[bytes], object]:
@@ -226,6 +228,10 @@ def _of_a_run(folder: Path) -> dict[str, Reader]:
     def show(shown: Any) -> object:
         return run_page(shown, data, shown.load_net())
 
+    def likeness(opened: Any) -> object:
+        fitted = unpack(*opened.read_unlike(), opened.unlike_path, opened.config.data)
+        return fitted.p_values(net, data.test.images[:3], mean=data.mean, std=data.std)
+
     def everything(opened: Any) -> object:
         return opened.result(), opened.evaluations(), opened.epochs(), opened.identity(), opened.load_net()
 
@@ -242,6 +248,7 @@ def _of_a_run(folder: Path) -> dict[str, Reader]:
         "test openings": ("test-openings.jsonl", mutations.mutate_lines, lambda run: run.test_openings(), 0.5),
         "diverged": ("diverged.json", as_json, lambda run: run.divergence(), 1),
         "weights": ("weights.safetensors", as_tensors, lambda run: run.load_net(), 2),
+        "unlike": ("unlike.safetensors", as_tensors, likeness, 1),
         "checkpoints": (checkpoint, as_tensors, read_checkpoints, 2),
         "resume state": ("resume.safetensors", as_tensors, go_on, 1),
         "resume after metrics": ("metrics.jsonl", mutations.mutate_lines, go_on, 0.3),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnlab.cli import options
+from cnnlab.cli import options, unlike
 from cnnlab.cli.read_only import note_test_opening
 from cnnlab.cli.terminal import Console, Work, notice
 from cnnlab.errors import UserError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cnnlab.data import ImageSet
     from cnnlab.evaluation import Evaluation
+    from cnnlab.features.unlike import Unlike
     from cnnlab.runs import Run
 
 
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 @options.data_root
 @options.image_size
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option(
+    "--unlike",
+    "foreign",
+    metavar="DATA",
+    help="Measure instead how many images of DATA, a set of other things, are called like nothing the net was trained "
+    "on.",
+)
+@unlike.false_alarms
 @options.own_net
 @options.as_json
 def command(
@@ -39,12 +48,16 @@ def command(
     data_root: Path | None,
     image_size: int | None,
     split: str,
+    foreign: str | None,
+    false_alarms: float | None,
     own_code: str | None,
     as_json: bool,
 ) -> None:
     """Measure the trained net of RUN: accuracy, loss, calibration, confusion, figures for each class.
 
-    Pixels are normalised with the statistics of the run's own training split, whatever the data. In float32.
+    Pixels are normalised with the statistics of the run's own training split, whatever the data. In float32. Beside
+    them: what a temperature fitted on validation makes of the calibration, and how many images are called like nothing
+    the net was trained on.
     """
     from cnnlab.data.plausible import implausible
     from cnnlab.evaluation import evaluate, logits
@@ -53,6 +66,14 @@ def command(
 
     run = open_run(run_path, data_root=data_root, say=notice)
     net = net_of(run, own_code)
+    if foreign is not None:
+        if data is not None:
+            raise UserError("--unlike: got --data as well; expected one of the two: leave one out")
+        fitted = _fitted(run, net, own_code, data_root=data_root, image_size=image_size)
+        _evaluate_foreign(
+            run, net, fitted, foreign, split, false_alarms, data_root=data_root, image_size=image_size, as_json=as_json
+        )
+        return
     images = run_data(run, data, data_root=data_root, image_size=image_size)
     part = images.split(split)
     if split != "train" and images.sha256 != run.config.data.sha256:
@@ -68,12 +89,66 @@ def command(
     if own_code is not None:
         for doubt in doubts(net, images):
             notice(f"warning: {run.config.net.name}: {doubt}")
+    own = images if images.sha256 == record.sha256 else None
+    fitted = _fitted(run, net, own_code, own, data_root=data_root, image_size=image_size)
+    rate = unlike.checked_rate(fitted, false_alarms)
+    besides = {} if fitted is None else unlike.figures(fitted, net, run, part, answers, rate)
     if as_json:
         figures = asdict(evaluation)
         kept = ("accuracy", "accuracy_interval", "loss", "ece", "confusion", "per_class", "images")
-        click.echo(strict_json({"data": images.name, "split": split} | {name: figures[name] for name in kept}))
+        found = {name: figures[name] for name in kept} | besides
+        click.echo(strict_json({"data": images.name, "split": split} | found))
     else:
-        _print(evaluation, f"{run.config.net.name} on {images.name}, {split} split")
+        _print(evaluation, f"{run.config.net.name} on {images.name}, {split} split", besides)
+
+
+def _fitted(
+    run: Run,
+    net: nn.Module,
+    own_code: str | None,
+    images: ImageSet | None = None,
+    *,
+    data_root: Path | None,
+    image_size: int | None,
+) -> Unlike | None:
+    """What tells images unlike the run's own: kept, or fitted to them. images: these, where they are loaded already."""
+    kept = unlike.kept_unlike(run, net, own_code)
+    if kept is not None:
+        return kept
+    try:
+        own = images or run_data(run, None, data_root=data_root, image_size=image_size)
+    except UserError as error:
+        notice(f"note: whether images are like those that the net was trained on is not told ({error})")
+        return None
+    return unlike.keep_unlike(run, net, own, own_code)
+
+
+def _evaluate_foreign(
+    run: Run,
+    net: nn.Module,
+    fitted: Unlike | None,
+    name: str,
+    split: str,
+    rate: float | None,
+    *,
+    data_root: Path | None,
+    image_size: int | None,
+    as_json: bool,
+) -> None:
+    from cnnlab.data import load
+    from cnnlab.features.unlike import FALSE_ALARMS
+
+    if fitted is None:
+        raise UserError("--unlike: it is not known what the net was trained on; see the line above for what to mend")
+    used = FALSE_ALARMS if rate is None else rate
+    fitted.require_rate(used)
+    wanted, side = of_run(run, image_size, name)
+    images = load(wanted, root=data_root, image_size=side, progress=Work())
+    figures = unlike.foreign_figures(run, net, fitted, images, split, used)
+    if as_json:
+        click.echo(strict_json(figures))
+    else:
+        unlike.print_foreign(figures, run.path)
 
 
 def net_of(run: Run, own_code: str | None) -> nn.Module:
@@ -158,7 +233,7 @@ def of_run(run: Run, image_size: int | None, name: str | None = None) -> tuple[s
     return wanted, image_size or side
 
 
-def _print(evaluation: Evaluation, title: str) -> None:
+def _print(evaluation: Evaluation, title: str, besides: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -168,6 +243,8 @@ def _print(evaluation: Evaluation, title: str) -> None:
     console.print(f"accuracy  {evaluation.accuracy:.2%}  \\[{low:.2%}, {high:.2%}]  95 % interval")
     console.print(f"loss      {evaluation.loss:.4f}  mean cross-entropy, nats")
     console.print(f"ece       {evaluation.ece:.4f}  expected calibration error, 15 bins")
+    for line in unlike.lines(besides):
+        console.print(line, markup=False, soft_wrap=True)
     console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("class")

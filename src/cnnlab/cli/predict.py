@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnlab.cli import options
+from cnnlab.cli import options, unlike
 from cnnlab.cli.evaluate import net_of
 from cnnlab.cli.streams import shown_name
 from cnnlab.cli.terminal import Console, notice
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from cnnlab.config import DataRecord
+    from cnnlab.features.unlike import Unlike
+    from cnnlab.runs import Run
 
 
 @click.command("predict")
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--show", is_flag=True, help="Draw the net's input: the pixels it sees after preparation.")
 @options.preparation
 @click.option("--no-prepare", is_flag=True, help="Take the pixels as they are: already the net's size and polarity.")
+@unlike.false_alarms
 @options.own_net
 @options.as_json
 def command(
@@ -37,6 +39,7 @@ def command(
     show: bool,
     preparation: str | None,
     no_prepare: bool,
+    false_alarms: float | None,
     own_code: str | None,
     as_json: bool,
 ) -> None:
@@ -44,7 +47,7 @@ def command(
 
     A file becomes an image like those that the net was trained on. For MNIST: to gray, paper and ink told apart,
     cropped to the ink, fitted to 20×20 and centred by mass, as MNIST was made. All files are tried; exit code 1 says
-    that some failed.
+    that some failed. Of an image that is like nothing that the net was trained on it says so before the closest class.
     """
     from cnnlab.prepare import prepare, read_image
     from cnnlab.runs import open_run
@@ -57,6 +60,7 @@ def command(
     net = net_of(run, own_code)
     record = run.config.data
     preparation = "none" if no_prepare else preparation or record.preparation
+    likeness = unlike.for_predict(run, net, own_code, false_alarms)
     answers: list[dict[str, Any]] = []
     for file in files:
         try:
@@ -66,7 +70,7 @@ def command(
         except UserError as error:
             answers.append({"file": file, "error": str(error) if file in str(error) else f"{file}: {error}"})
         else:
-            answers.append({"file": file} | _answer(net, pixels, record))
+            answers.append({"file": file} | _answer(net, pixels, run, *likeness))
             if show and not as_json:
                 _show(pixels)
         if not as_json:
@@ -77,19 +81,21 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def _answer(net: nn.Module, pixels: np.ndarray, record: DataRecord) -> dict[str, Any]:
+def _answer(net: nn.Module, pixels: np.ndarray, run: Run, fitted: Unlike | None, rate: float) -> dict[str, Any]:
     import torch
 
     from cnnlab.evaluation import logits
 
-    image = torch.from_numpy(pixels)[None]
-    probabilities = logits(net, image, mean=record.mean, std=record.std).double().softmax(dim=1)[0]
+    record, image = run.config.data, torch.from_numpy(pixels)[None]
+    scores = logits(net, image, mean=record.mean, std=record.std)
+    probabilities = scores.double().softmax(dim=1)[0]
     best = int(probabilities.argmax())
-    return {
+    answer = {
         "label": record.classes[best],
         "probability": float(probabilities[best]),
         "probabilities": dict(zip(record.classes, probabilities.tolist(), strict=True)),
     }
+    return answer | (unlike.judged(fitted, net, image, scores, run, rate) if fitted is not None else {})
 
 
 def _print(answer: dict[str, Any]) -> None:
@@ -98,8 +104,10 @@ def _print(answer: dict[str, Any]) -> None:
         return
     runners_up = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[1:3]
     others = ", ".join(f"{shown_name(label)} {probability:.1%}" for label, probability in runners_up)
+    before, calibrated = unlike.in_words(answer)
     click.echo(
-        f"{shown_name(answer['file'])}: {shown_name(answer['label'])}  {answer['probability']:.1%}  (then {others})"
+        f"{shown_name(answer['file'])}: {before}{shown_name(answer['label'])}  {answer['probability']:.1%}{calibrated}"
+        f"  (then {others})"
     )
 
 

@@ -12,6 +12,7 @@ from cnnlab.cli import options
 from cnnlab.cli.evaluate import of_run
 from cnnlab.cli.interrupts import stop_requests
 from cnnlab.cli.terminal import TrainingView, Work, notice
+from cnnlab.cli.unlike import keep_unlike
 from cnnlab.errors import Stopped, UserError
 from cnnlab.strict_json import strict_json
 
@@ -117,6 +118,7 @@ def command(
     from cnnlab.report.back import back_from_run
     from cnnlab.workflows.reports import write_report  # loads matplotlib, which no training waits for
 
+    keep_unlike(run, module, images, own_code=net)
     write_report(run, images, module, back=back_from_run(run.path))
     if as_json:
         click.echo(strict_json(result.model_dump(mode="json")))

@@ -7,6 +7,7 @@
     weights.safetensors  the best epoch so far, by validation; a lesson lets go of those that only served a verdict
     checkpoints/         the net after a few steps of `cnnlab train`, in half precision: STEP.safetensors
     evaluation.json      all figures of the finished run on validation and test
+    unlike.safetensors   what tells images unlike any that the net was trained on, and the temperature of its answers
     result.json          the run in a few figures; its presence says that the run is finished
     diverged.json        that the loss became NaN or infinite, and where; such a run is not trained again
     test-openings.jsonl  a line for every time that the test split was measured
@@ -58,6 +59,7 @@ from cnnlab.runs.records import (
     LINE_BYTES,
     METRICS_BYTES,
     RECORD_BYTES,
+    UNLIKE_BYTES,
     parse_json,
     read_file,
     read_json,
@@ -79,6 +81,7 @@ _OF_A_RUN = (
     "weights.safetensors",
     "checkpoints",
     "evaluation.json",
+    "unlike.safetensors",
     "result.json",
     "diverged.json",
     "test-openings.jsonl",
@@ -203,6 +206,11 @@ class Run:
     def playground_path(self) -> Path:
         """Where the page that trains the net on lies, once `cnnlab explore` has made it."""
         return self.path / "playground.html"
+
+    @property
+    def unlike_path(self) -> Path:
+        """Where that lies which tells images unlike any that the net was trained on, if it was kept."""
+        return self.path / "unlike.safetensors"
 
     def load_net(self, *, own_code: str | None = None) -> nn.Module:
         """The trained net, with the weights of its best epoch, in eval mode on the CPU.
@@ -426,6 +434,21 @@ class Run:
         if not _is_there(path):
             return None
         tensors, metadata = read_tensors(path)
+        return tensors, parse_json(metadata.get("record", ""), str(path))
+
+    def write_unlike(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+        """Keep what tells images unlike any that the net was trained on."""
+        self.write_tensors("unlike.safetensors", tensors, record)
+
+    def read_unlike(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """What tells images unlike any that the net was trained on; None when it was not kept.
+
+        As the file has it: `features.unlike.unpack` checks that it fits. Raises UserError where it is damaged.
+        """
+        path = self.unlike_path
+        if not _is_there(path):
+            return None
+        tensors, metadata = read_tensors(path, limit=UNLIKE_BYTES)
         return tensors, parse_json(metadata.get("record", ""), str(path))
 
     def forget_state(self) -> None:

@@ -7,6 +7,7 @@ from torch import nn
 from cnnlab.config import PLAYGROUND
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.origin import note_without_folders, without_folders
+from cnnlab.features.unlike import FALSE_ALARMS, of_kept
 from cnnlab.report.back import Back
 from cnnlab.report.pages import render
 from cnnlab.report.run.again import command, settings
@@ -53,6 +54,8 @@ def run_page(run: Run, data: ImageSet, net: nn.Module, *, back: Back | None = No
         curves=learning_curves(epochs, result.best_epoch, config.training, net) if epochs else None,
         confusion=confusion(test, data.test),
         calibration=calibration(test, data.test, config.training),
+        unlike=of_kept(run.read_unlike(), run.unlike_path, record, net),
+        false_alarms=FALSE_ALARMS,
         mistakes=mistakes(test, data.test, record.classes),
         filters=first_layer(net, record.image_shape),
         command=command(config, data, net),
