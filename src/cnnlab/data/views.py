@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,9 @@ def _fewer(data: ImageSet, count: int) -> ImageSet:
         )
     order = stratified_order(data.train.labels.numpy())[:count]
     train = Split(data.train.images[order], data.train.labels[order])
-    return _changed(data, f"@{count}", train=train, summary=f"{count:,} of its {len(data.train):,} training images")
+    fewer = _changed(data, f"@{count}", train=train, summary=f"{count:,} of its {len(data.train):,} training images")
+    files = (tuple(data.files[0][index] for index in order.tolist()), *data.files[1:]) if data.files else ()
+    return replace(fewer, files=files)
 
 
 def _shuffled_labels(data: ImageSet) -> ImageSet:
@@ -109,7 +112,7 @@ def _changed(
     validation: Split | None = None,
     test: Split | None = None,
 ) -> ImageSet:
-    return image_set(
+    changed = image_set(
         data.name + suffix,
         classes=data.classes,
         train=train,
@@ -121,6 +124,7 @@ def _changed(
         notes=(*data.notes, f"{data.name}{suffix}: {summary}"),
         doubts=data.doubts,
     )
+    return replace(changed, files=data.files)
 
 
 def stratified_order(labels: np.ndarray) -> np.ndarray:
