@@ -220,6 +220,41 @@ def photographs_table(record: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def label_errors_table(record: dict[str, Any]) -> str:
+    """How many wrong labels are found, a row a data set and net, and what of the published list is."""
+    lines = [
+        "| data | judged by | wrong | listed | precision | recall | precision of as many | agrees | CPU time |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    rows = [row for row in record["rows"] if row["kind"] == "injected"]
+    lines += [
+        f"| `{row['data']}` | `{row['net']}` | {row['wrong']:,} | {row['found']:,} | {row['precision']:.1%} | "
+        f"{row['recall']:.1%} | {row['precision_of_as_many']:.1%} | {row['agrees']:.1%} | {row['cpu_s']:.0f} s |"
+        for row in rows
+    ]
+    where = record["environment"]
+    lines += [
+        "",
+        f"{record['share']:.0%} of the training labels were changed at random, seed {record['seed']}. *Listed*: "
+        "probable label errors by `cnnlab data DATA --check`, of training and validation images. *Precision of as many*: of the "
+        "first of the list, as many as were changed. *Agrees*: share of all labels that the nets agree with. "
+        f"{where['device_name']}, {where['threads']} thread{'s' if where['threads'] > 1 else ''}, torch "
+        f"{where['torch']}; the machine did other things, too, so that the time is that of the process. Made by "
+        "`benchmarks/label_errors.py`.",
+    ]
+    for row in record["rows"]:
+        if row["kind"] == "published":
+            lines += [
+                "",
+                f"**Published errors.** Of the {row['published']} test images of MNIST that three of five people or "
+                "more did not call as they are labelled (Northcutt, Athalye, Mueller 2021; `mturk/mnist_mturk.json` of "
+                f"github.com/cleanlab/label-errors), {row['in_the_list']} are in the list by `{row['net']}` with "
+                f"`--test-labels`, which has {row['found_of_test']:,} test images among {row['found']:,} of all "
+                f"{row['judged']:,}; {row['in_the_first_100_of_test']} are among its first hundred of the test split.",
+            ]
+    return "\n".join(lines) + "\n"
+
+
 def _mean_and_range(accuracies: list[float]) -> str:
     return f"{mean(accuracies):.1%} ({min(accuracies):.1%} – {max(accuracies):.1%})"
 
@@ -538,6 +573,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
         "few-images": few_images_table,
         "photographs": photographs_table,
         "unlike": unlike_table,
+        "label_errors": label_errors_table,
         "bench": markdown,
     },
 }

@@ -10,10 +10,11 @@ import torchmetrics.functional.classification as tm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 
 from cnnlab.errors import UserError
-from cnnlab.evaluation import eval_mode, evaluate, logits, wilson_interval
+from cnnlab.evaluation import balanced_accuracy, eval_mode, evaluate, logits, uneven, wilson_interval
 
 
 def sample(seed: int, count: int = 400, classes: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
@@ -50,6 +51,30 @@ def test_interval_equals_scipys(pair):
     successes, trials = pair
     oracle = binomtest(successes, trials).proportion_ci(method="wilson")
     assert wilson_interval(successes, trials) == pytest.approx((oracle.low, oracle.high), abs=1e-9)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 12))
+@settings(max_examples=20, deadline=None)
+def test_balanced_accuracy_equals_scikit_learns(seed, classes):
+    answers, labels = sample(seed, classes=classes)
+    ours = balanced_accuracy(evaluate(answers, labels, classes=[str(i) for i in range(classes)]))
+    assert ours == pytest.approx(balanced_accuracy_score(labels, answers.argmax(dim=1)))
+
+
+def test_classes_are_uneven_from_one_and_a_half_times_on():
+    def says(*counts):
+        labels = torch.tensor([label for label, count in enumerate(counts) for _ in range(count)])
+        return uneven(evaluate(torch.eye(len(counts))[labels], labels, classes=["cat", "dog", "owl"][: len(counts)]))
+
+    assert says(30, 20) is None
+    assert says(1135, 892, 980) is None  # as MNIST's test has them
+    assert says(90, 10) == (
+        "classes are uneven: 90.0% of the images are cat; always answering it gives 90.0%, and a balanced accuracy "
+        "of 50.0%"
+    )
+    assert "62.0% of the images are dog" in (says(38, 62, 0) or "")
+    assert "balanced accuracy of 50.0%" in (says(38, 62, 0) or ""), "a class without images has no recall"
+    assert says(7) is None
 
 
 def test_mistakes_are_the_wrong_ones_most_confident_first():

@@ -16,6 +16,7 @@ from cnnlab.errors import UserError, nearest
 Optimizer = Literal["adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd"]
 Schedule = Literal["constant", "one-cycle", "cosine", "step"]
 Precision = Literal["auto", "fp32", "bf16"]
+Balance = Literal["none", "weights", "draws"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Scalar = bool | int | float | str
 Record = TypeVar("Record")
@@ -71,6 +72,11 @@ class Training(Strict):
     schedule: Schedule = Field("constant", description="how the learning rate moves over the run")
     warmup: float = Field(0.2, ge=0, lt=1, description="share of one-cycle and cosine spent rising to the peak")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability mass spread over all classes")
+    balance: Balance = Field(
+        "none",
+        description="for uneven classes: with weights an image of a rare class counts more in the loss, with draws an "
+        "epoch sees each class as often",
+    )
     augmentation: Augmentation = Augmentation()
     crop: int | None = Field(None, ge=1, description="early in the run see only the central crop×crop pixels")
     crop_share: float = Field(0.7, ge=0, le=1, description="the share of steps that see the crop only")

@@ -21,6 +21,9 @@ from cnnlab.nets.modes import eval_mode as eval_mode
 #: Images in a forward pass: enough to fill the machine, few enough for the feature maps to stay in its caches.
 BATCH = 250
 
+#: Classes are uneven where the largest has more than this many times the images of the smallest.
+UNEVEN = 1.5
+
 _RECORD = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
@@ -207,6 +210,28 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def balanced_accuracy(evaluation: Evaluation) -> float:
+    """The mean of the classes' recalls (0–1), whatever their sizes; classes without images are left out."""
+    recalls = [each.recall for each in evaluation.per_class if each.images]
+    return sum(recalls) / len(recalls)
+
+
+def uneven(evaluation: Evaluation) -> str | None:
+    """A line that says why figures of single classes come before the accuracy; None where classes are about even.
+
+    They are uneven where the largest has more than `UNEVEN` times the images of the smallest.
+    """
+    largest = max(evaluation.per_class, key=lambda each: each.images)
+    if largest.images <= UNEVEN * min(each.images for each in evaluation.per_class):
+        return None
+    share = f"{largest.images / evaluation.images:.1%}"
+    by_chance = f"{1 / sum(each.images > 0 for each in evaluation.per_class):.1%}"
+    return (
+        f"classes are uneven: {share} of the images are {largest.name}; always answering it gives {share}, and a "
+        f"balanced accuracy of {by_chance}"
+    )
 
 
 def class_figures(name: str, matrix: Tensor, i: int) -> ClassFigures:

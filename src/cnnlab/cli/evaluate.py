@@ -10,6 +10,7 @@ import click
 
 from cnnlab.cli import options, unlike
 from cnnlab.cli.read_only import note_test_opening
+from cnnlab.cli.streams import shown_name
 from cnnlab.cli.terminal import Console, Work, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
@@ -55,12 +56,13 @@ def command(
 ) -> None:
     """Measure the trained net of RUN: accuracy, loss, calibration, confusion, figures for each class.
 
-    Pixels are normalised with the statistics of the run's own training split, whatever the data. In float32. Beside
-    them: what a temperature fitted on validation makes of the calibration, and how many images are called like nothing
-    the net was trained on.
+    Pixels are normalised with the statistics of the run's own training split, whatever the data. In float32. Where the
+    largest class has more than 1.5 times the images of the smallest, figures of the classes come first. Beside them:
+    what a temperature fitted on validation makes of the calibration, and how many images are called like nothing the
+    net was trained on.
     """
     from cnnlab.data.plausible import implausible
-    from cnnlab.evaluation import evaluate, logits
+    from cnnlab.evaluation import balanced_accuracy, evaluate, logits
     from cnnlab.runs import open_run
     from cnnlab.training.doubts import doubts
 
@@ -96,8 +98,8 @@ def command(
     if as_json:
         figures = asdict(evaluation)
         kept = ("accuracy", "accuracy_interval", "loss", "ece", "confusion", "per_class", "images")
-        found = {name: figures[name] for name in kept} | besides
-        click.echo(strict_json({"data": images.name, "split": split} | found))
+        document = {"data": images.name, "split": split} | {name: figures[name] for name in kept} | besides
+        click.echo(strict_json(document | {"balanced_accuracy": balanced_accuracy(evaluation)}))
     else:
         _print(evaluation, f"{run.config.net.name} on {images.name}, {split} split", besides)
 
@@ -235,27 +237,42 @@ def of_run(run: Run, image_size: int | None, name: str | None = None) -> tuple[s
 
 def _print(evaluation: Evaluation, title: str, besides: dict[str, Any]) -> None:
     from rich.markup import escape
-    from rich.table import Table
+
+    from cnnlab.evaluation import balanced_accuracy, uneven
 
     console = Console()
     low, high = evaluation.accuracy_interval
     console.print(f"[bold]{escape(title)}[/]: {evaluation.images:,} images")
+    why = uneven(evaluation)
+    if why is not None:
+        click.echo(f"{shown_name(why)}\n")
+        console.print(f"balanced accuracy  {balanced_accuracy(evaluation):.2%}  the mean of the classes' recalls")
+        console.print(_class_table(evaluation))
+        console.print()
     console.print(f"accuracy  {evaluation.accuracy:.2%}  \\[{low:.2%}, {high:.2%}]  95 % interval")
     console.print(f"loss      {evaluation.loss:.4f}  mean cross-entropy, nats")
     console.print(f"ece       {evaluation.ece:.4f}  expected calibration error, 15 bins")
     for line in unlike.lines(besides):
         console.print(line, markup=False, soft_wrap=True)
-    console.print()
+    if why is None:
+        console.print()
+        console.print(_class_table(evaluation))
+    if len(evaluation.per_class) <= 12:
+        console.print("\nconfusion: a row for each class, a column for what it was called", style="dim")
+        console.print(_confusion_table(evaluation))
+
+
+def _class_table(evaluation: Evaluation) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("class")
     for head in ("images", "precision", "recall", "F1"):
         table.add_column(head, justify="right")
     for row in evaluation.per_class:
         table.add_row(escape(row.name), f"{row.images:,}", f"{row.precision:.1%}", f"{row.recall:.1%}", f"{row.f1:.1%}")
-    console.print(table)
-    if len(evaluation.per_class) <= 12:
-        console.print("\nconfusion: a row for each class, a column for what it was called", style="dim")
-        console.print(_confusion_table(evaluation))
+    return table
 
 
 def _confusion_table(evaluation: Evaluation) -> Table:

@@ -11,6 +11,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.evaluate import of_run
 from cnnlab.cli.interrupts import stop_requests
+from cnnlab.cli.streams import shown_name
 from cnnlab.cli.terminal import TrainingView, Work, notice
 from cnnlab.cli.unlike import keep_unlike
 from cnnlab.errors import Stopped, UserError
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cnnlab.data import ImageSet
+    from cnnlab.evaluation import Evaluation
     from cnnlab.runs import Run
     from cnnlab.runs.folder import RunResult
     from cnnlab.runs.plan import Plan
+
+#: Classes whose recall is printed where classes are uneven.
+CLASSES_SHOWN = 10
 
 
 @click.command("train")
@@ -123,7 +128,7 @@ def command(
     if as_json:
         click.echo(strict_json(result.model_dump(mode="json")))
     else:
-        click.echo(summary(result))
+        click.echo(summary(result, run.evaluations()["test"]))
 
 
 def train_and_show(run: Run, module: nn.Module, images: ImageSet, *, tensorboard: bool = False) -> RunResult:
@@ -147,13 +152,14 @@ def train_and_show(run: Run, module: nn.Module, images: ImageSet, *, tensorboard
             view.close()
 
 
-def summary(result: RunResult) -> str:
-    """A finished run's figures as a few lines of text."""
+def summary(result: RunResult, evaluation: Evaluation) -> str:
+    """A finished run's figures as a few lines of text. evaluation: of its test split."""
     test, validation = result.test, result.validation
     low, high = test.accuracy_interval
     return "\n".join(
         [
             *(f"warning        {warning}" for warning in result.warnings),
+            *_class_by_class(evaluation),
             f"test accuracy  {test.accuracy:.2%}  [{low:.2%}, {high:.2%}]  95 % interval, {test.images:,} images",
             f"validation     {validation.accuracy:.2%}  {validation.images:,} images, "
             f"best epoch {result.best_epoch} of {result.epochs_run}",
@@ -161,6 +167,25 @@ def summary(result: RunResult) -> str:
             f"report         {Path(result.run) / 'report.html'}",
         ]
     )
+
+
+def _class_by_class(evaluation: Evaluation) -> list[str]:
+    """Where classes are uneven: why, the balanced accuracy and the recall of each class, the lowest of many."""
+    from cnnlab.evaluation import balanced_accuracy, uneven, wilson_interval
+
+    why = uneven(evaluation)
+    if why is None:
+        return []
+    rows = [each for each in evaluation.per_class if each.images]
+    shown = rows if len(rows) <= CLASSES_SHOWN else sorted(rows, key=lambda each: each.recall)[:CLASSES_SHOWN]
+    which = "" if len(shown) == len(rows) else f"; below, the {len(shown)} lowest of {len(rows)}"
+    lines = [why, f"balanced       {balanced_accuracy(evaluation):.2%}  the mean of the classes' recalls{which}"]
+    for each in shown:
+        low, high = wilson_interval(round(each.recall * each.images), each.images)
+        lines.append(
+            f"recall         {each.recall:.2%}  [{low:.2%}, {high:.2%}]  {each.images:,} images of {each.name}"
+        )
+    return [shown_name(line) for line in lines]
 
 
 def _requested(net: str, data: str | None, values: dict[str, Any]) -> dict[str, Any]:

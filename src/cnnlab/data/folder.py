@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def load_folder(
         is_cut=not listing.given,
     )
     doubts += [doubt] if doubt else []
-    return image_set(
+    found = image_set(
         name,
         classes=listing.classes,
         train=train,
@@ -105,6 +106,9 @@ def load_folder(
         split_note=_split_note(listing, cuts),
         notes=(*notes, *listing.notes, *([note] if note else [])),
         doubts=tuple(doubts),
+    )
+    return replace(
+        found, files=tuple(tuple(as_text(pictures[index].relative) for index in cut.tolist()) for cut in cuts)
     )
 
 

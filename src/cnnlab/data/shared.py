@@ -93,4 +93,5 @@ def share(data: ImageSet, folder: Path) -> SharedImages:
     for name in _SPLITS:
         np.save(folder / f"{name}-images.npy", data.split(name).images.numpy())
         np.save(folder / f"{name}-labels.npy", data.split(name).labels.numpy())
-    return SharedImages(folder, {one.name: getattr(data, one.name) for one in fields(data) if one.name not in _SPLITS})
+    left = (*_SPLITS, "files")  # of many images their names are much to send, and no training asks for them
+    return SharedImages(folder, {one.name: getattr(data, one.name) for one in fields(data) if one.name not in left})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,9 @@ def _fewer(data: ImageSet, count: int) -> ImageSet:
         )
     order = stratified_order(data.train.labels.numpy())[:count]
     train = Split(data.train.images[order], data.train.labels[order])
-    return _changed(data, f"@{count}", train=train, summary=f"{count:,} of its {len(data.train):,} training images")
+    fewer = _changed(data, f"@{count}", train=train, summary=f"{count:,} of its {len(data.train):,} training images")
+    files = (tuple(data.files[0][index] for index in order.tolist()), *data.files[1:]) if data.files else ()
+    return replace(fewer, files=files)
 
 
 def _shuffled_labels(data: ImageSet) -> ImageSet:
@@ -184,7 +187,7 @@ def _changed(
     test: Split | None = None,
     unpadded: tuple[int, int] | None = None,
 ) -> ImageSet:
-    return image_set(
+    changed = image_set(
         data.name + suffix,
         classes=data.classes,
         train=train,
@@ -197,6 +200,7 @@ def _changed(
         doubts=data.doubts,
         unpadded=unpadded or data.unpadded,
     )
+    return replace(changed, files=data.files)
 
 
 def stratified_order(labels: np.ndarray) -> np.ndarray:

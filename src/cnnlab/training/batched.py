@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
 
 from cnnlab.config import Training
 from cnnlab.data.augment import augment
 from cnnlab.data.imageset import ImageSet
 from cnnlab.training import loop
+from cnnlab.training.balance import class_weights, mean_loss
 from cnnlab.training.course import Course
 from cnnlab.training.execution import require_crop
 from cnnlab.training.loop import Diverged, Epoch, Step
@@ -45,6 +45,7 @@ def fit_together(
     crop = require_crop(states[0].net, data.image_shape, training.crop) if training.crop else None
     program = Program(states[0].net)
     images, labels = data.train.images.to(device), data.train.labels.to(device)
+    weights = class_weights(training, data, device)
     remeasured = data.train.evenly_spaced(loop.REMEASURED)
     augmentation, fill = training.augmentation.model_dump(), loop.background(data)
 
@@ -85,10 +86,7 @@ def fit_together(
                     masks = program.draw_masks(stack, x, seen)
                     answers = program(stack.parameters, stack.buffers, x, masks, seen)
                 answers = answers.float()
-                losses = F.cross_entropy(
-                    answers.flatten(0, 1), y.flatten(), label_smoothing=training.label_smoothing, reduction="none"
-                )
-                losses = losses.unflatten(0, (seeds, -1)).mean(dim=1)
+                losses = mean_loss(answers, y, training, weights)
                 stack.optimizer.zero_grad()
                 losses.sum().backward()  # a seed's loss depends on its own parameters alone
                 stack.optimizer.step()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from cnnlab.config import Training
 from cnnlab.data.augment import require_smaller
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
+from cnnlab.training.balance import balanced_order
 from cnnlab.training.schedules import rate_factor
 from cnnlab.training.state import Position, derived_seed
 
@@ -28,12 +29,16 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
 
 @dataclass(frozen=True)
 class Course:
-    """The steps of a training on that many images. Steps count from 0 over the whole run, epochs from 0 too."""
+    """The steps of a training on that many images. Steps count from 0 over the whole run, epochs from 0 too.
+
+    labels: of the training images, int64 (N,), where each class is to be drawn as often.
+    """
 
     training: Training
     images: int
     steps_per_epoch: int
     total_steps: int
+    labels: Tensor | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, training: Training, data: ImageSet) -> Course:
@@ -41,7 +46,8 @@ class Course:
         require_smaller(training.augmentation, data.image_shape)
         count = len(data.train)
         per_epoch = steps_per_epoch(count, training.batch_size)
-        return cls(training, count, per_epoch, max(1, round(training.epochs * per_epoch)))
+        labels = data.train.labels if training.balance == "draws" else None
+        return cls(training, count, per_epoch, max(1, round(training.epochs * per_epoch)), labels)
 
     def require(self, position: Position) -> None:
         """Raise UserError where a training of these steps cannot stand at a position that was read from a file."""
@@ -60,7 +66,7 @@ class Course:
         return steps * self.images // self.steps_per_epoch
 
     def batch(self, step: int) -> slice:
-        """Of an epoch's order, the images of its step `step`: all steps together take each image once."""
+        """Of an epoch's order, the images of its step `step`: all steps together take the whole order once."""
         return slice(self.seen(step), self.seen(step + 1))
 
     def is_over(self, epoch: int) -> bool:
@@ -72,8 +78,10 @@ class Course:
         return min(self.steps_per_epoch, self.total_steps - epoch * self.steps_per_epoch)
 
     def order(self, seed: int, epoch: int) -> Tensor:
-        """The training images' indices in an order of this seed's and epoch's own."""
+        """The training images' indices in an order of this seed's and epoch's own; balanced draws where labels are."""
         generator = torch.Generator().manual_seed(derived_seed(seed, "order", epoch))
+        if self.labels is not None:
+            return balanced_order(self.labels, generator)
         return torch.randperm(self.images, generator=generator)
 
     def learning_rate(self, step: int) -> float:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from cnnlab.config import Training
@@ -17,6 +16,7 @@ from cnnlab.errors import UserError
 from cnnlab.net_copy import copied
 from cnnlab.nets.answers import main_answer
 from cnnlab.nets.fit import require_logits
+from cnnlab.training.balance import class_weights, mean_loss
 from cnnlab.training.state import derived_seed, start
 from cnnlab.training.trial import require_parameters
 
@@ -67,6 +67,7 @@ def find_learning_rate(
         state = start(trial, training, seed=seed)
         generator = torch.Generator().manual_seed(derived_seed(seed, "order", 0))
         batch_size = min(training.batch_size, len(data.train))
+        weights = class_weights(training, data, state.device)
         trial.train()
         for step in range(steps):
             rate = lowest * (highest / lowest) ** (step / (steps - 1))
@@ -77,7 +78,7 @@ def find_learning_rate(
             y = data.train.labels[batch].to(state.device)
             with torch.autocast(state.device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
                 answers = main_answer(trial(x))
-            loss = F.cross_entropy(answers.float(), y, label_smoothing=training.label_smoothing)
+            loss = mean_loss(answers.float(), y, training, weights)
             value = loss.item()
             if not math.isfinite(value):
                 break

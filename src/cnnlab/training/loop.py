@@ -22,6 +22,7 @@ from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.data.normalise import normalise
 from cnnlab.evaluation import logits
 from cnnlab.nets.answers import main_answer
+from cnnlab.training.balance import class_weights, mean_loss
 from cnnlab.training.course import Course
 from cnnlab.training.execution import Crop, central, proven_view, require_crop
 from cnnlab.training.machine import random_state, set_random_state
@@ -60,9 +61,9 @@ class Epoch:
     Losses are mean cross-entropies in nats, accuracies 0–1.
 
     epoch: counts from 1. training_loss, training_accuracy: as seen while training (weights moving, dropout and
-    augmentation on, label smoothing in the loss). remeasured_loss, remeasured_accuracy: plain images in eval mode after
-    the epoch, on `remeasured_images` of the training split. validation_loss, validation_accuracy: likewise on the
-    validation split. is_best: so far, by validation accuracy, then by its loss.
+    augmentation on, label smoothing and class weights in the loss). remeasured_loss, remeasured_accuracy: plain images
+    in eval mode after the epoch, on `remeasured_images` of the training split. validation_loss, validation_accuracy:
+    likewise on the validation split. is_best: so far, by validation accuracy, then by its loss.
     train_time_s: since the run began, training steps alone; eval_time_s: of this epoch's measurements.
     """
 
@@ -108,6 +109,7 @@ def fit(
     view = proven_view(state.net, net_input(few, data, training, None))
     crop = require_crop(state.net, data.image_shape, training.crop) if training.crop else None
     images, labels = data.train.images.to(device), data.train.labels.to(device)
+    weights = class_weights(training, data, device)
     remeasured = data.train.evenly_spaced(REMEASURED)
     generator = torch.Generator()
     augmentation, fill = training.augmentation.model_dump(), background(data)
@@ -141,7 +143,7 @@ def fit(
                 with torch.autocast(device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
                     answers = view(x) if seen is None else seen.forward(view, x)
                 answers = main_answer(answers).float()
-                loss = F.cross_entropy(answers, y, label_smoothing=training.label_smoothing)
+                loss = mean_loss(answers, y, training, weights)
                 state.optimizer.zero_grad()
                 loss.backward()
                 state.optimizer.step()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from cnnlab.config import Training
@@ -14,6 +13,7 @@ from cnnlab.nets.answers import main_answer
 from cnnlab.nets.lazy import blank_batch
 from cnnlab.nets.unseen import plain_lists
 from cnnlab.own_code import own_mistake
+from cnnlab.training.balance import class_weights, mean_loss
 from cnnlab.training.course import Course
 from cnnlab.training.execution import Crop, find_crop, proven_view
 from cnnlab.training.loop import net_input
@@ -78,6 +78,7 @@ def _steps(net: nn.Module, data: ImageSet, training: Training, crop: Crop | None
     device = state.device
     few = data.train.evenly_spaced(min(TRIED, course.images // course.steps_per_epoch))
     images, labels = few.images.to(device), few.labels.to(device)
+    weights = class_weights(training, data, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0)
         view = proven_view(net, net_input(images, data, training, None))
@@ -91,7 +92,7 @@ def _steps(net: nn.Module, data: ImageSet, training: Training, crop: Crop | None
                     f"in training mode forward returned {tuple(answers.shape)} for {len(labels)} images; expected "
                     f"logits of shape {expected}, as in eval mode: see what it does where self.training is True"
                 )
-            loss = F.cross_entropy(answers, labels, label_smoothing=training.label_smoothing)
+            loss = mean_loss(answers, labels, training, weights)
             if not loss.requires_grad:
                 raise UserError(
                     "no gradient gets from its answers to a parameter; expected a way back to every layer: leave "

@@ -76,6 +76,7 @@ def _has_a_say(name: str, training: Training) -> bool:
         "momentum": training.optimizer in ("sgd", "rmsprop"),
         "warmup": training.schedule in ("one-cycle", "cosine"),
         "crop_share": training.crop is not None,
+        "balance": training.balance != "none",
     }.get(name, True)
 
 

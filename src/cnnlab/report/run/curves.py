@@ -60,6 +60,10 @@ def _why(training: Training, net: nn.Module) -> str:
         handicaps.append(f"early in the run only the central {training.crop}×{training.crop} pixels are seen")
     if training.label_smoothing:
         handicaps.append("label smoothing adds to the loss, and never lets it reach 0")
+    if training.balance == "weights":
+        handicaps.append("images of small classes count more in the loss")
+    if training.balance == "draws":
+        handicaps.append("images of small classes are seen more often")
     on_top = ""
     if handicaps:
         *first, last = handicaps

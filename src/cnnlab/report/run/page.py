@@ -12,6 +12,7 @@ from cnnlab.report.back import Back
 from cnnlab.report.pages import render
 from cnnlab.report.run.again import command, settings
 from cnnlab.report.run.calibration import calibration
+from cnnlab.report.run.classes import class_by_class
 from cnnlab.report.run.confusion import confusion
 from cnnlab.report.run.curves import learning_curves
 from cnnlab.report.run.filters import first_layer
@@ -43,6 +44,7 @@ def run_page(run: Run, data: ImageSet, net: nn.Module, *, back: Back | None = No
         result=result,
         test=test,
         correct=round(test.accuracy * test.images),
+        by_class=class_by_class(test),
         recipe_summary=RECIPES[config.recipe].summary if config.recipe in RECIPES else None,
         test_openings=run.test_openings(),
         eval_time_s=sum(epoch.eval_time_s for epoch in epochs),
