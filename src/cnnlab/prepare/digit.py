@@ -24,10 +24,13 @@ def digit(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
 
     Raises UserError when no ink is found.
     """
-    height, width = size
-    box = max(1, round(min(height, width) * BOX_SHARE))
-    ink = scaled(widened(find_ink(image), box), box)
-    return centred(ink, size)
+    return digit_of(find_ink(image), size)
+
+
+def digit_of(ink: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The ink of one character (h, w), 0 paper to 1 full ink, cropped to it, as `digit` makes it: uint8 (H, W)."""
+    box = max(1, round(min(size) * BOX_SHARE))
+    return centred(scaled(widened(ink, box), box), size)
 
 
 def widened(ink: np.ndarray, box: int) -> np.ndarray:

@@ -37,7 +37,7 @@ def find_ink(image: Image.Image) -> np.ndarray:
 
 def _search(image: Image.Image, *, sheets: bool = True, closer: bool = True) -> np.ndarray | None:
     """sheets: go into a sheet or a frame first; closer: look again where the character is small."""
-    small = _scaled_down(image)
+    small = scaled_down(image)
     gray = np.asarray(small.convert("L"), dtype=np.float32) / 255
     scale = image.width / small.width
     if sheets:
@@ -87,7 +87,7 @@ def _box(box: tuple[float, float, float, float], scale: float, size: tuple[int, 
     return max(0, left), max(0, top), min(size[0], right), min(size[1], bottom)
 
 
-def _scaled_down(image: Image.Image) -> Image.Image:
+def scaled_down(image: Image.Image) -> Image.Image:
     """An image in mode L or RGB, no side longer than WORKING."""
     if max(image.size) <= WORKING:
         return image
@@ -105,7 +105,7 @@ def separate(gray: np.ndarray) -> np.ndarray | None:
     """
     if min(gray.shape) < 3:
         return None
-    smooth = _smoothed(gray, max(gray.shape) / 400) if max(gray.shape) >= 120 else gray
+    smooth = smoothed(gray, max(gray.shape) / 400) if max(gray.shape) >= 120 else gray
     for seen in contrasts(smooth):
         ink = _standing_out(seen)
         if ink is not None:
@@ -230,6 +230,7 @@ def grown(mask: np.ndarray, reach: int) -> np.ndarray:
     return np.asarray(image.filter(ImageFilter.MaxFilter(2 * reach + 1))) > 0
 
 
-def _smoothed(gray: np.ndarray, radius: float) -> np.ndarray:
+def smoothed(gray: np.ndarray, radius: float) -> np.ndarray:
+    """A gray picture (H, W) of 0–1, in 256 levels, blurred by a normal distribution of so many pixels."""
     image = Image.fromarray(np.rint(gray * 255).astype(np.uint8))
     return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32) / 255
