@@ -4,7 +4,7 @@
 
 Every kind is 20 pictures, rendered here from seeds: rows of 7 to 11 digits of `mnist-5k` that the net of
 `benchmarks/photographs.py` answers rightly as they are stored, or digits of matplotlib's fonts, written onto a sheet,
-into the boxes of a form, or onto a board; the sheet photographed, tilted or not. Each picture is saved as a file and read as
+into the boxes of a form, or onto a board; the sheet photographed, tilted or not. Each picture is saved and read as
 `cnnlab predict --each` does. A digit is found where a box lies over its own ink with an intersection over union of at
 least 0.5, each box counted for one digit; a row is read right where its text is.
 """

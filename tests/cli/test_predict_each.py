@@ -99,6 +99,21 @@ def _unlike(shown, photo, box, top):
     return abs(shown[top:][rows, columns] - photo[rows, columns]).mean()
 
 
+def test_of_several_digits_one_is_answered_and_the_others_are_told_of(cnnlab, run, folder):
+    path, made = folder
+    length = len(made["number"].text[0])
+    outcome = cnnlab("predict", run, path / "number.png")
+    assert outcome.code == 0
+    assert outcome.out.count("\n") == 1
+    assert f"{length} digits of like size were found; the largest is answered: --each answers all" in " ".join(
+        outcome.err.split()
+    )
+    (answer,) = cnnlab("predict", run, path / "number.png", "--json").result
+    assert answer["of_like_size"] == length
+    (answer,) = cnnlab("predict", run, path / "number.png", "--json", "--preparation", "resize").result
+    assert answer["of_like_size"] is None
+
+
 def test_a_picture_without_ink_is_one_line_and_the_others_are_answered(cnnlab, run, folder):
     path, _ = folder
     Image.new("L", (300, 200), 230).save(path / "blank.png")

@@ -60,12 +60,14 @@ def command(
     cropped to the ink, fitted to 20×20 and centred by mass, as MNIST was made. All files are tried; exit code 1 says
     that some failed.
 
-    Of several digits in one picture the largest is answered; --each answers all in reading order, line by line, also
-    where the lines are tilted by up to 20°. Boxes are in pixels of the picture as it is seen, upright. Digits that
-    touch are taken for one, and whatever is as tall as the digits, such as a letter, is answered as a digit.
+    Of several digits in one picture the largest is answered, and a note says so; --each answers all in reading order,
+    line by line, also where the lines are tilted by up to 20°. Boxes are in pixels of the picture as it is seen,
+    upright. Digits that touch are taken for one, and whatever is as tall as the digits, such as a letter, is answered
+    as a digit.
     """
     from cnnlab.cli.predict_each import answer_each, check_each, print_each
-    from cnnlab.prepare import prepare, read_image
+    from cnnlab.prepare import read_image
+    from cnnlab.prepare.several import SEVERAL, prepared_and_counted
     from cnnlab.runs import open_run
 
     if no_prepare and preparation not in (None, "none"):
@@ -86,11 +88,13 @@ def command(
                 print_each(answers[-1])
             continue
         try:
-            pixels = prepare(read_image(file), preparation=preparation, shape=record.image_shape)
+            pixels, alike = prepared_and_counted(read_image(file), preparation=preparation, shape=record.image_shape)
         except UserError as error:
             answers.append({"file": file, "error": str(error) if file in str(error) else f"{file}: {error}"})
         else:
-            answers.append({"file": file} | _answer(net, pixels, record))
+            answers.append({"file": file} | _answer(net, pixels, record) | {"of_like_size": alike})
+            if alike is not None and alike > 1 and not as_json:
+                notice(f"note: {shown_name(file)}: {SEVERAL.format(alike)}")
             if show and not as_json:
                 _show(pixels)
         if not as_json:
