@@ -112,6 +112,7 @@ class DataRecord(Strict):
     """The data a run saw: enough to find it again, to notice that it changed, and to prepare new images like its own.
 
     image_shape: (C, H, W). images: of each split. mean, std: of the training split, one a channel, on a scale of 0–1.
+    border: between which brightnesses the borders of most training images lie, 0–1; None in runs of earlier versions.
     """
 
     name: str
@@ -125,6 +126,7 @@ class DataRecord(Strict):
     std: tuple[_Deviation, ...]
     preparation: str = Field(pattern="^(digit|garment|resize|none)$")
     notes: tuple[str, ...] = ()
+    border: tuple[Share, Share] | None = None
 
     @model_validator(mode="after")
     def _one_of_each_a_channel(self) -> DataRecord:

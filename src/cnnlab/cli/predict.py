@@ -65,6 +65,7 @@ def command(
     upright. Digits that touch are taken for one, and whatever is as tall as the digits, such as a letter, is answered
     as a digit.
     """
+    from cnnlab.cli.far_border import far_border
     from cnnlab.cli.predict_each import answer_each, check_each, print_each
     from cnnlab.prepare import read_image
     from cnnlab.prepare.several import SEVERAL, prepared_and_counted
@@ -93,6 +94,10 @@ def command(
             answers.append({"file": file, "error": str(error) if file in str(error) else f"{file}: {error}"})
         else:
             answers.append({"file": file} | _answer(net, pixels, record) | {"of_like_size": alike})
+            warning = far_border(pixels, record, preparation=preparation)
+            answers[-1]["warning"] = warning
+            if warning is not None and not as_json:
+                notice(f"warning: {shown_name(file)}: {warning}")
             if alike is not None and alike > 1 and not as_json:
                 notice(f"note: {shown_name(file)}: {SEVERAL.format(alike)}")
             if show and not as_json:

@@ -43,6 +43,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.config import PLAYGROUND, Count, DataRecord, NetSpec, Record, RunConfig, Seconds, Share, Strict, checked
+from cnnlab.data.borders import border_range
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation
@@ -496,6 +497,7 @@ def data_record(data: ImageSet) -> DataRecord:
         std=data.std,
         preparation=data.preparation,
         notes=(*data.notes, *data.leaks),
+        border=border_range(data.train.images),
     )
 
 
