@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
+from torch import nn
 
 import cnnlab
 from cnnlab.config import NetSpec
@@ -324,19 +325,24 @@ def main() -> None:
     record: dict[str, Any] = json.loads(chosen.out.read_text()) if chosen.out.exists() else {"labels": {}}
     record |= {"command": "benchmarks/photographs.py --label LABEL", "n": COUNT, "net": NET.name, "epochs": EPOCHS}
     record["labels"][chosen.label] = {
-        "commit": _commit(),
+        "commit": commit(),
         "environment": environment(device, resolve_precision("auto", device)).to_json(of_a_run=False),
         "rows": rows,
     }
     chosen.out.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
-def _asked(data: ImageSet) -> Callable[[np.ndarray], int]:
+def trained(data: ImageSet) -> nn.Module:
+    """The net that is asked."""
     net = build_net(NET, image_shape=data.image_shape, num_classes=len(data.classes), seed=0)
-    trained = cnnlab.train(net, data, recipe("fast", net, data, epochs=EPOCHS), seed=0)
+    return cnnlab.train(net, data, recipe("fast", net, data, epochs=EPOCHS), seed=0).net
+
+
+def _asked(data: ImageSet) -> Callable[[np.ndarray], int]:
+    net = trained(data)
 
     def ask(pixels: np.ndarray) -> int:
-        return int(logits(trained.net, torch.from_numpy(pixels)[None], mean=data.mean, std=data.std).argmax())
+        return int(logits(net, torch.from_numpy(pixels)[None], mean=data.mean, std=data.std).argmax())
 
     return ask
 
@@ -379,7 +385,7 @@ def _answer(path: Path, preparation: str, ask: Callable[[np.ndarray], int]) -> i
         return None
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit of the checkout that cnnlab was imported from."""
     folder = Path(cnnlab.__file__).parent
     command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]

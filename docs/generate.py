@@ -236,8 +236,9 @@ def label_errors_table(record: dict[str, Any]) -> str:
     lines += [
         "",
         f"{record['share']:.0%} of the training labels were changed at random, seed {record['seed']}. *Listed*: "
-        "probable label errors by `cnnlab data DATA --check`, of training and validation images. *Precision of as many*: of the "
-        "first of the list, as many as were changed. *Agrees*: share of all labels that the nets agree with. "
+        "probable label errors by `cnnlab data DATA --check`, of training and validation images. *Precision of as "
+        "many*: of the first of the list, as many as were changed. *Agrees*: share of all labels that the nets agree "
+        "with. "
         f"{where['device_name']}, {where['threads']} thread{'s' if where['threads'] > 1 else ''}, torch "
         f"{where['torch']}; the machine did other things, too, so that the time is that of the process. Made by "
         "`benchmarks/label_errors.py`.",

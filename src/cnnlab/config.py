@@ -119,6 +119,7 @@ class DataRecord(Strict):
 
     image_shape: (C, H, W). images: of each split. mean, std: of the training split, one a channel, on a scale of 0–1.
     unpadded: (H, W) of the images before zeros were laid round them, where that was done.
+    border: between which brightnesses the borders of most training images lie, 0–1; None in runs of earlier versions.
     """
 
     name: str
@@ -133,6 +134,7 @@ class DataRecord(Strict):
     preparation: str = Field(pattern="^(digit|garment|resize|none)$")
     notes: tuple[str, ...] = ()
     unpadded: tuple[_Side, _Side] | None = None
+    border: tuple[Share, Share] | None = None
 
     @model_validator(mode="after")
     def _padding_lies_round(self) -> DataRecord:

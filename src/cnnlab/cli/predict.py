@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 @click.command("predict")
 @click.argument("run_path", metavar="RUN", type=options.GivenPath())
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--each",
+    "--all-digits",
+    "each",
+    is_flag=True,
+    help="Find all digits of a photograph and answer each: a telephone number, a form's row.",
+)
+@click.option(
+    "--picture",
+    type=options.GivenPath(is_file=True),
+    help="--each: write the photograph with numbered boxes and answers as this PNG; of several, FILE-1.png and so on.",
+)
 @click.option("--show", is_flag=True, help="Draw the net's input: the pixels it sees after preparation.")
 @options.preparation
 @click.option("--no-prepare", is_flag=True, help="Take the pixels as they are: already the net's size and polarity.")
@@ -36,6 +48,8 @@ if TYPE_CHECKING:
 def command(
     run_path: Path,
     files: tuple[str, ...],
+    each: bool,
+    picture: Path | None,
     show: bool,
     preparation: str | None,
     no_prepare: bool,
@@ -48,8 +62,16 @@ def command(
     A file becomes an image like those that the net was trained on. For MNIST: to gray, paper and ink told apart,
     cropped to the ink, fitted to 20×20 and centred by mass, as MNIST was made. All files are tried; exit code 1 says
     that some failed. Of an image that is like nothing that the net was trained on it says so before the closest class.
+
+    Of several digits in one picture the largest is answered, and a note says so; --each answers all in reading order,
+    line by line, also where the lines are tilted by up to 20°. Boxes are in pixels of the picture as it is seen,
+    upright. Digits that touch are taken for one, and whatever is as tall as the digits, such as a letter, is answered
+    as a digit.
     """
-    from cnnlab.prepare import prepare, read_image
+    from cnnlab.cli.far_border import far_border
+    from cnnlab.cli.predict_each import answer_each, check_each, print_each
+    from cnnlab.prepare import read_image
+    from cnnlab.prepare.several import SEVERAL, prepared_and_counted
     from cnnlab.runs import open_run
 
     if no_prepare and preparation not in (None, "none"):
@@ -60,17 +82,30 @@ def command(
     net = net_of(run, own_code)
     record = run.config.data
     preparation = "none" if no_prepare else preparation or record.preparation
+    check_each(each=each, picture=picture, preparation=preparation, files=files, data=record.name)
     likeness = unlike.for_predict(run, net, own_code, false_alarms)
     answers: list[dict[str, Any]] = []
-    for file in files:
+    for number, file in enumerate(files, start=1):
+        if each:
+            where = picture if picture is None or len(files) == 1 else picture.with_stem(f"{picture.stem}-{number}")
+            answers.append(answer_each(net, file, record, picture=where, show=None if as_json or not show else _show))
+            if not as_json:
+                print_each(answers[-1])
+            continue
         try:
-            pixels = prepare(
+            pixels, alike = prepared_and_counted(
                 read_image(file), preparation=preparation, shape=record.image_shape, unpadded=record.unpadded
             )
         except UserError as error:
             answers.append({"file": file, "error": str(error) if file in str(error) else f"{file}: {error}"})
         else:
-            answers.append({"file": file} | _answer(net, pixels, run, *likeness))
+            answers.append({"file": file} | _answer(net, pixels, run, *likeness) | {"of_like_size": alike})
+            warning = far_border(pixels, record, preparation=preparation)
+            answers[-1]["warning"] = warning
+            if warning is not None and not as_json:
+                notice(f"warning: {shown_name(file)}: {warning}")
+            if alike is not None and alike > 1 and not as_json:
+                notice(f"note: {shown_name(file)}: {SEVERAL.format(alike)}")
             if show and not as_json:
                 _show(pixels)
         if not as_json:

@@ -16,9 +16,12 @@ from cnnlab.runs.identity import Identity, require_same
 
 
 def config_hash(config: RunConfig) -> str:
-    """Twelve hex digits of the SHA-256 of all that decides a run's figures, where its images lie left out."""
+    """Twelve hex digits of the SHA-256 of all that decides a run's figures.
+
+    Left out is where its images lie, and what follows from them.
+    """
     values = config.model_dump(mode="json")
-    for name in ("source", "notes", "split_note"):
+    for name in ("source", "notes", "split_note", "border"):
         del values["data"][name]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 

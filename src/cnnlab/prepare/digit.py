@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
-from cnnlab.prepare.ink import find_ink
+from cnnlab.prepare.ink import See, find_ink
 
 #: MNIST's characters lie in a box of 20 of the 28 pixels.
 BOX_SHARE = 20 / 28
@@ -14,7 +14,7 @@ BOX_SHARE = 20 / 28
 THINNEST = 1.6
 
 
-def digit(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+def digit(image: Image.Image, size: tuple[int, int], *, see: See | None = None) -> np.ndarray:
     """One character, ink bright on black: uint8 (H, W), its brightest pixel 255.
 
     As in LeCun, Bottou, Bengio and Haffner 1998, §III.A: scaled with antialiasing, keeping its aspect ratio, so
@@ -22,12 +22,15 @@ def digit(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     whole pixels, as MNIST's is. Deviation: strokes of a thin pen are widened first, which NIST's forms, filled in
     with similar pens in small boxes, did not need.
 
-    Raises UserError when no ink is found.
+    see: as `find_ink` takes it. Raises UserError when no ink is found.
     """
-    height, width = size
-    box = max(1, round(min(height, width) * BOX_SHARE))
-    ink = scaled(widened(find_ink(image), box), box)
-    return centred(ink, size)
+    return digit_of(find_ink(image, see=see), size)
+
+
+def digit_of(ink: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The ink of one character (h, w), 0 paper to 1 full ink, cropped to it, as `digit` makes it: uint8 (H, W)."""
+    box = max(1, round(min(size) * BOX_SHARE))
+    return centred(scaled(widened(ink, box), box), size)
 
 
 def widened(ink: np.ndarray, box: int) -> np.ndarray:

@@ -27,6 +27,12 @@ def margins(size: tuple[int, int], within: tuple[int, int]) -> list[tuple[int, i
     return [((more := outer - inner) // 2, more - more // 2) for inner, outer in zip(size, within, strict=True)]
 
 
+def in_zeros(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Images (…, h, w) in the middle of size = (H, W), zeros round them."""
+    height, width = pixels.shape[-2:]
+    return np.pad(pixels, [(0, 0)] * (pixels.ndim - 2) + margins((height, width), size))
+
+
 def as_it_is(image: Image.Image, channels: int, size: tuple[int, int]) -> np.ndarray:
     """The pixels of an image that already has size = (H, W), uint8 (C, H, W); only the channels are converted.
 

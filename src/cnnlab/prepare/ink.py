@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -10,6 +12,9 @@ from cnnlab.prepare.components import Components, components
 from cnnlab.prepare.modes import flat
 from cnnlab.prepare.paper import Contrast, contrasts, strongest_channel
 from cnnlab.prepare.sheet import TurnedSheet, sheet
+
+#: What is done with the contrast in which a character was found.
+See = Callable[[Contrast], None]
 
 #: The longer side of the picture in which ink is sought, in pixels.
 WORKING = 400
@@ -21,12 +26,13 @@ DETAILED = 120
 FAINTEST = 0.08
 
 
-def find_ink(image: Image.Image) -> np.ndarray:
+def find_ink(image: Image.Image, *, see: See | None = None) -> np.ndarray:
     """The ink of the character in an image, cropped to it: float32 (h, w), 0 paper to 1 full ink, soft edges.
 
+    see: is given the contrast of the picture, or of the sheet in it, in which the character was found, all around it.
     Raises UserError when there is none.
     """
-    found = _search(flat(image))
+    found = _search(flat(image), see=see)
     if found is None:
         raise UserError(
             "no ink found in the image; expected one character that stands out from its background: "
@@ -35,19 +41,21 @@ def find_ink(image: Image.Image) -> np.ndarray:
     return found
 
 
-def _search(image: Image.Image, *, sheets: bool = True, closer: bool = True) -> np.ndarray | None:
+def _search(
+    image: Image.Image, *, sheets: bool = True, closer: bool = True, see: See | None = None
+) -> np.ndarray | None:
     """sheets: go into a sheet or a frame first; closer: look again where the character is small."""
-    small = _scaled_down(image)
+    small = scaled_down(image)
     gray = np.asarray(small.convert("L"), dtype=np.float32) / 255
     scale = image.width / small.width
     if sheets:
         paper = sheet(gray)
         inside = paper.cut_from(image, scale) if paper is not None else _within_frame(image, gray, scale)
         if inside is not None:
-            on_sheet = _search(inside, sheets=isinstance(paper, TurnedSheet))
+            on_sheet = _search(inside, sheets=isinstance(paper, TurnedSheet), see=see)
             if on_sheet is not None:
                 return on_sheet
-    ink = separate(strongest_channel(small))
+    ink = separate(strongest_channel(small), see=see)
     if ink is None:
         return None
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -87,7 +95,7 @@ def _box(box: tuple[float, float, float, float], scale: float, size: tuple[int, 
     return max(0, left), max(0, top), min(size[0], right), min(size[1], bottom)
 
 
-def _scaled_down(image: Image.Image) -> Image.Image:
+def scaled_down(image: Image.Image) -> Image.Image:
     """An image in mode L or RGB, no side longer than WORKING."""
     if max(image.size) <= WORKING:
         return image
@@ -97,7 +105,7 @@ def _scaled_down(image: Image.Image) -> Image.Image:
     return image
 
 
-def separate(gray: np.ndarray) -> np.ndarray | None:
+def separate(gray: np.ndarray, *, see: See | None = None) -> np.ndarray | None:
     """The ink of a gray picture, float32 (H, W) of 0–1: its darkness from 0 (paper) to 1, same shape; None if none.
 
     Otsu's threshold finds the strokes; within a pixel or two of a stroke that is kept, gray levels stay, so that
@@ -105,10 +113,12 @@ def separate(gray: np.ndarray) -> np.ndarray | None:
     """
     if min(gray.shape) < 3:
         return None
-    smooth = _smoothed(gray, max(gray.shape) / 400) if max(gray.shape) >= 120 else gray
+    smooth = smoothed(gray, max(gray.shape) / 400) if max(gray.shape) >= 120 else gray
     for seen in contrasts(smooth):
         ink = _standing_out(seen)
         if ink is not None:
+            if see is not None:
+                see(seen)
             return ink
     return None
 
@@ -230,6 +240,7 @@ def grown(mask: np.ndarray, reach: int) -> np.ndarray:
     return np.asarray(image.filter(ImageFilter.MaxFilter(2 * reach + 1))) > 0
 
 
-def _smoothed(gray: np.ndarray, radius: float) -> np.ndarray:
+def smoothed(gray: np.ndarray, radius: float) -> np.ndarray:
+    """A gray picture (H, W) of 0–1, in 256 levels, blurred by a normal distribution of so many pixels."""
     image = Image.fromarray(np.rint(gray * 255).astype(np.uint8))
     return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32) / 255

@@ -7,7 +7,7 @@ from PIL import Image
 
 from cnnlab.errors import UserError, nearest
 from cnnlab.prepare.digit import digit
-from cnnlab.prepare.fitting import as_it_is, margins, scale_and_cut
+from cnnlab.prepare.fitting import as_it_is, in_zeros, scale_and_cut
 from cnnlab.prepare.garment import garment
 
 #: What `prepare` knows, each with what it is for.
@@ -34,7 +34,7 @@ def prepare(
     channels, height, width = shape
     if unpadded is not None and not (preparation == "none" and image.size == (width, height)):
         inner = prepare(image, preparation=preparation, shape=(channels, *unpadded))
-        return np.pad(inner, [(0, 0), *margins(unpadded, (height, width))])
+        return in_zeros(inner, (height, width))
     match preparation:
         case "digit":
             gray = digit(image, (height, width))

@@ -32,18 +32,34 @@ class TurnedSheet:
     degrees: int
     box: tuple[float, float, float, float]
 
-    def cut_from(self, image: Image.Image, scale: float) -> Image.Image:
-        """The sheet alone, upright; scale: of the image to the picture in which the sheet was found."""
+    def cut_from(self, image: Image.Image, scale: float, *, largest: int = LARGEST) -> Image.Image:
+        """The sheet alone, upright; scale: of the image to the picture in which the sheet was found.
+
+        largest: a sheet that is turned is not made much larger than so many pixels a side.
+        """
         left, top, right, bottom = (edge * scale for edge in self.box)
         if self.degrees == 0:
             box = (round(left), round(top), round(right), round(bottom))
             return image.crop((max(0, box[0]), max(0, box[1]), min(image.width, box[2]), min(image.height, box[3])))
-        image, factor = _at_most(image, max(right - left, bottom - top))
+        image, factor = _at_most(image, max(right - left, bottom - top), largest)
         left, top, right, bottom = (edge / factor for edge in (left, top, right, bottom))
-        cos, sin = math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
         size = (max(1, round(right - left)), max(1, round(bottom - top)))
-        back = (cos, -sin, left * cos - top * sin, sin, cos, left * sin + top * cos)
+        back = self._back(left, top)
         return image.transform(size, Image.Transform.AFFINE, back, Image.Resampling.BILINEAR)
+
+    def place(self, image: Image.Image, scale: float, *, largest: int = LARGEST) -> np.ndarray:
+        """The matrix (3, 3) that takes x and y of what `cut_from` gives to the image's."""
+        left, top, right, bottom = (edge * scale for edge in self.box)
+        if self.degrees == 0:
+            return np.array([[1.0, 0, max(0, round(left))], [0, 1, max(0, round(top))], [0, 0, 1]])
+        factor = _factor(max(right - left, bottom - top), largest)
+        back = self._back(left / factor, top / factor)
+        return np.diag([factor, factor, 1.0]) @ np.array([back[:3], back[3:], (0, 0, 1)])
+
+    def _back(self, left: float, top: float) -> tuple[float, ...]:
+        """What takes x and y of the turned sheet, whose corner lies there, to the picture's, as Pillow has it."""
+        cos, sin = math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
+        return (cos, -sin, left * cos - top * sin, sin, cos, left * sin + top * cos)
 
 
 @dataclass(frozen=True)
@@ -58,9 +74,9 @@ class CutOffSheet:
     left: np.ndarray
     right: np.ndarray
 
-    def cut_from(self, image: Image.Image, scale: float) -> Image.Image:
-        """The image whose sheet goes on, as it ends, to the image's borders."""
-        image, factor = _at_most(image, max(image.size))
+    def cut_from(self, image: Image.Image, scale: float, *, largest: int = LARGEST) -> Image.Image:
+        """The image whose sheet goes on, as it ends, to the image's borders; at most about so many pixels a side."""
+        image, factor = _at_most(image, max(image.size), largest)
         scale /= factor
         pixels = np.asarray(image)
         height, width = pixels.shape[:2]
@@ -70,6 +86,11 @@ class CutOffSheet:
         last = np.floor((self.right[of_row] + 1) * scale) - 1
         columns = np.clip(np.arange(width)[None], first[:, None], last[:, None]).astype(int)
         return Image.fromarray(pixels[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)])
+
+    def place(self, image: Image.Image, scale: float, *, largest: int = LARGEST) -> np.ndarray:
+        """The matrix (3, 3) that takes x and y of what `cut_from` gives to the image's."""
+        factor = _factor(max(image.size), largest)
+        return np.diag([factor, factor, 1.0])
 
 
 def sheet(gray: np.ndarray) -> TurnedSheet | CutOffSheet | None:
@@ -172,7 +193,11 @@ def _inset(share: np.ndarray) -> float:
     return min(int((share > 0.95).argmax()), 0.2 * length) + 0.02 * length
 
 
-def _at_most(image: Image.Image, longest: float) -> tuple[Image.Image, int]:
-    """The image reduced by a whole number until that length is not much over LARGEST; and the number."""
-    factor = max(1, int(longest / LARGEST + 0.5))
+def _at_most(image: Image.Image, longest: float, largest: int) -> tuple[Image.Image, int]:
+    """The image reduced by a whole number until that length is not much over `largest`; and the number."""
+    factor = _factor(longest, largest)
     return (image.reduce(factor) if factor > 1 else image), factor
+
+
+def _factor(longest: float, largest: int) -> int:
+    return max(1, int(longest / largest + 0.5))
