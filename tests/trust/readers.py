@@ -140,6 +140,9 @@ def _arrays(folder: Path) -> dict[str, Reader]:
             "test_images": pixels,
             "test_labels": labels[:, None],
         },
+        {"images": (pixels / 255).astype(np.float32), "labels": np.array(["owl", "cat"])[labels]},
+        {"train_images": pixels, "train_labels": np.eye(2)[labels], "val_images": pixels, "val_labels": labels == 1},
+        {"arr_0": pixels.astype(np.int32), "arr_1": labels * 7 - 3.0},
     ):
         out = io.BytesIO()
         np.savez(out, **arrays)
@@ -148,6 +151,17 @@ def _arrays(folder: Path) -> dict[str, Reader]:
     def read_npz(content: bytes) -> object:
         file.write_bytes(content)
         return load_npz(file)
+
+    several = folder / "several"
+    several.mkdir(exist_ok=True)
+    in_files = {"train-imgs": pixels, "train-labels": labels, "test-imgs": pixels[::-1] // 2, "test-labels": labels}
+    for name, array in in_files.items():
+        np.savez(several / f"kmnist-{name}.npz", array)
+    whole = (several / "kmnist-train-imgs.npz").read_bytes()
+
+    def read_several(content: bytes) -> object:
+        (several / "kmnist-train-imgs.npz").write_bytes(content)
+        return load_npz(several)
 
     table = folder / "table.csv"
     tables = [
@@ -183,6 +197,7 @@ def _arrays(folder: Path) -> dict[str, Reader]:
     ]
     return {
         "npz": Reader(seeds, mutations.mutate_npz, read_npz, 3),
+        "npz of several files": Reader([whole], mutations.mutate_npz, read_several, 1),
         "csv": Reader(tables, lambda draw, seeds: mutations.mutate_bytes(draw, seeds, tokens), read_csv, 2),
         "idx": Reader(idx, mutations.mutate_bytes, lambda content: parse_idx(content, name="a"), 2),
         "idx.gz": Reader(

@@ -12,15 +12,15 @@ from typing import IO
 import numpy as np
 
 from cnnlab.data.arrays import LabelledArrays, set_of_arrays
-from cnnlab.data.imageset import MOST_CLASSES, ImageSet
+from cnnlab.data.imageset import ImageSet
+from cnnlab.data.labels import LONGEST_LABEL, numbered_words
 from cnnlab.errors import UserError
 from cnnlab.plain_files import open_plain
 
-#: The most bytes of a file, of its pixels as uint8, of a line and of a label; the most images.
+#: The most bytes of a file, of its pixels as uint8 and of a line; the most images.
 LONGEST = 4_000_000_000
 LARGEST = 500_000_000
 LONGEST_LINE = 1_000_000
-LONGEST_LABEL = 200
 MOST_IMAGES = 1_000_000
 
 _LABELS = ("label", "labels", "class", "target", "category", "y")
@@ -53,13 +53,13 @@ def load_csv(path: str | Path) -> ImageSet:
         raise UserError(
             f"{file} cannot be read ({error.strerror}); expected a readable file: mend its permissions"
         ) from None
-    numbers, names, note = _classes(labels, file)
+    numbers, names, note = numbered_words(labels, str(file))
     notes = [f"{layout.side}×{layout.side} from {layout.side**2 * layout.channels} columns", *([note] if note else [])]
     if layout.channels == 3:
         notes.append("three channels: red, green and blue of each pixel in turn")
     return set_of_arrays(
         {"all": LabelledArrays(_Blocks(blocks), numbers, f"{file}: pixels", f"{file}: labels")},
-        names,
+        np.array(names),
         name=f"csv:{path}",
         where=str(file),
         source=f"csv: {file.resolve()}",
@@ -230,26 +230,3 @@ def _values(lines: list[str], layout: _Layout) -> np.ndarray | None:
     except ValueError:
         return None
     return values if ((values >= 0) & (values <= 255) & (values == np.rint(values))).all() else None
-
-
-def _classes(labels: list[str], file: Path) -> tuple[np.ndarray, np.ndarray | None, str | None]:
-    """Class numbers, the classes' names unless they are these numbers, and what was done with the labels."""
-    present = set(labels)
-    if "" in present:
-        raise UserError(f"{file} has an image without a label; expected one in each line: add or remove it")
-    if len(present) > MOST_CLASSES:
-        raise UserError(
-            f"{file} has {len(present):,} different labels; expected at most {MOST_CLASSES:,} classes: check which "
-            "column is the label"
-        )
-    by_number = all(_is_number(label) and float(label).is_integer() for label in present)
-    if by_number:
-        labels = [str(int(float(label))) for label in labels]
-        present = set(labels)
-    names = sorted(present, key=lambda label: (int(label) if by_number else 0, label))
-    number_of = {name: number for number, name in enumerate(names)}
-    numbers = np.array([number_of[label] for label in labels], dtype=np.int64)
-    if names == [str(number) for number in range(len(names))]:
-        return numbers, None, None
-    shown = ", ".join(f"{name} → {number}" for name, number in list(number_of.items())[:30])
-    return numbers, np.array(names), f"labels became class numbers: {shown}{' …' if len(names) > 30 else ''}"
