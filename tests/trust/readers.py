@@ -25,6 +25,7 @@ from cnnlab.config import NetSpec
 from cnnlab.data import load
 from cnnlab.data.csv_pixels import load_csv
 from cnnlab.data.idx import gunzip, parse_idx
+from cnnlab.data.idx_sets import load_idx
 from cnnlab.data.npz import load_npz
 from cnnlab.data.pictures import decode_all, shared_square_size
 from cnnlab.data.views import split_name, view
@@ -163,6 +164,29 @@ def _arrays(folder: Path) -> dict[str, Reader]:
         (several / "kmnist-train-imgs.npz").write_bytes(content)
         return load_npz(several)
 
+    letters = folder / "letters"
+    letters.mkdir(exist_ok=True)
+    of_idx = {
+        "images-idx3-ubyte": struct.pack(">BBBBIII", 0, 0, 8, 3, 40, 6, 6) + pixels.tobytes(),
+        "labels-idx2-int": struct.pack(">BBBBII", 0, 0, 12, 2, 40, 8) + np.repeat(labels, 8).astype(">i4").tobytes(),
+    }
+    for name, content in of_idx.items():
+        (letters / f"emnist-train-{name}").write_bytes(content)
+        (letters / f"emnist-test-{name}").write_bytes(content)
+    others = of_idx["images-idx3-ubyte"][:16] + (255 - pixels).tobytes()
+    (letters / "emnist-test-images-idx3-ubyte").write_bytes(others)
+    mapping = b"0 65 97\n1 66 98\n"
+    whole_idx = of_idx | {"mapping.txt": mapping}
+
+    def of_letters(name: str) -> Callable[[bytes], object]:
+        def read_letters(content: bytes) -> object:
+            for each, right in whole_idx.items():
+                place = letters / (f"emnist-{each}" if each == "mapping.txt" else f"emnist-train-{each}")
+                place.write_bytes(content if each == name else right)
+            return load_idx(letters)
+
+        return read_letters
+
     table = folder / "table.csv"
     tables = [
         names
@@ -199,6 +223,19 @@ def _arrays(folder: Path) -> dict[str, Reader]:
         "npz": Reader(seeds, mutations.mutate_npz, read_npz, 3),
         "npz of several files": Reader([whole], mutations.mutate_npz, read_several, 1),
         "csv": Reader(tables, lambda draw, seeds: mutations.mutate_bytes(draw, seeds, tokens), read_csv, 2),
+        "idx images of a set": Reader(
+            [of_idx["images-idx3-ubyte"], gzip.compress(of_idx["images-idx3-ubyte"], 1)],
+            mutations.mutate_bytes,
+            of_letters("images-idx3-ubyte"),
+            1,
+        ),
+        "idx labels of a set": Reader(
+            [of_idx["labels-idx2-int"], gzip.compress(of_idx["labels-idx2-int"], 1)],
+            mutations.mutate_bytes,
+            of_letters("labels-idx2-int"),
+            1,
+        ),
+        "idx mapping": Reader([mapping], mutations.mutate_bytes, of_letters("mapping.txt"), 0.5),
         "idx": Reader(idx, mutations.mutate_bytes, lambda content: parse_idx(content, name="a"), 2),
         "idx.gz": Reader(
             [gzip.compress(each, 1) for each in idx],

@@ -41,7 +41,7 @@ data_root = click.option(
     type=GivenPath(),
     envvar="CNNLAB_DATA",
     show_envvar=True,
-    help="Where full sets already lie, as PyTorch lays them out: ROOT/MNIST/raw/…",
+    help="Where full sets already lie, as PyTorch lays them out: ROOT/MNIST/raw/…, or flat in ROOT.",
 )
 image_size = click.option("--image-size", type=click.IntRange(4), help="folder: only: side that images are fitted to.")
 skip_damaged = click.option(

@@ -80,7 +80,7 @@ def file_set(place: Path, patterns: Sequence[re.Pattern[str]], kind: str) -> Fil
     """
     wanted = None
     if place.is_dir():
-        folders = [place, *_folders_in(place)]
+        folders = [place, *folders_in(place)]
     else:
         matched = _matched(place.name, patterns)
         wanted = matched[0] if matched else place.name.casefold()
@@ -138,7 +138,8 @@ def _matched(name: str, patterns: Sequence[re.Pattern[str]]) -> tuple[str, str, 
     return matched["set"] or "", _PARTS.get(part, part), _WHATS.get(what, what)
 
 
-def _folders_in(folder: Path) -> list[Path]:
+def folders_in(folder: Path) -> list[Path]:
+    """The first hundred folders inside a folder, by name."""
     return list(islice((path for path in sorted(_entries(folder)) if path.is_dir()), _MOST_FOLDERS))
 
 
