@@ -23,6 +23,7 @@ import cnnlab.runs.saved
 from cnnlab.claims.rounds import read_round
 from cnnlab.config import NetSpec
 from cnnlab.data import load
+from cnnlab.data.cifar import load_cifar
 from cnnlab.data.csv_pixels import load_csv
 from cnnlab.data.idx import gunzip, parse_idx
 from cnnlab.data.idx_sets import load_idx
@@ -187,6 +188,16 @@ def _arrays(folder: Path) -> dict[str, Reader]:
 
         return read_letters
 
+    batches = folder / "batches"
+    batches.mkdir(exist_ok=True)
+    colours = np.random.default_rng(1).integers(0, 256, (50, 3073), dtype=np.uint8)
+    colours[:, 0] = np.arange(50) % 10
+    (batches / "test_batch.bin").write_bytes(colours[:10].tobytes())
+
+    def read_cifar(content: bytes) -> object:
+        (batches / "data_batch_1.bin").write_bytes(content)
+        return load_cifar(batches)
+
     table = folder / "table.csv"
     tables = [
         names
@@ -223,6 +234,7 @@ def _arrays(folder: Path) -> dict[str, Reader]:
         "npz": Reader(seeds, mutations.mutate_npz, read_npz, 3),
         "npz of several files": Reader([whole], mutations.mutate_npz, read_several, 1),
         "csv": Reader(tables, lambda draw, seeds: mutations.mutate_bytes(draw, seeds, tokens), read_csv, 2),
+        "cifar": Reader([colours[10:].tobytes()], mutations.mutate_bytes, read_cifar, 1),
         "idx images of a set": Reader(
             [of_idx["images-idx3-ubyte"], gzip.compress(of_idx["images-idx3-ubyte"], 1)],
             mutations.mutate_bytes,

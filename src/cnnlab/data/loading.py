@@ -14,6 +14,7 @@ import torch
 
 from cnnlab.data import embedded
 from cnnlab.data.cache import cache_folder
+from cnnlab.data.cifar import load_cifar, version_in
 from cnnlab.data.csv_pixels import load_csv
 from cnnlab.data.fetching import fetch as fetch_files
 from cnnlab.data.file_sets import IDX, NPZ, folders_in, holds_set
@@ -28,7 +29,7 @@ from cnnlab.errors import UserError, nearest
 from cnnlab.given_path import given_path
 
 #: Files of arrays and of pixels, by the word before their path.
-_READERS = {"npz": load_npz, "csv": load_csv, "idx": load_idx}
+_READERS = {"npz": load_npz, "csv": load_csv, "idx": load_idx, "cifar": load_cifar}
 
 
 #: Public sets that are not fetched, by how their names begin, and how their files are named.
@@ -39,6 +40,7 @@ _COME_AS_FILES = {
     "kmnist49": "npz:FOLDER",
     "kuzushiji49": "npz:FOLDER",
     "medmnist": "npz:FILE",
+    "cifar": "cifar:FOLDER, of the binary version's files",
 }
 
 
@@ -53,9 +55,10 @@ def load(
 ) -> ImageSet:
     """Load a data set by its name.
 
-    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH`, `npz:PATH`, `csv:FILE` or `idx:PATH`, or the
-    path of a folder of idx or npz files; after it `@N` for N training images, `+shuffled-labels`, `+permuted-pixels`:
-    see `cnnlab.data.views`. `+skip-damaged` right after a folder's path leaves out the files in it that cannot be read.
+    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH`, `npz:PATH`, `csv:FILE`, `idx:PATH` or
+    `cifar:PATH`, or the path of a folder of idx, npz or CIFAR's files; after it `@N` for N training images,
+    `+shuffled-labels`, `+permuted-pixels`: see `cnnlab.data.views`. `+skip-damaged` right after a folder's path leaves
+    out the files in it that cannot be read.
     root: where the user keeps data sets in PyTorch's layout (ROOT/MNIST/raw/…); else $CNNLAB_DATA.
     cache: where fetched files and decoded images are kept; else $CNNLAB_CACHE, else the user's cache folder.
     fetch: whether a set that is not on this machine is brought from its mirrors.
@@ -109,7 +112,7 @@ def load(
     for words, advice in _COME_AS_FILES.items():
         if name.casefold().replace("-", "").replace("_", "").startswith(words):
             raise UserError(f"unknown data set {name!r}: it is read from its files, wherever they lie: give {advice}")
-    names = [embedded.NAME, *KNOWN, "folder:PATH", "npz:PATH", "csv:FILE", "idx:PATH"]
+    names = [embedded.NAME, *KNOWN, "folder:PATH", "npz:PATH", "csv:FILE", "idx:PATH", "cifar:PATH"]
     raise UserError(f"unknown data set {name!r}: {nearest(name, names)}")
 
 
@@ -123,13 +126,15 @@ def _kind_of_files(path: str, *, deep: bool) -> str | None:
         for kind, patterns in (("idx", IDX), ("npz", NPZ)):
             if holds_set(place, patterns):
                 return kind
+        if version_in(place) is not None:
+            return "cifar"
     return None
 
 
 def _kind_of_file(name: str) -> str:
     if any(pattern.fullmatch(Path(name).name) for pattern in IDX):
         return "idx"
-    return {".csv": "csv", ".tsv": "csv"}.get(Path(name).suffix.lower(), "npz")
+    return {".csv": "csv", ".tsv": "csv", ".bin": "cifar"}.get(Path(name).suffix.lower(), "npz")
 
 
 def _is_there(place: str) -> bool:
