@@ -28,8 +28,8 @@ from cnnlab.data.views import SKIPPING, split_name, view
 from cnnlab.errors import UserError, nearest
 from cnnlab.given_path import given_path
 
-#: Files of arrays and of pixels, by the word before their path.
-_READERS = {"npz": load_npz, "csv": load_csv, "idx": load_idx, "cifar": load_cifar}
+#: Files of arrays, by the word before their path.
+_READERS = {"npz": load_npz, "idx": load_idx, "cifar": load_cifar}
 
 
 #: Public sets that are not fetched, by how their names begin, and how their files are named.
@@ -91,6 +91,8 @@ def load(
     if as_published is not None:
         known, found = as_published
         return _known_set(known, found, name=name, source=f"idx: {found.folder.resolve()}")
+    if colon and kind == "csv":
+        return load_csv(path, cache=cache)
     if colon and kind in _READERS:
         return _READERS[kind](path)
     if name == embedded.NAME:
