@@ -74,6 +74,7 @@ def _data_sets() -> list[tuple[str, str]]:
         ("`csv:FILE`", "a line an image: its label and its pixels"),
         ("`idx:PATH`", "a folder of idx files: EMNIST, QMNIST, or any of MNIST's kind"),
         ("`cifar:PATH`", "CIFAR-10's or CIFAR-100's binary files"),
+        ("`parquet:PATH`", "Parquet files of images, as Hugging Face hands them out"),
     ]
 
 

@@ -28,6 +28,7 @@ from cnnlab.data.csv_pixels import load_csv
 from cnnlab.data.idx import gunzip, parse_idx
 from cnnlab.data.idx_sets import load_idx
 from cnnlab.data.npz import load_npz
+from cnnlab.data.parquet import load_parquet
 from cnnlab.data.pictures import decode_all, shared_square_size
 from cnnlab.data.views import split_name, view
 from cnnlab.errors import Stopped, UserError
@@ -198,6 +199,13 @@ def _arrays(folder: Path) -> dict[str, Reader]:
         (batches / "data_batch_1.bin").write_bytes(content)
         return load_cifar(batches)
 
+    columns = folder / "columns.parquet"
+    seeds_of_parquet = list(_parquets(pixels, labels))
+
+    def read_parquet(content: bytes) -> object:
+        columns.write_bytes(content)
+        return load_parquet(columns)
+
     table = folder / "table.csv"
     tables = [
         names
@@ -235,6 +243,7 @@ def _arrays(folder: Path) -> dict[str, Reader]:
         "npz of several files": Reader([whole], mutations.mutate_npz, read_several, 1),
         "csv": Reader(tables, lambda draw, seeds: mutations.mutate_bytes(draw, seeds, tokens), read_csv, 2),
         "cifar": Reader([colours[10:].tobytes()], mutations.mutate_bytes, read_cifar, 1),
+        "parquet": Reader(seeds_of_parquet, mutations.mutate_bytes, read_parquet, 2),
         "idx images of a set": Reader(
             [of_idx["images-idx3-ubyte"], gzip.compress(of_idx["images-idx3-ubyte"], 1)],
             mutations.mutate_bytes,
@@ -256,6 +265,29 @@ def _arrays(folder: Path) -> dict[str, Reader]:
             2,
         ),
     }
+
+
+def _parquets(pixels: np.ndarray, labels: np.ndarray) -> Any:
+    import pyarrow
+    from pyarrow import parquet
+
+    files = []
+    for image in pixels:
+        out = io.BytesIO()
+        Image.fromarray(image).save(out, "PNG")
+        files.append({"bytes": out.getvalue(), "path": "a.png"})
+    names = {"info": {"features": {"label": {"names": ["a", "b"], "_type": "ClassLabel"}}}}
+    of_hub = pyarrow.table({"image": files, "label": labels}).replace_schema_metadata(
+        {"huggingface": json.dumps(names)}
+    )
+    of_words = pyarrow.table({"img": [file["bytes"] for file in files], "label": [f"kind {label}" for label in labels]})
+    for table, options in (
+        (of_hub, {"compression": "snappy"}),
+        (of_words, {"compression": "none", "row_group_size": 9}),
+    ):
+        out = io.BytesIO()
+        parquet.write_table(table, out, **options)
+        yield out.getvalue()
 
 
 def _of_a_run(folder: Path) -> dict[str, Reader]:

@@ -15,6 +15,7 @@ import torch
 from cnnlab.data import embedded
 from cnnlab.data.cache import cache_folder
 from cnnlab.data.cifar import load_cifar, version_in
+from cnnlab.data.class_folders import list_pictures
 from cnnlab.data.csv_pixels import load_csv
 from cnnlab.data.fetching import fetch as fetch_files
 from cnnlab.data.file_sets import IDX, NPZ, folders_in, holds_set
@@ -23,6 +24,7 @@ from cnnlab.data.idx_sets import load_idx, published
 from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
 from cnnlab.data.known import KNOWN, VALIDATION, KnownSet
 from cnnlab.data.npz import load_npz
+from cnnlab.data.parquet import load_parquet, parquet_files
 from cnnlab.data.places import Found, cached_set, search
 from cnnlab.data.views import SKIPPING, split_name, view
 from cnnlab.errors import UserError, nearest
@@ -55,14 +57,14 @@ def load(
 ) -> ImageSet:
     """Load a data set by its name.
 
-    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH`, `npz:PATH`, `csv:FILE`, `idx:PATH` or
-    `cifar:PATH`, or the path of a folder of idx, npz or CIFAR's files; after it `@N` for N training images,
+    name: `mnist-5k`, `mnist`, `fashion-mnist`, `kmnist`, `folder:PATH`, `npz:PATH`, `csv:FILE`, `idx:PATH`,
+    `cifar:PATH` or `parquet:PATH`, or the path of a folder of such files; after it `@N` for N training images,
     `+shuffled-labels`, `+permuted-pixels`: see `cnnlab.data.views`. `+skip-damaged` right after a folder's path leaves
     out the files in it that cannot be read.
     root: where the user keeps data sets in PyTorch's layout (ROOT/MNIST/raw/…); else $CNNLAB_DATA.
     cache: where fetched files and decoded images are kept; else $CNNLAB_CACHE, else the user's cache folder.
     fetch: whether a set that is not on this machine is brought from its mirrors.
-    image_size: side in pixels of the images of a `folder:`; see `load_folder`. Others come as they are.
+    image_size: side in pixels of the images of `folder:` and `parquet:`; see `load_folder`. Others come as they are.
     progress: called while something long runs.
     Returns three splits of uint8 images (N, C, H, W) on the CPU.
     Raises UserError for an unknown name and for anything missing, unreadable or wrong.
@@ -82,10 +84,12 @@ def load(
         return load(f"{files}:{path}", cache=cache, image_size=image_size, progress=progress)
     if colon and kind == "folder":
         return load_folder(path, cache=cache, image_size=image_size, progress=progress)
+    if colon and kind == "parquet":
+        return load_parquet(path, image_size=image_size, progress=progress)
     if image_size is not None:
         raise UserError(
             f"image size {image_size} for {name}: its images come as they are; expected an image size only "
-            "with folder:PATH: leave it out"
+            "with folder:PATH or parquet:PATH: leave it out"
         )
     as_published = published(path) if kind == "idx" and path else None
     if as_published is not None:
@@ -107,14 +111,14 @@ def load(
     if not colon and Path(name).is_dir():
         files = _kind_of_files(name, deep=True)
         if files is not None:
-            return load(f"{files}:{name}", cache=cache, progress=progress)
+            return load(f"{files}:{name}", cache=cache, image_size=image_size, progress=progress)
         raise UserError(f"unknown data set {name!r}, which is a folder: did you mean folder:{name}?")
     if not colon and Path(name).is_file():
         raise UserError(f"unknown data set {name!r}, which is a file: did you mean {_kind_of_file(name)}:{name}?")
     for words, advice in _COME_AS_FILES.items():
         if name.casefold().replace("-", "").replace("_", "").startswith(words):
             raise UserError(f"unknown data set {name!r}: it is read from its files, wherever they lie: give {advice}")
-    names = [embedded.NAME, *KNOWN, "folder:PATH", "npz:PATH", "csv:FILE", "idx:PATH", "cifar:PATH"]
+    names = [embedded.NAME, *KNOWN, "folder:PATH", "npz:PATH", "csv:FILE", "idx:PATH", "cifar:PATH", "parquet:PATH"]
     raise UserError(f"unknown data set {name!r}: {nearest(name, names)}")
 
 
@@ -130,13 +134,20 @@ def _kind_of_files(path: str, *, deep: bool) -> str | None:
                 return kind
         if version_in(place) is not None:
             return "cifar"
-    return None
+    return "parquet" if parquet_files(folder) and not _has_pictures(folder) else None
+
+
+def _has_pictures(folder: Path) -> bool:
+    try:
+        return bool(list_pictures(folder).pictures)
+    except UserError:
+        return False
 
 
 def _kind_of_file(name: str) -> str:
     if any(pattern.fullmatch(Path(name).name) for pattern in IDX):
         return "idx"
-    return {".csv": "csv", ".tsv": "csv", ".bin": "cifar"}.get(Path(name).suffix.lower(), "npz")
+    return {".csv": "csv", ".tsv": "csv", ".bin": "cifar", ".parquet": "parquet"}.get(Path(name).suffix.lower(), "npz")
 
 
 def _is_there(place: str) -> bool:
