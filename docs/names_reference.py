@@ -70,8 +70,11 @@ def _data_sets() -> list[tuple[str, str]]:
         (f"`{embedded.NAME}`", embedded.DESCRIPTION),
         *((f"`{one.name}`", one.description) for one in KNOWN.values()),
         ("`folder:PATH`", "image files, a folder for each class: [your own images](../how-to/own-data.md)"),
-        ("`npz:FILE`", "NumPy arrays"),
+        ("`npz:PATH`", "NumPy arrays, in one file or in one each"),
         ("`csv:FILE`", "a line an image: its label and its pixels"),
+        ("`idx:PATH`", "a folder of idx files: EMNIST, QMNIST, or any of MNIST's kind"),
+        ("`cifar:PATH`", "CIFAR-10's or CIFAR-100's binary files"),
+        ("`parquet:PATH`", "Parquet files of images, as Hugging Face hands them out"),
     ]
 
 

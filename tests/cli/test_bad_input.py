@@ -111,8 +111,8 @@ def noise(side):
 def test_npz_that_does_not_fit(cnnlab, tmp_path):
     good = {"images": noise(28), "labels": np.arange(60) % 3}
     cases = {
-        "floats": ({**good, "images": np.zeros((60, 28, 28))}, "uint8"),
-        "range": ({**good, "labels": np.arange(60) % 3 - 1}, "labels"),
+        "floats": ({**good, "images": noise(28) * 1.5 - 7}, "np.interp(images, (-7.0, 375.5), (0, 1))"),
+        "range": ({**good, "labels": np.arange(60) / 60}, "labels"),
         "length": ({**good, "labels": np.arange(50) % 3}, "50"),
         "keys": ({"pictures": good["images"]}, "pictures"),
         "tiny": ({**good, "images": noise(2)}, "lenet5: images of 2×2"),

@@ -62,6 +62,15 @@ def test_what_was_given_may_change_after(kind):
     assert torch.equal(made.train.labels, before[2])
 
 
+def test_floats_words_and_one_hot_rows_are_taken_as_a_file_s_are():
+    images, labels = pixels(60), np.arange(60) % 3
+    plain = cnnlab.data_of(images, labels)
+    same(cnnlab.data_of(torch.tensor(images) / 255, torch.eye(3)[labels]), plain)
+    worded = cnnlab.data_of(images.astype(np.float32), [("a", "b", "c")[label] for label in labels])
+    assert (worded.sha256, worded.classes) == (plain.sha256, ("a", "b", "c"))
+    assert worded.notes[-1] == "labels became class numbers: a → 0, b → 1, c → 2"
+
+
 def test_a_net_learns_it():
     labels = np.arange(200) % 2
     images = np.where(labels[:, None, None] == 1, pixels(200, 12, 12) // 4 + 150, pixels(200, 12, 12) // 4)
@@ -77,11 +86,11 @@ GOOD = (pixels(40), np.arange(40) % 2)
 @pytest.mark.parametrize(
     ("arguments", "options", "says"),
     [
-        ((pixels(40) / 255, GOOD[1]), {}, r"arrays: images is float64; expected uint8, 0–255: scale and convert"),
-        ((GOOD[0], GOOD[1] / 1), {}, "arrays: labels is float64; expected integers"),
+        ((pixels(40) / 3, GOOD[1]), {}, r"arrays: images is float64, numbers from 0 to 85; expected.*images.round"),
+        ((GOOD[0], GOOD[1] / 2), {}, "arrays: labels holds the label 0.5; expected one class an image"),
         ((GOOD[0], GOOD[1][:-1]), {}, "arrays: images holds 40 images, labels 39 labels; expected one label an image"),
         ((pixels(40, 3, 3, 3), GOOD[1]), {}, "could be channels first or last"),
-        ((GOOD[0], GOOD[1] * 2), {}, "labels run to 2 but no image has 1"),
+        ((GOOD[0], np.full(40, None)), {}, "arrays: labels is object; expected integers or words"),
         ((GOOD[0], GOOD[1] * 0), {}, "labels of 1 class only"),
         (GOOD, {"classes": ["one"]}, "labels run to 1 but classes names 1"),
         (GOOD, {"name": "mine", "test": pixels(4)}, r"mine: test is ndarray; expected images and labels"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import numpy as np
 import pytest
 
 import cnnlab
+from cnnlab.data import csv_pixels
 from cnnlab.data.loading import load
 
 RNG = np.random.default_rng(0)
@@ -126,6 +128,75 @@ def test_more_than_fits_is_refused(written, refused, monkeypatch):
     assert "holds more than" in refused(load, written(ROWS, NAMES))
     monkeypatch.setattr("cnnlab.data.csv_pixels.LONGEST_LINE", 500)
     assert "line 1 has more than 500 bytes" in refused(load, written(ROWS, NAMES))
+
+
+@pytest.mark.parametrize("label_last", [False, True])
+@pytest.mark.parametrize(
+    "write",
+    [
+        str,
+        lambda value: f"{value:03d}",
+        lambda value: f" {value}",
+        lambda value: f"{value}.0",
+        lambda value: f"+{value}",
+    ],
+)
+def test_however_whole_numbers_are_written_they_are_these_pixels(written, write, label_last):
+    rows = [[row[0], *map(write, row[1:])] for row in ROWS]
+    rows = [[*row[1:], row[0]] for row in rows] if label_last else rows
+    names = [*NAMES[1:], "label"] if label_last else NAMES
+    same(load(written(rows, names)), cnnlab.data_of(IMAGES, LABELS))
+
+
+def test_floats_multiplied_by_255_and_rounded_as_the_refusal_says_are_taken(written, refused):
+    floats = [[row[0], *(value / 255 for value in row[1:])] for row in ROWS]
+    assert "multiply values from 0 to 1 by 255 and round them" in refused(load, written(floats, NAMES))
+    obeyed = [[row[0], *(round(255 * value) for value in row[1:])] for row in floats]
+    same(load(written(obeyed, NAMES)), cnnlab.data_of(IMAGES, LABELS))
+
+
+class TestTheCache:
+    @pytest.fixture(autouse=True)
+    def small_files_too(self, monkeypatch):
+        monkeypatch.setattr("cnnlab.data.csv_pixels._WORTH_KEEPING", 0)
+
+    def test_a_file_is_parsed_once_and_again_when_it_changes(self, written, tmp_path, monkeypatch):
+        parsed = []
+        parse = csv_pixels._parse
+        monkeypatch.setattr(csv_pixels, "_parse", lambda *given: parsed.append(1) or parse(*given))
+        words = [[("cat", "dog", "owl")[row[0]], *row[1:]] for row in ROWS]
+        name, cache = written(words, NAMES), tmp_path / "cache"
+        first, again = load(name, cache=cache), load(name, cache=cache)
+        assert len(parsed) == 1
+        same(again, first)
+        assert again.notes == first.notes
+        assert again.classes == ("cat", "dog", "owl")
+        path = tmp_path / "train.csv"
+        status, content = path.stat(), path.read_bytes()
+        path.write_bytes(content.replace(b"cat", b"cow"))  # as long as before, and as old
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert load(name, cache=cache).classes == ("cow", "dog", "owl")
+        assert len(parsed) == 2
+
+    def test_what_is_damaged_there_is_read_again(self, written, tmp_path):
+        name, cache = written(ROWS, NAMES), tmp_path / "cache"
+        expected = load(name, cache=cache)
+        (kept,) = (cache / "folder").iterdir()
+        whole = kept.read_bytes()
+        with np.load(kept) as arrays:
+            good = dict(arrays)
+        wrong = [good | {"numbers": good["numbers"] + 5}, good | {"images": good["images"][1:]}]
+        wrong += [{"key": good["key"]}, good | {"images": good["images"].astype(float)}]
+        for content in (b"", whole[:1000], *wrong):
+            if isinstance(content, bytes):
+                kept.write_bytes(content)
+            else:
+                np.savez(kept, **content)
+            same(load(name, cache=cache), expected)
+
+    def test_without_a_cache_it_is_read_all_the_same(self, written, tmp_path):
+        (tmp_path / "cache").write_text("a file where the folder should be")
+        same(load(written(ROWS, NAMES), cache=tmp_path / "cache"), cnnlab.data_of(IMAGES, LABELS))
 
 
 def test_every_way_of_naming_it_wrongly_leads_to_it(written, refused):

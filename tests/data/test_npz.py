@@ -96,8 +96,11 @@ GOOD = {"images": pixels(12), "labels": np.arange(12) % 2}
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"images": pixels(12) / 255}, "float64; expected uint8, 0–255: scale and convert"),
-        ({"images": pixels(12).astype(np.int32)}, "int32; expected uint8"),
+        ({"images": pixels(12) * 1.0 + 300}, "float64, whole numbers from"),
+        ({"images": pixels(12).astype(np.int32) - 3}, "int32, whole numbers from"),
+        ({"images": pixels(12) / 255 * np.nan}, "no finite numbers"),
+        ({"images": pixels(12) * 1j}, "complex128; expected uint8"),
+        ({"images": pixels(12).astype("M8[s]")}, "datetime64[s]; expected uint8"),
         ({"images": np.array([None] * 12)}, "never unpickled"),
         ({"images": pixels(12, 784)}, "(12, 784); expected (N, H, W)"),
         ({"images": pixels(12, 5, 5, 4)}, "(12, 5, 5, 4); expected"),
@@ -105,15 +108,22 @@ GOOD = {"images": pixels(12), "labels": np.arange(12) % 2}
         ({"images": pixels(12, 0, 5)}, "at least one image with pixels"),
         ({"images": pixels(11)}, "11 images, labels 12 labels"),
         ({"images": np.uint8(3)}, "expected (N, H, W)"),
-        ({"labels": np.arange(12) % 2 - 1}, "label -1; expected 0 and up"),
-        ({"labels": np.array([0, 2] * 6)}, "no image has 1"),
-        ({"labels": np.array([0, 2**63] * 6, dtype=np.uint64)}, "expected class numbers from 0"),
+        ({"labels": np.arange(12) % 2 - 1, "classes": np.array(["a", "b"])}, "label -1; expected 0 and up"),
         ({"labels": np.zeros(12, int)}, "1 class only"),
-        ({"labels": np.arange(12) % 2 / 1}, "float64; expected integers"),
-        ({"labels": np.arange(12) % 2 == 1}, "bool; expected integers"),
-        ({"labels": np.eye(12, dtype=int)}, "argmax"),
+        ({"labels": np.arange(12) % 2 / 2}, "the label 0.5; expected one class an image"),
+        ({"labels": np.arange(12) * 1j}, "complex128; expected integers"),
+        ({"labels": np.array(["a", "b"] * 5 + ["", "b"])}, "an image without a label"),
+        ({"labels": np.array(["a", "b"] * 5 + ["c" * 201, "b"])}, "a label of 201 characters"),
+        ({"labels": np.eye(12, dtype=int)}, "class 0 has 1 image"),
+        ({"labels": np.eye(12, 3, dtype=int)}, "of whose rows 9 are not one 1 among zeros"),
+        ({"labels": np.array([["a", "b"]] * 12)}, "expected (N,) or (N, 1)"),
+        ({"labels": np.zeros((12, 2, 2), int)}, "one label for each image"),
         ({"labels": np.array([0] * 10 + [1] * 2)}, "class 1 has 2 images"),
-        ({"labels": np.array(["cat", "dog"] * 6)}, "expected integers"),
+        (
+            {"labels": np.array(["cat", "dog"] * 6), "classes": np.array(["cat", "owl"])},
+            "label 'dog', which classes does",
+        ),
+        ({"classes": np.array(["cat", "cat"])}, "classes names 'cat' twice"),
         ({"classes": np.array(["cat"])}, "classes names 1"),
         ({"classes": np.array([1, 2])}, "expected a 1-D array of strings"),
         ({"classes": np.array(["a", "b"], dtype=object)}, "never unpickled"),
@@ -131,6 +141,8 @@ def test_refuses(saved, refused, arrays, words):
         ({}, "holds nothing; expected images and labels"),
         ({"data": 0, "target": 1}, "holds data, target; expected"),
         ({"images": 0}, "holds images; expected"),
+        ({"arr_0": 0}, "holds arr_0; expected"),
+        ({"arr_0": 0, "arr_1": 1, "arr_2": 0}, "holds arr_0, arr_1, arr_2; expected"),
         ({"x_train": 0, "y_train": 1}, "holds x_train, y_train; expected"),
         ({"x_train": 0, "y_train": 1, "x_test": 0, "y_test": 1, "x_val": 0}, "holds x_val alone"),
         (
@@ -177,6 +189,202 @@ def test_refuses_every_truncation_and_flipped_data(tmp_path, refused):
     flipped[150] ^= 0xFF
     path.write_bytes(bytes(flipped))
     assert "not an intact .npz" in refused(load, f"npz:{path}")
+
+
+def everything(loaded):
+    """Every image with the name of its class, whichever split it is in."""
+    splits = [loaded.split(name) for name in ("train", "validation", "test")]
+    return {
+        image.numpy().tobytes(): loaded.classes[label]
+        for split in splits
+        for image, label in zip(split.images, split.labels.tolist(), strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        (lambda x: x / 255, "times 255"),
+        (lambda x: (x / 255).astype(np.float32), "times 255"),
+        (lambda x: (x / 255).astype(np.float16), "times 255"),
+        (lambda x: x.astype(np.float32), "as they are"),
+        (lambda x: x.astype(np.int64), "as they are"),
+        (lambda x: x / 127.5 - 1, "(x + 1) / 2 · 255"),
+        (lambda x: (x / 127.5 - 1).astype(np.float32), "(x + 1) / 2 · 255"),
+    ],
+)
+def test_pixels_that_are_no_bytes_are_the_same_images_by_a_rule_that_is_said(saved, written, rule):
+    images, labels = pixels(40), np.arange(40) % 2
+    images[:2, 0, 0] = 0, 255
+    loaded = load(saved(images=written(images), labels=labels))
+    assert loaded.sha256 == load(saved(images=images, labels=labels)).sha256
+    (note,) = loaded.notes
+    assert rule in note
+    assert str(written(images).dtype) in note
+
+
+def test_ones_and_zeros_are_black_and_white(saved):
+    images = pixels(40) > 127
+    for kind in (bool, np.int32, np.float64):
+        loaded = load(saved(images=images.astype(kind), labels=np.arange(40) % 2))
+        assert loaded.train.images.unique().tolist() == [0, 255]
+
+
+def test_one_range_of_all_splits_decides(saved):
+    dark, light = np.zeros((30, 4, 4)), np.ones((30, 4, 4))
+    dark[:, 0, 0], light[:, 0, 0] = np.arange(30) % 2, 200 + np.arange(30)
+    labels = np.arange(30) % 2
+    loaded = load(saved(x_train=light, y_train=labels, x_test=dark + np.arange(30)[:, None, None], y_test=labels))
+    assert loaded.test.images.max() == 30  # as they are: the test alone would not decide it
+    assert loaded.train.images.max() == 229
+
+
+@pytest.mark.parametrize("of", [pixels(12) * 3.5 - 7, pixels(12) / 3, pixels(12).astype(np.uint16) * 200])
+def test_who_does_what_the_refusal_says_is_taken(saved, refused, of):
+    advice = refused(load, saved(images=of, labels=np.arange(12) % 2)).rpartition(": ")[2]
+    expression = advice.partition(" with ")[2]
+    obeyed = eval(expression, {"np": np, "images": of})
+    loaded = load(saved(images=obeyed, labels=np.arange(12) % 2))
+    assert loaded.image_shape == (1, 5, 6)
+
+
+def test_who_chooses_a_column_of_several_labels_is_taken(saved, refused):
+    labels = np.stack([np.arange(40) % 2, np.arange(40) // 2 % 2], axis=1)
+    text = refused(load, saved(images=pixels(40), labels=labels))
+    assert "several labels an image" in text
+    column = eval(text.rpartition("such as ")[2], {"labels": labels})
+    assert load(saved(images=pixels(40), labels=column)).classes == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "map_"),
+    [
+        (np.arange(40) % 2 + 1, ("1", "2"), "1 → 0, 2 → 1"),
+        (np.arange(40) % 2 * 7 - 3, ("-3", "4"), "-3 → 0, 4 → 1"),
+        (np.array([10, 9] * 20), ("9", "10"), "9 → 0, 10 → 1"),
+        (np.array([10.0, 9.0] * 20), ("9", "10"), "9 → 0, 10 → 1"),
+        (np.array(["10", "9"] * 20), ("9", "10"), "9 → 0, 10 → 1"),
+        (np.array(["owl", "cat"] * 20), ("cat", "owl"), "cat → 0, owl → 1"),
+        (np.array([b"owl", b"cat"] * 20), ("cat", "owl"), "cat → 0, owl → 1"),
+        (np.array([True, False] * 20), ("False", "True"), "False → 0, True → 1"),
+        (np.array([2**63 + 1, 5] * 20, np.uint64), ("5", str(2**63 + 1)), f"5 → 0, {2**63 + 1} → 1"),
+        (np.array(["1", "0"] * 20), ("0", "1"), None),
+        (np.array([1.0, 0.0] * 20), ("0", "1"), None),
+    ],
+)
+def test_labels_of_any_kind_are_mapped_and_the_map_is_shown(saved, labels, classes, map_):
+    images = pixels(40)
+    loaded = load(saved(images=images, labels=labels))
+    assert loaded.classes == classes
+    assert list(loaded.notes) == ([f"labels became class numbers: {map_}"] if map_ else [])
+    words = [
+        str(int(v)) if labels.dtype.kind == "f" else v.decode() if labels.dtype.kind == "S" else str(v) for v in labels
+    ]
+    assert everything(loaded) == dict(zip([image.tobytes() for image in images], words, strict=True))
+
+
+def test_words_are_found_among_the_classes_that_are_named(saved):
+    images, words = pixels(40), np.array(["owl", "cat"] * 20)
+    loaded = load(saved(images=images, labels=words, classes=np.array(["owl", "dog", "cat"])))
+    assert loaded.classes == ("owl", "dog", "cat")
+    assert everything(loaded) == dict(zip([image.tobytes() for image in images], words.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32, bool])
+def test_one_hot_labels_are_classes(saved, kind):
+    images, labels = pixels(60), np.arange(60) % 3
+    one_hot = load(saved(images=images, labels=np.eye(3)[labels].astype(kind)))
+    assert one_hot.sha256 == load(saved(images=images, labels=labels)).sha256
+    assert "one-hot" in one_hot.notes[0]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_arrays_without_names_are_told_apart_by_their_dimensions(tmp_path, saved, turned):
+    images, labels = pixels(40), np.arange(40) % 2
+    np.savez(tmp_path / "y.npz", *([labels, images] if turned else [images, labels]))
+    assert load(f"npz:{tmp_path / 'y.npz'}").sha256 == load(saved(images=images, labels=labels)).sha256
+
+
+@pytest.mark.parametrize("with_test", [True, False])
+def test_validation_without_a_test_has_the_test_cut(saved, with_test):
+    arrays = {"train_images": pixels(40), "train_labels": np.arange(40) % 2}
+    arrays |= {"test_images": pixels(10), "test_labels": np.arange(10) % 2} if with_test else {}
+    arrays |= {"val_images": pixels(6), "val_labels": np.arange(6) % 2}
+    loaded = load(saved(**arrays))
+    assert [len(loaded.split(name)) for name in ("train", "validation", "test")] == (
+        [40, 6, 10] if with_test else [36, 6, 4]
+    )
+    assert everything(loaded).keys() == {
+        x.tobytes() for key, images in arrays.items() if "images" in key for x in images
+    }
+
+
+def test_a_class_that_is_only_in_the_test_is_named(saved):
+    arrays = {"x_train": pixels(40), "y_train": np.arange(40) % 2, "x_test": pixels(9), "y_test": np.arange(9) % 3}
+    loaded = load(saved(**arrays, classes=np.array(["cat", "dog", "owl"])))
+    assert any("no training image is of owl" in note for note in loaded.notes)
+
+
+class TestAnArrayInEachFile:
+    """KMNIST's and K49's four files, and Kannada MNIST's."""
+
+    def write(
+        self, folder: Path, pattern: str = "{set}-{part}-{what}.npz", *, of: str = "kmnist"
+    ) -> dict[str, np.ndarray]:
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {}
+        for part, count in (("train", 60), ("test", 20)):
+            arrays[f"x_{part}"], arrays[f"y_{part}"] = pixels(count, 28, 28), (np.arange(count) % 10).astype(np.uint8)
+            for what, key in (("imgs", f"x_{part}"), ("labels", f"y_{part}")):
+                short = "X" if what == "imgs" else "y"
+                np.savez_compressed(folder / pattern.format(set=of, part=part, what=what, short=short), arrays[key])
+        return arrays
+
+    @pytest.mark.parametrize(
+        "named", ["", "kmnist-train-imgs.npz", "kmnist-test-labels.npz", "kmnist", "..", "../KMNIST"]
+    )
+    def test_they_are_one_set_whichever_is_named(self, tmp_path, saved, named):
+        arrays = self.write(tmp_path / "in/KMNIST")
+        loaded = load(f"npz:{tmp_path / 'in/KMNIST' / named}")
+        assert loaded.sha256 == load(saved(**arrays)).sha256
+        assert loaded.classes == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+        assert loaded.preparation == "digit"
+
+    def test_other_names_of_files(self, tmp_path, saved):
+        arrays = self.write(tmp_path / "kannada", "{short}_{set}_{part}.npz", of="kannada_MNIST")
+        loaded = load(f"npz:{tmp_path / 'kannada'}")
+        assert (loaded.sha256, loaded.classes[:2]) == (load(saved(**arrays)).sha256, ("0", "1"))
+
+    def test_of_several_sets_one_is_to_be_named_and_then_taken(self, tmp_path, refused):
+        arrays = self.write(tmp_path / "all")
+        self.write(tmp_path / "all", of="k49")
+        text = refused(load, f"npz:{tmp_path / 'all'}")
+        assert "holds 2 sets (k49, kmnist)" in text
+        assert "such as npz:" in text
+        assert len(load(text.rpartition("such as ")[2]).test) == 20
+        loaded = load(f"npz:{tmp_path / 'all/kmnist'}")
+        assert torch.equal(loaded.test.images[:, 0], torch.from_numpy(arrays["x_test"]))
+
+    def test_what_is_missing_or_too_much_is_named(self, tmp_path, refused):
+        folder = tmp_path / "k"
+        self.write(folder)
+        (folder / "kmnist-test-labels.npz").rename(folder / "other.npz")
+        assert "no file of test labels; expected one beside kmnist-test-imgs.npz" in refused(load, f"npz:{folder}")
+        (folder / "kmnist-test-imgs.npz").unlink()
+        assert len(load(f"npz:{folder}").test) == 10  # cut: no file is for the test
+        np.savez(folder / "kmnist-train-labels.npz", np.arange(60), np.arange(60))
+        assert "kmnist-train-labels.npz holds 2 arrays; expected one" in refused(load, f"npz:{folder}")
+        np.savez(folder / "kmnist-train-labels.npz", np.array([None]))
+        assert "never unpickled" in refused(load, f"npz:{folder}")
+
+    def test_a_folder_without_them(self, tmp_path, refused):
+        assert "without files such as kmnist-train-imgs.npz" in refused(load, f"npz:{tmp_path}")
+
+
+def test_labels_longer_than_they_may_be_are_refused_unread(saved, refused, monkeypatch):
+    name = saved(images=pixels(40), labels=np.eye(40))
+    monkeypatch.setattr("cnnlab.data.npz._MOST_LABELS", 10_000)
+    assert "labels of 12,800 bytes; expected at most 10,000" in refused(load, name)
 
 
 def test_a_file_without_permission(saved, refused, monkeypatch):

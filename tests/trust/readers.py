@@ -23,9 +23,12 @@ import cnnlab.runs.saved
 from cnnlab.claims.rounds import read_round
 from cnnlab.config import NetSpec
 from cnnlab.data import load
+from cnnlab.data.cifar import load_cifar
 from cnnlab.data.csv_pixels import load_csv
 from cnnlab.data.idx import gunzip, parse_idx
+from cnnlab.data.idx_sets import load_idx
 from cnnlab.data.npz import load_npz
+from cnnlab.data.parquet import load_parquet
 from cnnlab.data.pictures import decode_all, shared_square_size
 from cnnlab.data.views import split_name, view
 from cnnlab.errors import Stopped, UserError
@@ -141,6 +144,9 @@ def _arrays(folder: Path) -> dict[str, Reader]:
             "test_images": pixels,
             "test_labels": labels[:, None],
         },
+        {"images": (pixels / 255).astype(np.float32), "labels": np.array(["owl", "cat"])[labels]},
+        {"train_images": pixels, "train_labels": np.eye(2)[labels], "val_images": pixels, "val_labels": labels == 1},
+        {"arr_0": pixels.astype(np.int32), "arr_1": labels * 7 - 3.0},
     ):
         out = io.BytesIO()
         np.savez(out, **arrays)
@@ -149,6 +155,57 @@ def _arrays(folder: Path) -> dict[str, Reader]:
     def read_npz(content: bytes) -> object:
         file.write_bytes(content)
         return load_npz(file)
+
+    several = folder / "several"
+    several.mkdir(exist_ok=True)
+    in_files = {"train-imgs": pixels, "train-labels": labels, "test-imgs": pixels[::-1] // 2, "test-labels": labels}
+    for name, array in in_files.items():
+        np.savez(several / f"kmnist-{name}.npz", array)
+    whole = (several / "kmnist-train-imgs.npz").read_bytes()
+
+    def read_several(content: bytes) -> object:
+        (several / "kmnist-train-imgs.npz").write_bytes(content)
+        return load_npz(several)
+
+    letters = folder / "letters"
+    letters.mkdir(exist_ok=True)
+    of_idx = {
+        "images-idx3-ubyte": struct.pack(">BBBBIII", 0, 0, 8, 3, 40, 6, 6) + pixels.tobytes(),
+        "labels-idx2-int": struct.pack(">BBBBII", 0, 0, 12, 2, 40, 8) + np.repeat(labels, 8).astype(">i4").tobytes(),
+    }
+    for name, content in of_idx.items():
+        (letters / f"emnist-train-{name}").write_bytes(content)
+        (letters / f"emnist-test-{name}").write_bytes(content)
+    others = of_idx["images-idx3-ubyte"][:16] + (255 - pixels).tobytes()
+    (letters / "emnist-test-images-idx3-ubyte").write_bytes(others)
+    mapping = b"0 65 97\n1 66 98\n"
+    whole_idx = of_idx | {"mapping.txt": mapping}
+
+    def of_letters(name: str) -> Callable[[bytes], object]:
+        def read_letters(content: bytes) -> object:
+            for each, right in whole_idx.items():
+                place = letters / (f"emnist-{each}" if each == "mapping.txt" else f"emnist-train-{each}")
+                place.write_bytes(content if each == name else right)
+            return load_idx(letters)
+
+        return read_letters
+
+    batches = folder / "batches"
+    batches.mkdir(exist_ok=True)
+    colours = np.random.default_rng(1).integers(0, 256, (50, 3073), dtype=np.uint8)
+    colours[:, 0] = np.arange(50) % 10
+    (batches / "test_batch.bin").write_bytes(colours[:10].tobytes())
+
+    def read_cifar(content: bytes) -> object:
+        (batches / "data_batch_1.bin").write_bytes(content)
+        return load_cifar(batches)
+
+    columns = folder / "columns.parquet"
+    seeds_of_parquet = list(_parquets(pixels, labels))
+
+    def read_parquet(content: bytes) -> object:
+        columns.write_bytes(content)
+        return load_parquet(columns)
 
     table = folder / "table.csv"
     tables = [
@@ -184,7 +241,23 @@ def _arrays(folder: Path) -> dict[str, Reader]:
     ]
     return {
         "npz": Reader(seeds, mutations.mutate_npz, read_npz, 3),
+        "npz of several files": Reader([whole], mutations.mutate_npz, read_several, 1),
         "csv": Reader(tables, lambda draw, seeds: mutations.mutate_bytes(draw, seeds, tokens), read_csv, 2),
+        "cifar": Reader([colours[10:].tobytes()], mutations.mutate_bytes, read_cifar, 1),
+        "parquet": Reader(seeds_of_parquet, mutations.mutate_bytes, read_parquet, 2),
+        "idx images of a set": Reader(
+            [of_idx["images-idx3-ubyte"], gzip.compress(of_idx["images-idx3-ubyte"], 1)],
+            mutations.mutate_bytes,
+            of_letters("images-idx3-ubyte"),
+            1,
+        ),
+        "idx labels of a set": Reader(
+            [of_idx["labels-idx2-int"], gzip.compress(of_idx["labels-idx2-int"], 1)],
+            mutations.mutate_bytes,
+            of_letters("labels-idx2-int"),
+            1,
+        ),
+        "idx mapping": Reader([mapping], mutations.mutate_bytes, of_letters("mapping.txt"), 0.5),
         "idx": Reader(idx, mutations.mutate_bytes, lambda content: parse_idx(content, name="a"), 2),
         "idx.gz": Reader(
             [gzip.compress(each, 1) for each in idx],
@@ -193,6 +266,29 @@ def _arrays(folder: Path) -> dict[str, Reader]:
             2,
         ),
     }
+
+
+def _parquets(pixels: np.ndarray, labels: np.ndarray) -> Any:
+    import pyarrow
+    from pyarrow import parquet
+
+    files = []
+    for image in pixels:
+        out = io.BytesIO()
+        Image.fromarray(image).save(out, "PNG")
+        files.append({"bytes": out.getvalue(), "path": "a.png"})
+    names = {"info": {"features": {"label": {"names": ["a", "b"], "_type": "ClassLabel"}}}}
+    of_hub = pyarrow.table({"image": files, "label": labels}).replace_schema_metadata(
+        {"huggingface": json.dumps(names)}
+    )
+    of_words = pyarrow.table({"img": [file["bytes"] for file in files], "label": [f"kind {label}" for label in labels]})
+    for table, options in (
+        (of_hub, {"compression": "snappy"}),
+        (of_words, {"compression": "none", "row_group_size": 9}),
+    ):
+        out = io.BytesIO()
+        parquet.write_table(table, out, **options)
+        yield out.getvalue()
 
 
 def _of_a_run(folder: Path) -> dict[str, Reader]:

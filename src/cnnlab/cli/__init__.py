@@ -85,7 +85,8 @@ class Commands(click.Group):
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="NET is lenet5, lenet5-1998, simple-cnn, mlp, conv-net or your own path/to/file.py:ClassName. "
-    "DATA is mnist-5k (needs no network), mnist, fashion-mnist, kmnist, folder:PATH, npz:FILE or csv:FILE.",
+    "DATA is mnist-5k (needs no network), mnist, fashion-mnist, kmnist, folder:PATH, npz:PATH, csv:FILE, idx:PATH, "
+    "cifar:PATH or parquet:PATH.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cnnlab() -> None:

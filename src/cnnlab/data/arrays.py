@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cnnlab.data.imageset import ImageSet, Split, image_set
+from cnnlab.data.labels import numbered, one_each
 from cnnlab.data.overlap import equal_images, groups_of_equal
+from cnnlab.data.scaling import as_bytes
 from cnnlab.data.splits import shuffle_keys, stratify
+from cnnlab.data.unread import Unread, chunks_of
 from cnnlab.errors import UserError
 
 _SEED = 80_10_10
-
-#: About how many bytes of images are moved at a time.
-_CHUNK = 16_000_000
-
-
-class Unread(Protocol):
-    """An array of which only shape and dtype are known yet; its rows come some at a time."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """N and the sizes of a row."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Of every value."""
-        ...
-
-    def chunks(self) -> Iterator[np.ndarray]:
-        """The rows, in order, some at a time. Raises UserError when they cannot be read."""
-        ...
+_SPLITS = ("train", "validation", "test")
 
 
 class LabelledArrays(NamedTuple):
@@ -61,11 +43,13 @@ def data_of(
 
     images: uint8, 0–255, (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or 3; NumPy, PyTorch, or what
     `numpy.asarray` takes. When both the second and the last size are 1 or 3 the shape is ambiguous and refused.
-    labels: integers, (N,) or (N, 1).
+    Other numbers become uint8 by their range, over all splits: from 0 to 1 times 255; whole numbers from 0 to 255 as
+    they are; from -1 to 1 as (x + 1) / 2 · 255.
+    labels: integers or words, (N,) or (N, 1), or one-hot (N, K). Those that are not 0 … K-1 are numbered in order.
     test, validation: images and labels of these splits. Without `test`, all are split 80/10/10 % by class, by a fixed
     shuffle; without `validation`, 10 % of each class of the training images are cut, by a fixed shuffle, too.
-    classes: the classes' names; without them the labels must be 0 … K-1 with none left out, and the classes are called
-    by their numbers. name: what reports and messages call the set.
+    classes: the classes' names, of which integers are the places; without them the classes are called by their labels.
+    name: what reports and messages call the set.
     Nothing is shared with what was given: the set holds copies. Raises UserError when anything is otherwise, and
     when more than one in a hundred test images stands among the training images.
     """
@@ -102,37 +86,50 @@ def set_of_arrays(
     source: str,
     by: str,
     notes: tuple[str, ...] = (),
+    called: Mapping[int, str] | None = None,
+    preparation: str = "resize",
 ) -> ImageSet:
     """Check arrays, split those that are not split, and make them a data set.
 
-    pairs: of `train`, `test` and maybe `validation`; or of `all`. classes: names, strings (K,). where: what messages
-    about all of them begin with. by: who says which images are for the test. Raises UserError as `data_of` does.
+    pairs: of `train` and `test`, or `validation`, or both; or of `all`. classes: names, strings (K,). where: what
+    messages about all of them begin with. by: who says which images are for the test. called: names of labels that are
+    numbers, by which classes are called where `classes` does not say it. Raises UserError as `data_of` does.
     """
     layouts = {part: _layout(pair.images, pair.images_are) for part, pair in pairs.items()}
+    scaled, how_scaled = as_bytes(
+        [pair.images for pair in pairs.values()], [pair.images_are for pair in pairs.values()]
+    )
+    notes += (how_scaled,) if how_scaled else ()
+    pairs = {part: pair._replace(images=images) for (part, pair), images in zip(pairs.items(), scaled, strict=True)}
+    written = {
+        part: one_each(chunks_of(pair.labels), pair.labels.shape, pair.labels.dtype, pair.labels_are)
+        for part, pair in pairs.items()
+    }
     for pair in pairs.values():
-        _check_labels(pair.labels, pair.labels_are)
         images, labels = pair.images.shape[0], pair.labels.shape[0]
         if images != labels:
             raise UserError(
                 f"{pair.images_are} holds {images} images, {pair.labels_are.removeprefix(where + ': ')} "
                 f"{labels} labels; expected one label an image: make the two arrays equally long"
             )
-    labels_of = {part: _labels(pair.labels, pair.labels_are) for part, pair in pairs.items()}
-    names = _classes(classes, np.concatenate(list(labels_of.values())), where)
-    to_cut = "all" if "all" in pairs else "train" if "validation" not in pairs else None
-    groups = None if to_cut is None else groups_of_equal(_chunks(pairs[to_cut].images))
+    notes += tuple(dict.fromkeys(labels.note for labels in written.values() if labels.note))
+    labels_of, names, note = _classes({part: labels.values for part, labels in written.items()}, classes, where, called)
+    notes += (note,) if note else ()
+    to_cut = "all" if "all" in pairs else "train" if {"validation", "test"} - set(pairs) else None
+    groups = None if to_cut is None else groups_of_equal(chunks_of(pairs[to_cut].images))
     cuts, how = _cuts(labels_of, names, name, by, groups)
     doubts = []
     if to_cut and groups is not None:
         note, doubt = equal_images(groups, labels_of[to_cut], lambda index: f"image {index}", is_cut=True)
         notes += (note,) if note else ()
         doubts += [doubt] if doubt else []
-    splits = [
-        Split(images, torch.from_numpy(labels_of[part][indices]))
-        for part, cut in cuts.items()
-        for images, indices in zip(_taken(pairs[part].images, layouts[part], cut), cut, strict=True)
-    ]
-    train, validation, test = splits
+    splits: dict[str, Split] = {}
+    for part, cut in cuts.items():
+        taken = _taken(pairs[part].images, layouts[part], list(cut.values()))
+        for (split, indices), images in zip(cut.items(), taken, strict=True):
+            splits[split] = Split(images, torch.from_numpy(labels_of[part][indices]))
+    train, validation, test = (splits[split] for split in _SPLITS)
+    notes += _untrained(names, train, validation, test)
     return image_set(
         name,
         classes=names,
@@ -141,9 +138,20 @@ def set_of_arrays(
         test=test,
         source=source,
         split_note=f"{len(train):,} training, {len(validation):,} validation and {len(test):,} test images: {how}",
+        preparation=preparation,
         notes=notes,
         doubts=tuple(doubts),
     )
+
+
+def _untrained(classes: tuple[str, ...], train: Split, validation: Split, test: Split) -> tuple[str, ...]:
+    """A note that names the classes of which images are to be recognised but none are there to learn from."""
+    learnt = np.unique(train.labels.numpy())
+    others = np.setdiff1d(np.unique(np.concatenate([validation.labels.numpy(), test.labels.numpy()])), learnt)
+    if not len(others):
+        return ()
+    named = ", ".join(classes[number] for number in others[:10].tolist()) + (" …" if len(others) > 10 else "")
+    return (f"no training image is of {named}, of which there are others: no net can learn it",)
 
 
 def _two(pair: Any, name: str) -> tuple[Any, Any]:
@@ -169,11 +177,11 @@ def _array(values: Any, name: str) -> np.ndarray:
 
 def _layout(array: np.ndarray | Unread, name: str) -> str:
     """The meaning of each size of images, N, C, H and W in some order."""
-    if array.dtype != np.uint8:
-        mend = "scale and convert them, e.g. (255 * images).round().astype(np.uint8) for values from 0 to 1"
-        if array.dtype.kind != "f":
-            mend = "convert them with images.astype(np.uint8) where values run from 0 to 255"
-        raise UserError(f"{name} is {array.dtype}; expected uint8, 0–255: {mend}")
+    if array.dtype.kind not in "fiub":
+        raise UserError(
+            f"{name} is {array.dtype}; expected uint8, 0–255, or other numbers: give pixels as uint8, such as "
+            "np.asarray(Image.open(path))"
+        )
     if 0 in array.shape:
         raise UserError(f"{name} has the shape {array.shape}; expected at least one image with pixels: add images")
     if len(array.shape) == 3:
@@ -193,82 +201,72 @@ def _layout(array: np.ndarray | Unread, name: str) -> str:
     )
 
 
-def _check_labels(array: np.ndarray | Unread, name: str) -> None:
-    if array.dtype.kind not in "iu":
-        raise UserError(f"{name} is {array.dtype}; expected integers: convert them with labels.astype(np.int64)")
-    if array.shape[1:] not in ((), (1,)) or not array.shape:
-        raise UserError(
-            f"{name} has the shape {array.shape}; expected (N,) or (N, 1), one class an image: "
-            "use labels.argmax(1) where they are one-hot"
-        )
-
-
-def _labels(array: np.ndarray | Unread, name: str) -> np.ndarray:
-    """int64 (N,)."""
-    values = np.concatenate(list(_chunks(array))).reshape(-1)
-    if int(values.min()) < 0:
-        raise UserError(f"{name} holds the label {int(values.min())}; expected 0 and up: renumber from 0")
-    if int(values.max()) > 1_000_000:
-        raise UserError(f"{name} holds the label {int(values.max())}; expected class numbers from 0: renumber from 0")
-    return values.astype(np.int64)
-
-
-def _chunks(array: np.ndarray | Unread) -> Iterator[np.ndarray]:
-    if not isinstance(array, np.ndarray):
-        yield from array.chunks()
-        return
-    step = rows_at_once(array)
-    for start in range(0, len(array), step):
-        yield array[start : start + step]
-
-
-def rows_at_once(array: np.ndarray | Unread) -> int:
-    """How many rows of an array are moved at a time."""
-    return max(1, _CHUNK // max(1, math.prod(array.shape[1:]) * array.dtype.itemsize))
-
-
-def _classes(names: np.ndarray | None, labels: np.ndarray, where: str) -> tuple[str, ...]:
-    present = np.unique(labels)
-    if len(present) < 2:
-        raise UserError(
-            f"{where} holds labels of {len(present)} class only; expected at least two: add images of another"
-        )
+def _classes(
+    written: dict[str, np.ndarray], names: np.ndarray | None, where: str, called: Mapping[int, str] | None
+) -> tuple[dict[str, np.ndarray], tuple[str, ...], str | None]:
+    """Class numbers of each part, int64 (n,), the classes' names, and how labels became numbers."""
+    whole = np.concatenate(list(written.values()))
+    if len(np.unique(whole)) < 2:
+        raise UserError(f"{where} holds labels of 1 class only; expected at least two: add images of another")
     if names is None:
-        if present[-1] != len(present) - 1:
-            missing = int(np.setdiff1d(np.arange(present[-1]), present)[0])
-            raise UserError(
-                f"{where}: labels run to {present[-1]} but no image has {missing}; expected 0 to K-1 with "
-                "none left out: renumber the labels, or name every class in an array called classes"
-            )
-        return tuple(str(label) for label in range(len(present)))
+        numbers, found, note = numbered(whole, where, called)
+    else:
+        numbers, found, note = _places(whole, names, where), tuple(str(name) for name in names), None
+    ends = np.cumsum([len(labels) for labels in written.values()])[:-1]
+    return dict(zip(written, np.split(numbers, ends), strict=True)), found, note
+
+
+def _places(labels: np.ndarray, names: np.ndarray, where: str) -> np.ndarray:
+    """The places of labels among the names of all classes, int64 (N,): labels are these places, or names themselves."""
     if names.dtype.kind != "U" or names.ndim != 1:
         raise UserError(
             f"{where}: classes is {names.dtype} of the shape {names.shape}; expected a 1-D array of strings: "
             "use np.array(['cat', 'dog'])"
         )
-    if present[-1] >= len(names):
+    place_of = {name: place for place, name in enumerate(names.tolist())}
+    if len(place_of) < len(names):
+        twice = next(name for place, name in enumerate(names.tolist()) if place_of[name] != place)
+        raise UserError(f"{where}: classes names {twice!r} twice; expected a name of its own for each: rename one")
+    if labels.dtype.kind == "U":
+        present, inverse = np.unique(labels, return_inverse=True)
+        for word in present.tolist():
+            if word not in place_of:
+                raise UserError(
+                    f"{where} holds the label {word[:100]!r}, which classes does not name; expected one of its "
+                    f"{len(names)} names: name every class or mend the labels"
+                )
+        return np.array([place_of[word] for word in present.tolist()], dtype=np.int64)[inverse.reshape(-1)]
+    if int(labels.min()) < 0:
+        raise UserError(f"{where} holds the label {int(labels.min())}; expected 0 and up: renumber from 0")
+    if int(labels.max()) >= len(names):
         raise UserError(
-            f"{where}: labels run to {present[-1]} but classes names {len(names)}; expected labels 0 to "
+            f"{where}: labels run to {labels.max()} but classes names {len(names)}; expected labels 0 to "
             f"{len(names) - 1}: name every class or mend the labels"
         )
-    return tuple(str(name) for name in names)
+    return labels.astype(np.int64)
 
 
 def _cuts(
     labels: dict[str, np.ndarray], classes: tuple[str, ...], name: str, by: str, groups: np.ndarray | None
-) -> tuple[dict[str, list[np.ndarray]], str]:
-    """The indices that are training, validation and test images, in this order, of each part; and how it was cut."""
-    if "all" in labels:
-        keys = shuffle_keys(len(labels["all"]), seed=_SEED)
-        cut = stratify(labels["all"], keys, shares=(0.1, 0.1), classes=classes, name=name, groups=groups)
-        return {"all": cut}, "a fixed shuffle, 80/10/10 % of each class"
-    whole = {part: [np.arange(len(labels[part]))] for part in ("train", "validation", "test") if part in labels}
-    if "validation" in labels:
-        return whole, by
-    keys = shuffle_keys(len(labels["train"]), seed=_SEED)
-    cut = stratify(labels["train"], keys, shares=(0.1,), classes=classes, name=name, groups=groups)
-    how = f"test {by}, validation 10 % of each class of the training images by a fixed shuffle"
-    return whole | {"train": cut}, how
+) -> tuple[dict[str, dict[str, np.ndarray]], str]:
+    """Of each part the indices that go into training, validation and test; and how it was cut."""
+    to_cut, missing = ("all", list(_SPLITS[1:])) if "all" in labels else ("train", [])
+    if to_cut == "train":
+        missing = [split for split in _SPLITS[1:] if split not in labels]
+    cuts = {part: {part: np.arange(len(labels[part]))} for part in labels if part != to_cut}
+    keys = shuffle_keys(len(labels[to_cut]), seed=_SEED)
+    if missing:
+        shares = (0.1,) * len(missing)
+        cut = stratify(labels[to_cut], keys, shares=shares, classes=classes, name=name, groups=groups)
+        cuts[to_cut] = dict(zip(("train", *missing), cut, strict=True))
+    else:
+        cuts["train"] = {"train": np.arange(len(labels["train"]))}
+    if to_cut == "all":
+        return cuts, "a fixed shuffle, 80/10/10 % of each class"
+    if not missing:
+        return cuts, by
+    given = next(split for split in _SPLITS[1:] if split not in missing)
+    return cuts, f"{given} {by}, {missing[0]} 10 % of each class of the training images by a fixed shuffle"
 
 
 def _taken(images: np.ndarray | Unread, layout: str, cut: list[np.ndarray]) -> list[Tensor]:
@@ -283,7 +281,7 @@ def _taken(images: np.ndarray | Unread, layout: str, cut: list[np.ndarray]) -> l
     for each, indices in enumerate(cut):
         number[indices], place[indices] = each, np.arange(len(indices))
     start = 0
-    for chunk in _chunks(images):
+    for chunk in chunks_of(images):
         rows = slice(start, start + len(chunk))
         pixels = chunk.transpose(0, 3, 1, 2) if layout == "NHWC" else chunk.reshape(-1, *shape)
         for each, target in enumerate(taken):

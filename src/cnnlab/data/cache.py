@@ -8,7 +8,11 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from platformdirs import user_cache_path
+
+from cnnlab.plain_files import open_plain
+from cnnlab.whole_files import whole_file
 
 #: Bytes that decoded folders may take in the cache, all together; the ones used longest ago go first.
 MOST_DECODED = 2_000_000_000
@@ -42,6 +46,33 @@ def make_room(count: int, keep: Path, cache: str | Path | None = None) -> bool:
             path.unlink()
             total -= status.st_size
     return total <= MOST_DECODED
+
+
+def kept_arrays(place: Path, key: str) -> dict[str, np.ndarray] | None:
+    """What `keep_arrays` wrote there with the same key, or None. Never unpickled; using it makes it the last to go."""
+    try:
+        with open_plain(place, limit=MOST_DECODED) as file, np.load(file, allow_pickle=False) as arrays:
+            found = dict(arrays)
+    except Exception:  # a damaged zip raises many kinds; whatever it is, reading again mends it
+        return None
+    if str(found.pop("key", "")) != key:
+        return None
+    with suppress(OSError):
+        os.utime(place)
+    return found
+
+
+def keep_arrays(place: Path, key: str, cache: str | Path | None = None, **arrays: np.ndarray) -> None:
+    """Write arrays to a place of the cache, if there is room; it only saves time."""
+    with suppress(OSError):
+        if make_room(sum(array.nbytes for array in arrays.values()), place, cache):
+            with whole_file(place) as file:
+                np.savez(file, allow_pickle=False, key=np.array(key), **arrays)
+
+
+def state_of(status: os.stat_result) -> str:
+    """What changes when a file does, even where its length and its time of change stay: its inode's time, too."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def decoded_files(cache: str | Path | None = None) -> list[Path]:

@@ -1,4 +1,4 @@
-"""`npz:FILE`: a user's own NumPy arrays."""
+"""`npz:PATH`: a user's own NumPy arrays, in one file or in one each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import math
 import os
 import zipfile
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import IO, cast
 
 import numpy as np
 
-from cnnlab.data.arrays import LabelledArrays, rows_at_once, set_of_arrays
+from cnnlab.data.arrays import LabelledArrays, set_of_arrays
+from cnnlab.data.file_sets import NPZ, FileSet, file_set
 from cnnlab.data.imageset import ImageSet
+from cnnlab.data.unread import rows_at_once
 from cnnlab.errors import UserError
 from cnnlab.plain_files import open_plain
 
@@ -29,8 +31,9 @@ LONGEST = 100 * LARGEST
 #: The most bytes that are read from a file at once, and so the longest list of members, some 30,000.
 _MOST_AT_ONCE = 2_000_000
 
-#: The most bytes of all classes' names.
+#: The most bytes of all classes' names, and of all labels.
 _MOST_NAMES = 10_000_000
+_MOST_LABELS = 400_000_000
 
 #: Pairs of keys (images, labels) for training, test and, where given, validation.
 _LAYOUTS = {
@@ -45,7 +48,9 @@ _LAYOUTS = {
         "validation": ("val_images", "val_labels"),
     },
 }
-_KEYS = {"images", "labels", "classes"} | {
+#: What np.savez calls arrays that were given no name.
+_NAMELESS = ("arr_0", "arr_1")
+_KEYS = {"images", "labels", "classes", *_NAMELESS} | {
     key for layout in _LAYOUTS.values() for pair in layout.values() for key in pair
 }
 _EXPECTED = (
@@ -55,24 +60,30 @@ _EXPECTED = (
 
 
 def load_npz(path: str | Path) -> ImageSet:
-    """Load arrays from an .npz file; nothing is ever unpickled.
+    """Load arrays from an .npz file, or from several in a folder; nothing is ever unpickled.
 
     Keys, one of three sets: `images`, `labels`, which are split 80/10/10 % by class, by a fixed shuffle;
     `x_train, y_train, x_test, y_test` with or without `x_val, y_val` (Keras);
     `train_images, train_labels, test_images, test_labels` with or without `val_images, val_labels`
-    (MedMNIST). Where validation is not given, 10 % of each class of the training images are cut.
-    `classes`: the classes' names, a 1-D array of strings, optional; without it the labels must be 0 … K-1
-    with none left out, and the classes are called by their numbers. Other keys are ignored and noted.
-    images: uint8, (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or 3. When both the second and the last
-    size are 1 or 3 the shape is ambiguous and refused. labels: integers, (N,) or (N, 1).
+    (MedMNIST), or without the test. What is not given of validation and test is cut from the training images, 10 % of
+    each class. Two arrays without names (`np.savez(file, images, labels)`) are told apart by their dimensions.
+    path: a file; or a folder with an array in each file, as KMNIST's `kmnist-train-imgs.npz`,
+    `kmnist-train-labels.npz`, `kmnist-test-imgs.npz`, `kmnist-test-labels.npz`; or one of these files.
+    `classes`: the classes' names, a 1-D array of strings, optional. Other keys are ignored and noted.
+    images: (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or 3, uint8, or other numbers by their range: see
+    `data_of`. When both the second and the last size are 1 or 3 the shape is ambiguous and refused. labels: integers or
+    words, (N,) or (N, 1), or one-hot (N, K); others than 0 … K-1 are numbered in their order.
     Raises UserError when the file or an array is anything else.
     """
     if not str(path):
         raise UserError("npz: names no file; expected npz:FILE: give the path of an .npz file")
     file = Path(os.path.expanduser(path))
+    several = None if file.is_file() and not _is_one_of_several(file) else file_set(file, NPZ, "npz")
+    if several is not None:
+        return _load_several(several, str(path))
     arrays, ignored = _read(file)
     keys = _choose(arrays, ignored, file)
-    _check_sizes([(arrays[x], arrays[y]) for x, y in keys.values()], file)
+    _check_sizes([(arrays[x], arrays[y]) for x, y in keys.values()], str(file))
     return set_of_arrays(
         {part: LabelledArrays(arrays[x], arrays[y], f"{file}: {x}", f"{file}: {y}") for part, (x, y) in keys.items()},
         _names(arrays["classes"]) if "classes" in arrays else None,
@@ -82,6 +93,45 @@ def load_npz(path: str | Path) -> ImageSet:
         by="as the file says",
         notes=(f"ignored arrays: {', '.join(ignored)}",) if ignored else (),
     )
+
+
+def _is_one_of_several(file: Path) -> bool:
+    """Whether a file holds the one array that its name says, and no set of arrays."""
+    if not any(pattern.fullmatch(file.name) for pattern in NPZ):
+        return False
+    arrays, ignored = _read(file)
+    return len(arrays) + len(ignored) == 1
+
+
+def _load_several(found: FileSet, path: str) -> ImageSet:
+    pairs = {}
+    for part in found.parts:
+        images, labels = (_only(found.files[part, what]) for what in ("images", "labels"))
+        pairs[part] = LabelledArrays(images, labels, str(images.file), str(labels.file))
+    _check_sizes([(pair.images, pair.labels) for pair in pairs.values()], str(found.folder))  # ty: ignore
+    return set_of_arrays(
+        pairs,
+        None,
+        name=f"npz:{path}",
+        where=str(found.folder),
+        source=f"npz: {(found.folder / found.name).resolve()}",
+        by="as the files say",
+        called=dict(enumerate(found.like.classes)) if found.like else None,
+        preparation=found.preparation,
+    )
+
+
+def _only(file: Path) -> _Packed:
+    """The one array of a file."""
+    with _opened(file) as archive:
+        members = archive.namelist()
+    if len(members) != 1:
+        raise UserError(
+            f"{file} holds {len(members):,} arrays; expected one, as its name says what it is: write it with "
+            "np.savez(file, array)"
+        )
+    arrays, _ = _read(file, {members[0].removesuffix(".npy")})
+    return next(iter(arrays.values()))
 
 
 @dataclass(frozen=True)
@@ -168,16 +218,19 @@ def _exactly(member: IO[bytes], size: int) -> bytearray:
     return content
 
 
-def _read(file: Path) -> tuple[dict[str, _Packed], list[str]]:
+def _read(file: Path, keys: Collection[str] = _KEYS) -> tuple[dict[str, _Packed], list[str]]:
     """The arrays whose keys mean something, by their headers, and the names of the others."""
     if not file.exists():
         raise UserError(f"{file} does not exist; expected an .npz file: mend the path")
     if file.is_dir():
-        raise UserError(f"{file} is a folder; expected an .npz file: mend the path, or use folder:PATH")
+        raise UserError(
+            f"{file} is a folder without files such as kmnist-train-imgs.npz; expected an .npz file: mend the path, or "
+            "use folder:PATH"
+        )
     arrays: dict[str, _Packed] = {}
     with _opened(file) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        for key in members.keys() & _KEYS:
+        for key in members.keys() & set(keys):
             info = members[key]
             if info.filename == key:
                 raise UserError(f"{file}: {key} is not an array; {_EXPECTED}: write the file with np.savez")
@@ -195,17 +248,24 @@ def _read(file: Path) -> tuple[dict[str, _Packed], list[str]]:
             if min(shape, default=0) < 0 or start + packed.nbytes != info.file_size:
                 raise ValueError(f"{key} has {info.file_size - start:,} bytes, {packed.nbytes:,} by its header")
             arrays[key] = packed
-    return {key: arrays[key] for key in members if key in arrays}, sorted(members.keys() - _KEYS)
+    return {key: arrays[key] for key in members if key in arrays}, sorted(members.keys() - set(keys))
 
 
-def _check_sizes(pairs: list[tuple[_Packed, _Packed]], file: Path) -> None:
+def _check_sizes(pairs: Sequence[tuple[_Packed, _Packed]], where: str) -> None:
     """Raises UserError for more than fits; an array in Fortran's order counts twice, as it is turned."""
     size = sum(images.nbytes * (2 if images.by_columns else 1) for images, _ in pairs)
     count = sum(max(array.shape[0] for array in pair if array.shape) if pair[0].shape else 0 for pair in pairs)
     if size > LARGEST or count > MOST_IMAGES:
+        mend = "take fewer, or smaller ones"
+        if any(images.dtype.itemsize > 1 for images, _ in pairs):
+            mend = "take fewer, or write them as uint8"
         raise UserError(
-            f"{file} holds {count:,} images of {size:,} bytes; expected at most {MOST_IMAGES:,} of {LARGEST:,}: take "
-            "fewer, or smaller ones"
+            f"{where} holds {count:,} images of {size:,} bytes; expected at most {MOST_IMAGES:,} of {LARGEST:,}: {mend}"
+        )
+    size = sum(labels.nbytes * (2 if labels.by_columns else 1) for _, labels in pairs)
+    if size > _MOST_LABELS:
+        raise UserError(
+            f"{where} holds labels of {size:,} bytes; expected at most {_MOST_LABELS:,}: give one number for each image"
         )
 
 
@@ -228,14 +288,18 @@ def _choose(arrays: dict[str, _Packed], ignored: list[str], file: Path) -> dict[
     if {"images", "labels"} <= set(arrays):
         found.append({"all": ("images", "labels")})
     for layout in _LAYOUTS.values():
-        if all(key in arrays for part in ("train", "test") for key in layout[part]):
-            validation = [key for key in layout["validation"] if key in arrays]
-            if len(validation) == 1:
-                raise UserError(
-                    f"{file} holds {validation[0]} alone; expected {' and '.join(layout['validation'])}, or "
-                    "neither: add the other or leave both out"
-                )
-            found.append({part: pair for part, pair in layout.items() if part != "validation" or validation})
+        parts = {part: [key for key in pair if key in arrays] for part, pair in layout.items()}
+        if len(parts["train"]) == 2 and (len(parts["test"]) == 2 or len(parts["validation"]) == 2):
+            for part, there in parts.items():
+                if len(there) == 1:
+                    raise UserError(
+                        f"{file} holds {there[0]} alone; expected {' and '.join(layout[part])}, or neither: add the "
+                        "other or leave both out"
+                    )
+            found.append({part: pair for part, pair in layout.items() if parts[part]})
+    if not found and set(_NAMELESS) <= set(arrays) and not any(key.startswith("arr_") for key in ignored):
+        images, labels = sorted(_NAMELESS, key=lambda key: len(arrays[key].shape), reverse=True)
+        found.append({"all": (images, labels)})
     if len(found) == 1:
         return found[0]
     listing = ", ".join([*arrays, *ignored]) or "nothing"

@@ -9,7 +9,7 @@ def without_folders(text: str) -> str:
     """`data root: /srv/a/MNIST/raw` → `data root: …/MNIST/raw`; of a user's own file or folder only the name stays."""
     kind, colon, path = text.partition(": ")
     if colon and re.match(r"(/|~|[A-Za-z]:[\\/])", path):  # all that follows is one path, spaces and all
-        return f"{kind}: {_end(path, keep=1 if kind in ('npz', 'folder', 'csv') else 2)}"
+        return f"{kind}: {_end(path, keep=1 if kind in ('npz', 'folder', 'csv', 'idx', 'cifar', 'parquet') else 2)}"
     return re.sub(r"(?<![\w.:…])(?:/[^\s/,;]+){2,}", lambda found: _end(found.group(), keep=1), text)
 
 

@@ -59,8 +59,8 @@ class _Room:
 _ROOM = _Room()
 
 
-def decode(path: Path, *, size: int) -> np.ndarray:
-    """A picture as uint8 (size, size), or (size, size, 3) when any pixel has a colour.
+def decode(path: Path | bytes, *, size: int) -> np.ndarray:
+    """A picture, its file or what that holds, as uint8 (size, size), or (size, size, 3) when any pixel has a colour.
 
     Alpha is laid on white, EXIF orientation honoured, 16-bit gray reduced to 8; a picture of another size is
     scaled with antialiasing to cover the square and cut at the centre.
@@ -78,7 +78,7 @@ def decode(path: Path, *, size: int) -> np.ndarray:
     return array
 
 
-def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = None) -> Decoded:
+def decode_all(paths: Sequence[Path | bytes], *, size: int, progress: Progress | None = None) -> Decoded:
     """Every picture, in the order of `paths`, on all cores: C is 1 when all are gray, else 3.
 
     Raises UserError for more pictures than fit.
@@ -101,10 +101,10 @@ def decode_all(paths: Sequence[Path], *, size: int, progress: Progress | None = 
     return Decoded(images if coloured.any() else images[:, :1].copy(), unreadable)
 
 
-def shared_square_size(paths: Sequence[Path]) -> int | None:
+def shared_square_size(paths: Sequence[Path | bytes]) -> int | None:
     """The side that all readable pictures share when they are square, else None. Reads headers only."""
 
-    def measure(path: Path) -> tuple[int, int]:
+    def measure(path: Path | bytes) -> tuple[int, int]:
         with open_image(path) as image:
             return image.size
 

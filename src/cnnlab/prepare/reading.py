@@ -122,13 +122,13 @@ class _Sparing(io.BufferedReader):
 
 
 @contextmanager
-def open_image(path: Path, formats: tuple[str, ...] = tuple(FORMATS)) -> Generator[Image.Image]:
+def open_image(source: Path | bytes, formats: tuple[str, ...] = tuple(FORMATS)) -> Generator[Image.Image]:
     """The image in a file, of which only the header was read yet.
 
-    formats: the kinds that are taken, of `FORMATS`. Raises UserError as `open_plain` does, DecompressionBombError for
-    more pixels than the kind may have, and whatever Pillow raises.
+    source: the file, or what it holds. formats: the kinds that are taken, of `FORMATS`. Raises UserError as
+    `open_plain` does, DecompressionBombError for more pixels than the kind may have, and whatever Pillow raises.
     """
-    with open_plain(path, limit=LONGEST) as plain, _Sparing(plain) as file, Image.open(file, formats=formats) as image:
+    with _opened(source) as plain, _Sparing(plain) as file, Image.open(file, formats=formats) as image:
         file.most = _MOST_TEXT if image.format == "PPM" and file.is_text else None
         # A JPEG from many cameras is a multi-picture file (MPO), of which the first picture is the photograph.
         kind = "JPEG" if image.format in (None, "MPO") else image.format
@@ -137,6 +137,14 @@ def open_image(path: Path, formats: tuple[str, ...] = tuple(FORMATS)) -> Generat
         if kind == "JPEG" and file.count(b"\xff\xda") > _MOST_SCANS:
             raise ValueError("more than 100 scans")
         yield image
+
+
+def _opened(source: Path | bytes) -> IO[bytes]:
+    if isinstance(source, Path):
+        return open_plain(source, limit=LONGEST)
+    if len(source) > LONGEST:
+        raise UserError(f"an image of {len(source):,} bytes; expected at most {LONGEST:,}: save it smaller")
+    return io.BytesIO(source)
 
 
 def decoded(image: Image.Image) -> Image.Image:

@@ -28,7 +28,7 @@ def command(config: RunConfig, data: ImageSet, net: nn.Module) -> str:
     """The `cnnlab train` command that does the run again: whatever the recipe gives by itself is left out."""
     training = config.training
     words = ["cnnlab", "train", config.net.name, "--data", config.data.name]
-    if config.data.name.startswith("folder:"):
+    if config.data.name.startswith(("folder:", "parquet:")):
         words += ["--image-size", str(config.data.image_shape[1])]
     named = "lesson" if config.recipe == PLAYGROUND else config.recipe  # the page trains as that recipe does
     words += ["--epochs", _number(training.epochs), "--seed", str(config.seed), "--recipe", named]
