@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from benchmarks.photographs import on_paper, picture
+from PIL import Image
 
 from cnnlab import load
 from cnnlab.cli import COMMANDS
 from cnnlab.cli import cnnlab as group
+from cnnlab.evaluation import logits
 from cnnlab.prepare import PREPARATIONS
+from cnnlab.runs import open_run
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +74,26 @@ def test_every_preparation_can_be_named(name):
     command = group.get_command(None, name)
     (option,) = (each for each in command.params if each.name == "preparation")
     assert set(option.type.choices) == set(PREPARATIONS)
+
+
+def test_a_net_for_large_colour_images_trains_on_digits_and_reads_a_picture(cnnlab, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))\n"
+    )
+    train = ["train", "mine.py:Net", "--data", "mnist-5k@300", "--epochs", "1", "--out", "run"]
+    assert "write +padded-to-32+rgb after the data's name" in cnnlab(*train).err
+    assert cnnlab(*train, "--image-size", "32", "--channels", "3").code == 0
+    record = json.loads((tmp_path / "run" / "config.json").read_text())["data"]
+    assert record["name"] == "mnist-5k@300+padded-to-32+rgb"
+    assert (record["image_shape"], record["unpadded"]) == ([3, 32, 32], [28, 28])
+    Image.fromarray(load("mnist-5k@300").test.images[0, 0].numpy()).save(tmp_path / "small.png")
+    (answer,) = cnnlab("predict", "run", "small.png", "--no-prepare", "--net", "mine.py:Net", "--json").json
+    net = open_run(tmp_path / "run").load_net(own_code="mine.py:Net")
+    test = load(record["name"]).test.images[:1]
+    expected = logits(net, test, mean=record["mean"], std=record["std"]).softmax(1)[0]
+    assert list(answer["probabilities"].values()) == pytest.approx(expected.tolist(), rel=1e-4)
+    assert cnnlab("evaluate", "run", "--net", "mine.py:Net", "--split", "validation").code == 0

@@ -231,7 +231,8 @@ def refuse_seen_images(
 def of_run(run: Run, image_size: int | None, name: str | None = None) -> tuple[str, int | None]:
     """The data set to load for a run, by default its own, and the side of its images where that is a choice."""
     wanted = name or run.config.data.name
-    side = run.config.data.image_shape[1] if wanted.startswith(("folder:", "parquet:")) else None
+    data = run.config.data
+    side = (data.unpadded or data.image_shape[1:])[0] if wanted.startswith(("folder:", "parquet:")) else None
     return wanted, image_size or side
 
 

@@ -44,7 +44,14 @@ data_root = click.option(
     help="Where full sets already lie, as PyTorch lays them out: ROOT/MNIST/raw/…, or flat in ROOT.",
 )
 image_size = click.option(
-    "--image-size", type=click.IntRange(4), help="folder:, parquet: only: side that images are fitted to."
+    "--image-size",
+    type=click.IntRange(4),
+    help="Side of the images: folder:, parquet: fitted to it; others with zeros laid round them.",
+)
+channels = click.option(
+    "--channels",
+    type=click.Choice(["1", "3"]),
+    help="Gray made RGB, or RGB made gray. [default: as the data are]",
 )
 skip_damaged = click.option(
     "--skip-damaged",

@@ -35,6 +35,7 @@ CLASSES_SHOWN = 10
 @click.option("--data", default=None, metavar="DATA", help="What to train on. [default: mnist-5k]")
 @options.data_root
 @options.image_size
+@options.channels
 @options.preparation
 @options.skip_damaged
 @click.option(
@@ -69,6 +70,7 @@ def command(
 
     from cnnlab.config import checked
     from cnnlab.data import load
+    from cnnlab.data.views import with_channels
     from cnnlab.nets.resolve import options_of
     from cnnlab.runs.folder import open_run, require_free
     from cnnlab.runs.make import reopen_run
@@ -101,6 +103,7 @@ def command(
         options_of(net)  # an unknown net is refused before a data set is fetched
         find_recipe(values["recipe"] or "fast")
         images = load(data or "mnist-5k", root=values["data_root"], image_size=values["image_size"], progress=Work())
+        images = images if values["channels"] is None else with_channels(images, int(values["channels"]))
         images = replace(images, preparation=values["preparation"] or images.preparation)
         chosen = {
             "net": {"name": net, "options": options.net_changes(values, net)},

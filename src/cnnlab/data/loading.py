@@ -26,7 +26,7 @@ from cnnlab.data.known import KNOWN, VALIDATION, KnownSet
 from cnnlab.data.npz import load_npz
 from cnnlab.data.parquet import load_parquet, parquet_files
 from cnnlab.data.places import Found, cached_set, search
-from cnnlab.data.views import SKIPPING, split_name, view
+from cnnlab.data.views import SKIPPING, split_name, view, with_side
 from cnnlab.errors import UserError, nearest
 from cnnlab.given_path import given_path
 
@@ -64,12 +64,16 @@ def load(
     root: where the user keeps data sets in PyTorch's layout (ROOT/MNIST/raw/…); else $CNNLAB_DATA.
     cache: where fetched files and decoded images are kept; else $CNNLAB_CACHE, else the user's cache folder.
     fetch: whether a set that is not on this machine is brought from its mirrors.
-    image_size: side in pixels of the images of `folder:` and `parquet:`; see `load_folder`. Others come as they are.
+    image_size: side in pixels: images of `folder:` and `parquet:` are fitted to it, see `load_folder`; round those of
+    other sets zeros are laid, and they are not made smaller.
     progress: called while something long runs.
     Returns three splits of uint8 images (N, C, H, W) on the CPU.
     Raises UserError for an unknown name and for anything missing, unreadable or wrong.
     """
     kind, colon, path = name.partition(":")
+    if image_size is not None and kind not in ("folder", "parquet"):
+        whole = load(name, root=root, cache=cache, fetch=fetch, progress=progress)
+        return with_side(whole, image_size)
     if colon and kind == "folder" and path.endswith(SKIPPING) and not _is_there(path):
         whole = path.removesuffix(SKIPPING)
         return load_folder(whole, cache=cache, image_size=image_size, skip_damaged=True, progress=progress)
@@ -86,11 +90,6 @@ def load(
         return load_folder(path, cache=cache, image_size=image_size, progress=progress)
     if colon and kind == "parquet":
         return load_parquet(path, image_size=image_size, progress=progress)
-    if image_size is not None:
-        raise UserError(
-            f"image size {image_size} for {name}: its images come as they are; expected an image size only "
-            "with folder:PATH or parquet:PATH: leave it out"
-        )
     as_published = published(path) if kind == "idx" and path else None
     if as_published is not None:
         known, found = as_published

@@ -66,6 +66,19 @@ def view(data: ImageSet, count: int | None, changes: tuple[str, ...]) -> ImageSe
     return data
 
 
+def with_side(data: ImageSet, side: int) -> ImageSet:
+    """The set with zeros laid round its images until they are `side` high and wide; as it is where they are so already.
+
+    Raises UserError where they are larger.
+    """
+    return data if data.image_shape[1:] == (side, side) else _padded(data, side)
+
+
+def with_channels(data: ImageSet, channels: int) -> ImageSet:
+    """The set in gray (1 channel) or in colours (3); as it is where it is so already."""
+    return data if data.image_shape[0] == channels else (_rgb if channels == 3 else _gray)(data)
+
+
 def _fewer(data: ImageSet, count: int) -> ImageSet:
     if not 1 <= count <= len(data.train):
         raise UserError(

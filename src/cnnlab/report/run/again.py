@@ -29,7 +29,7 @@ def command(config: RunConfig, data: ImageSet, net: nn.Module) -> str:
     training = config.training
     words = ["cnnlab", "train", config.net.name, "--data", config.data.name]
     if config.data.name.startswith(("folder:", "parquet:")):
-        words += ["--image-size", str(config.data.image_shape[1])]
+        words += ["--image-size", str((config.data.unpadded or config.data.image_shape[1:])[0])]
     named = "lesson" if config.recipe == PLAYGROUND else config.recipe  # the page trains as that recipe does
     words += ["--epochs", _number(training.epochs), "--seed", str(config.seed), "--recipe", named]
     if named in RECIPES:
