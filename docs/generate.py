@@ -186,7 +186,7 @@ def unlike_table(record: dict[str, Any]) -> str:
     where, epochs = record["environment"], record["epochs"]
     lines += [
         "",
-        f"Recipe `fast`, {', '.join(f'{net} {count} epochs' for net, count in epochs.items())}. *The other set*: "
+        f"Recipe `fast`, epochs: {', '.join(f'{net} {count}' for net, count in epochs.items())}. *The other set*: "
         f"Fashion-MNIST for MNIST and the other way round. *Letters*: {record['letters']} in {len(record['fonts'])} "
         "DejaVu fonts; left out are B, G, I, O, Q, S, Z, A, D, T and L, which may pass for digits. *Blanks*: the 256 "
         "grays. *Shuffled*: the pixels of test images in one other order. The method was chosen on seed 0. Made by "

@@ -42,7 +42,8 @@ def kept_unlike(run: Run, net: nn.Module, own_code: str | None = None) -> Unlike
 def keep_unlike(run: Run, net: nn.Module, images: ImageSet, own_code: str | None = None) -> Unlike | None:
     """What the run's folder keeps; where that is nothing, fitted to the run's own images, and kept if it can be.
 
-    None, with a line that says why, where it cannot be fitted.
+    Of code that was edited since the training nothing is kept. None, with a line that says why, where it cannot be
+    fitted.
     """
     from cnnlab.features.unlike import fit
     from cnnlab.whole_files import DiskError
@@ -55,6 +56,8 @@ def keep_unlike(run: Run, net: nn.Module, images: ImageSet, own_code: str | None
     except UserError as error:
         notice(f"note: {error}")
         return None
+    if run.edited_files(own_code):
+        return fitted
     try:
         run.write_unlike(*fitted.pack())
     except DiskError as error:

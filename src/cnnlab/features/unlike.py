@@ -333,14 +333,12 @@ def _principal(values: Tensor) -> tuple[Tensor, Tensor]:
     mean = values.mean(dim=0)
     rest = values - mean
     basis = torch.zeros(min(COMPONENTS, values.shape[1]), values.shape[1], dtype=torch.float64)
-    if len(rest) < values.shape[1]:
-        lengths, found = torch.linalg.eigh(rest @ rest.T)
-        found = rest.T @ found / lengths.clamp(min=1e-30).sqrt()
-    else:
-        lengths, found = torch.linalg.eigh(rest.T @ rest)
+    is_wide = len(rest) < values.shape[1]
+    lengths, found = torch.linalg.eigh(rest @ rest.T if is_wide else rest.T @ rest)
     count = min(len(basis), int((lengths > 1e-9 * max(float(lengths[-1]), 1e-12)).sum()))
     if count:
-        basis[:count] = found[:, -count:].T.flip(0)
+        first = found[:, -count:].flip(1)
+        basis[:count] = ((rest.T @ first) / lengths[-count:].flip(0).sqrt() if is_wide else first).T
     return mean, basis
 
 
