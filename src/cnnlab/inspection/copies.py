@@ -123,7 +123,8 @@ def near_images(
     found: dict[tuple[str, int], Pair] = {}
     for one, other in ACROSS:
         here: dict[int, Pair] = {}
-        for queries, candidates in _candidates(numbers[other], numbers[one], limit):
+        pixels = data.train.images[0].numel()
+        for queries, candidates in _candidates(numbers[other], numbers[one], limit, pixels):
             done += len(queries)
             if progress is not None:
                 progress("comparing images", done, total)
@@ -172,14 +173,18 @@ def _in_directions(images: Tensor, directions: Tensor) -> Tensor:
     return torch.cat([_units(images[start : start + rows]) @ directions for start in range(0, len(images), rows)])
 
 
-def _candidates(queries: Tensor, among: Tensor, limit: float) -> Iterator[tuple[range, tuple[Tensor, Tensor]]]:
+def _candidates(
+    queries: Tensor, among: Tensor, limit: float, pixels: int
+) -> Iterator[tuple[range, tuple[Tensor, Tensor]]]:
     """Pairs of rows whose squared distance is at most `limit`, for some queries at a time; of each the five nearest.
+
+    So many at a time that neither the products nor the candidates' pixels are more than `_HELD` numbers.
 
     |a - b|² ≤ limit where a·b - |b|²/2 ≥ (|a|² - limit)/2: one product of matrices, and one comparison.
     """
     half = among.square().sum(dim=1) / 2
     table = torch.cat([among, -half[:, None]], dim=1).T.contiguous()
-    rows = max(1, _HELD // len(among))
+    rows = max(1, _HELD // max(len(among), _CANDIDATES * pixels))
     for start in range(0, len(queries), rows):
         part = queries[start : start + rows]
         products = torch.cat([part, torch.ones(len(part), 1)], dim=1) @ table
