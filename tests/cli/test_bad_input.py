@@ -6,6 +6,7 @@ import gzip
 import os
 import struct
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,6 +140,32 @@ def test_folder_that_does_not_fit(cnnlab, tmp_path):
     (pets / "cats" / "bad.png").write_bytes(b"no image")
     assert_one_line(cnnlab(*train), "cats/bad.png")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "find-lr mlp",
+        pytest.param(
+            "compare --net mlp --recipe fast --seeds 2 --epochs 1 --engine here --set hidden=8", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "sweep --net mlp --recipe fast --seeds 1 --epochs 1 --engine here --hidden 8 --hidden 9",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_who_skips_what_is_damaged_as_the_refusal_says_is_served(cnnlab, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    for kind, shade in (("cats", 0), ("dogs", 100)):
+        Path("pets", kind).mkdir(parents=True)
+        for i in range(20):
+            Image.new("L", (20, 20), shade + 4 * i).save(Path("pets", kind, f"{i}.png"))
+    Path("pets/cats/bad.png").write_bytes(b"no image")
+    given = (*command.split(), "--data", "folder:pets")
+    refusal = cnnlab(*given)
+    assert_one_line(refusal, "cats/bad.png", "leave it out with --skip-damaged")
+    assert cnnlab(*given, "--skip-damaged").code == 0
 
 
 def test_a_folder_that_already_holds_a_run(cnnlab, tmp_path):

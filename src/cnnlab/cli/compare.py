@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--net", default="simple-cnn", show_default=True)
 @click.option("--data", default="mnist-5k", show_default=True, metavar="DATA")
 @options.data_root
+@options.skip_damaged
 @click.option(
     "--variants",
     multiple=True,
@@ -53,6 +54,7 @@ def command(
     net: str,
     data: str,
     data_root: Path | None,
+    skip_damaged: bool,
     variants: tuple[str, ...],
     settings: tuple[str, ...],
     factorial: bool,
@@ -78,6 +80,7 @@ def command(
     from cnnlab.workflows.comparison import compare
     from cnnlab.workflows.watch import Watch
 
+    data = options.damaged_skipped(data, skip_damaged)
     keep_freed_memory()
     for setting in settings:
         own_variant(setting)  # one without "=" would pass for a variant's name

@@ -18,6 +18,7 @@ from cnnlab.strict_json import strict_json
 @click.argument("net")
 @click.option("--data", default="mnist-5k", show_default=True, metavar="DATA")
 @options.data_root
+@options.skip_damaged
 @options.image_size
 @click.option(
     "--recipe", "recipe_name", default="fast", show_default=True, help="Recipe that gives optimizer and batch size."
@@ -35,6 +36,7 @@ def command(
     net: str,
     data: str,
     data_root: Path | None,
+    skip_damaged: bool,
     image_size: int | None,
     recipe_name: str,
     seed: int,
@@ -50,6 +52,7 @@ def command(
     from cnnlab.training import find_learning_rate, recipe
     from cnnlab.training.recipes import find_recipe
 
+    data = options.damaged_skipped(data, skip_damaged)
     of_recipe = options.chosen(find_recipe(recipe_name).net_options, options_of(net))
     spec = net_spec(net, of_recipe | options.net_changes(values, net))
     images = load(data, root=data_root, image_size=image_size, progress=Work())

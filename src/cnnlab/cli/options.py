@@ -58,6 +58,15 @@ skip_damaged = click.option(
     is_flag=True,
     help="folder: only: leave out image files that cannot be read, and name them. [default: refuse]",
 )
+
+
+def damaged_skipped(data: str, skip_damaged: bool) -> str:
+    """The name of the data with `+skip-damaged` in it, where that was asked for."""
+    from cnnlab.data.views import with_skipping
+
+    return with_skipping(data) if skip_damaged else data
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 preparation = click.option(
     "--preparation",

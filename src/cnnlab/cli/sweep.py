@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--net", default="conv-net", show_default=True)
 @click.option("--data", default="mnist-5k", show_default=True, metavar="DATA")
 @options.data_root
+@options.skip_damaged
 @options.several_net_options
 @click.option(
     "--set",
@@ -56,6 +57,7 @@ def command(
     net: str,
     data: str,
     data_root: Path | None,
+    skip_damaged: bool,
     settings: tuple[str, ...],
     seeds: int,
     epochs: float | None,
@@ -83,6 +85,7 @@ def command(
     from cnnlab.workflows.sweep import sweep
     from cnnlab.workflows.watch import Watch
 
+    data = options.damaged_skipped(data, skip_damaged)
     keep_freed_memory()
     _check_trials(sampler, trials)
     family = Plan(net=NetSpec(name=net), data=data).as_family().net.name
