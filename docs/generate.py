@@ -176,9 +176,9 @@ def rows_table(record: dict[str, Any]) -> str:
     where = record["environment"]
     lines += [
         "",
-        f"Of {record['n']} pictures each, rendered by `benchmarks/rows.py` from digits that `{record['net']}`, trained "
-        f"on `mnist-5k` for {record['epochs']} epochs, seed 0, answers rightly as they are stored, or from fonts, which it "
-        "has never seen. Found is a digit whose box lies over its own by half of both together. "
+        f"Of {record['n']} pictures each, rendered by `benchmarks/rows.py` from digits that `{record['net']}`, "
+        f"trained on `mnist-5k` for {record['epochs']} epochs, seed 0, answers rightly as they are stored, or from "
+        "fonts, which it has never seen. Found is a digit whose box lies over its own by half of both together. "
         f"{where['device_name']}, cnnlab {where['cnnlab']}, torch {where['torch']}.",
     ]
     if "notes" in record:
