@@ -1,6 +1,6 @@
 """Measure how rows of digits in a photograph are found and read, kind by kind, and write it to results/rows.json.
 
-    .venv/bin/python benchmarks/rows.py
+    .venv/bin/python -m benchmarks.rows
 
 Every kind is 20 pictures, rendered here from seeds: rows of 7 to 11 digits of `mnist-5k` that the net of
 `benchmarks/photographs.py` answers rightly as they are stored, or digits of matplotlib's fonts, written onto a sheet,
@@ -26,6 +26,7 @@ from benchmarks.photographs import (
     COUNT,
     DESK,
     EPOCHS,
+    KINDS,
     NET,
     PAPER,
     PEN,
@@ -50,10 +51,12 @@ from cnnlab.evaluation import logits
 from cnnlab.prepare import read_image
 from cnnlab.prepare.characters import find_characters
 from cnnlab.prepare.digit import digit_of
+from cnnlab.prepare.several import digit_and_count
 from cnnlab.runs.environment import environment
 from cnnlab.training.machine import resolve_device, resolve_precision
 
 RESULTS = Path(__file__).parent.parent / "results" / "rows.json"
+NOTED = ("2 to 10 digits of any size", "telephone number", "boxes of a form")
 FONTS = ("DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono")
 
 
@@ -374,16 +377,52 @@ def measured(
     return row
 
 
+def notes(data: ImageSet, digits: Digits) -> dict[str, Any]:
+    """Of how many pictures `cnnlab predict` without --each says that they hold several digits.
+
+    single: of those of `benchmarks/photographs.py`, which hold one, by kind where any. several: of rows, by kind.
+    """
+    single: dict[str, int] = {}
+    images = data.validation.images[:COUNT, 0].numpy()
+    for kind, make in KINDS.items():
+        pictures = (make(digit, np.random.default_rng([i, sum(kind.encode())])) for i, digit in enumerate(images))
+        told = sum(counted(image, how) > 1 for image, how in pictures)
+        if told:
+            single[kind] = told
+    several = {}
+    for kind in NOTED:
+        made = [ROWS[kind](digits, np.random.default_rng([i, sum(kind.encode())])) for i in range(COUNT)]
+        counts = [(counted(each.image, each.how), len("".join(each.text))) for each in made]
+        several[kind] = {"told": sum(a > 1 for a, _ in counts), "counted_right": sum(a == b for a, b in counts)}
+    return {"single": {"pictures": COUNT * len(KINDS), "told": single}, "several": {"n": COUNT, "kinds": several}}
+
+
+def counted(image: Image.Image, how: dict[str, Any]) -> int:
+    """How many digits of like size are found in a picture that was saved and read; 1 where there is no ink."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("picture.jpg" if how.get("format") == "JPEG" else "picture.png")
+        image.save(path, **how)
+        try:
+            return digit_and_count(read_image(path), (28, 28))[1]
+        except UserError:
+            return 1
+
+
 def main() -> None:
     """Measure all kinds and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=RESULTS, help="the record")
     parser.add_argument("--keep", type=Path, help="leave the pictures in this folder")
+    parser.add_argument("--only-notes", action="store_true", help="measure what predict says of several digits alone")
     chosen = parser.parse_args()
     device = resolve_device("auto")
     data = cnnlab.load("mnist-5k")
     net = trained(data)
     digits = known(data, net)
+    if chosen.only_notes:
+        record = json.loads(chosen.out.read_text()) | {"notes": notes(data, digits)}
+        chosen.out.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        return
 
     def ask(pixels: np.ndarray) -> list[str]:
         answers = logits(net, torch.from_numpy(pixels), mean=data.mean, std=data.std).argmax(dim=1)
@@ -394,13 +433,14 @@ def main() -> None:
         rows[kind] = measured(kind, digits, ask, keep=chosen.keep)
         print(f"{kind:45} {rows[kind]}", flush=True)
     record = {
-        "command": "benchmarks/rows.py",
+        "command": "python -m benchmarks.rows",
         "n": COUNT,
         "net": NET.name,
         "epochs": EPOCHS,
         "commit": commit(),
         "environment": environment(device, resolve_precision("auto", device)).to_json(of_a_run=False),
         "rows": rows,
+        "notes": notes(data, digits),
     }
     chosen.out.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 

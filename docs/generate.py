@@ -253,6 +253,39 @@ def label_errors_table(record: dict[str, Any]) -> str:
                 f"`--test-labels`, which has {row['found_of_test']:,} test images among {row['found']:,} of all "
                 f"{row['judged']:,}; {row['in_the_first_100_of_test']} are among its first hundred of the test split.",
             ]
+
+
+def rows_table(record: dict[str, Any]) -> str:
+    """How many rows of digits are read right, and how many of their digits are found, a row a kind."""
+    lines = [
+        "| rows in a photograph | rows read right | digits found | boxes that are a digit's | digits read |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for kind, row in record["rows"].items():
+        right = f"{row['rows_right']} of {row['rows']}"
+        shares = (row["found"] / row["digits"], row["found"] / row["boxes"], row["read"] / row["digits"])
+        lines.append(f"| {' | '.join([kind, right, *(f'{share:.1%}' for share in shares)])} |")
+    where = record["environment"]
+    lines += [
+        "",
+        f"Of {record['n']} pictures each, rendered by `benchmarks/rows.py` from digits that `{record['net']}`, "
+        f"trained on `mnist-5k` for {record['epochs']} epochs, seed 0, answers rightly as they are stored, or from "
+        "fonts, which it has never seen. Found is a digit whose box lies over its own by half of both together. "
+        f"{where['device_name']}, cnnlab {where['cnnlab']}, torch {where['torch']}.",
+    ]
+    if "notes" in record:
+        single, several = record["notes"]["single"], record["notes"]["several"]
+        told = single["told"]
+        by_kind = ", ".join(f"{kind}: {count}" for kind, count in sorted(told.items(), key=lambda item: -item[1]))
+        missed = "; ".join(
+            f"{kind}: {each['told']} of {several['n']} told of, {each['counted_right']} counted right"
+            for kind, each in several["kinds"].items()
+        )
+        lines += [
+            "",
+            f"Without `--each` the note that there are several was given for {sum(told.values())} of "
+            f"{single['pictures']} pictures of one digit ({by_kind or 'none'}), and for rows: {missed}.",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -575,6 +608,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
         "photographs": photographs_table,
         "unlike": unlike_table,
         "label_errors": label_errors_table,
+        "rows": rows_table,
         "bench": markdown,
     },
 }

@@ -50,7 +50,8 @@ def load_folder(
     image_size: side in pixels. None keeps the size when all images share one square size up to 96 px, and
     takes 32 otherwise. Other sizes are scaled with antialiasing to cover the square and cut at the centre.
     Images have one channel when in every pixel of every image red, green and blue are equal, else three.
-    Alpha is laid on white; EXIF orientation is honoured; 16-bit gray becomes 8-bit; of an animation frame one is taken.
+    What is transparent lies over white, or over black where most is transparent and the rest is light; EXIF orientation
+    is honoured; 16-bit gray becomes 8-bit; of an animation frame one is taken.
     cache: decoded images are kept in cache/folder until a file, the size or Pillow changes, or others need the room.
     skip_damaged: leave out what cannot be read, and say so; the set's name then ends in `+skip-damaged`.
     Raises UserError when the path, its folders or any image will not do; every image is tried first, and where several

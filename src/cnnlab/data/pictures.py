@@ -62,8 +62,9 @@ _ROOM = _Room()
 def decode(path: Path | bytes, *, size: int) -> np.ndarray:
     """A picture, its file or what that holds, as uint8 (size, size), or (size, size, 3) when any pixel has a colour.
 
-    Alpha is laid on white, EXIF orientation honoured, 16-bit gray reduced to 8; a picture of another size is
-    scaled with antialiasing to cover the square and cut at the centre.
+    What is transparent lies over white, or over black where most is transparent and the rest is light; EXIF orientation
+    is honoured, 16-bit gray reduced to 8; a picture of another size is scaled with antialiasing to cover the square and
+    cut at the centre.
     Raises whatever `open_image` and Pillow raise for a file that they cannot read.
     """
     with (

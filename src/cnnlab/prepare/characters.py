@@ -213,19 +213,24 @@ def in_contrast(seen: Contrast) -> _Found | None:
     if not mask.any():
         return None
     parts = components(mask)
-    mask &= ~parts.mask(along_border(parts))
+    beside = along_border(parts)
+    if beside.any():
+        mask &= ~parts.mask(beside)
     place = np.eye(3)
     degrees = slope(mask)
     if abs(degrees) >= LEAST_SLOPE:
         values, place = _turned(np.where(mask | (parts.labels == 0), seen.values, 0), degrees)
         seen = replace(seen, values=values)
         mask = values > threshold
-    parts = components(mask)
+    if beside.any() or abs(degrees) >= LEAST_SLOPE:
+        parts = components(mask)
     enclosing = rings(parts)
     tall = prevailing(parts, ~enclosing)
     if tall is None:
         return None
-    parts = components(without_rules(parts, enclosing, tall))
+    without = without_rules(parts, enclosing, tall)
+    if without is not None:
+        parts = components(without)
     tall = prevailing(parts, np.ones(len(parts), dtype=bool))
     if tall is None:
         return None

@@ -236,8 +236,15 @@ def frames(parts: Components) -> np.ndarray:
 
 def grown(mask: np.ndarray, reach: int) -> np.ndarray:
     """The mask (H, W) and all within reach pixels of it, along both axes."""
-    image = Image.fromarray(mask.astype(np.uint8) * 255)
-    return np.asarray(image.filter(ImageFilter.MaxFilter(2 * reach + 1))) > 0
+    down = mask.copy()
+    for step in range(1, reach + 1):
+        down[step:] |= mask[:-step]
+        down[:-step] |= mask[step:]
+    found = down.copy()
+    for step in range(1, reach + 1):
+        found[:, step:] |= down[:, :-step]
+        found[:, :-step] |= down[:, step:]
+    return found
 
 
 def smoothed(gray: np.ndarray, radius: float) -> np.ndarray:

@@ -65,10 +65,15 @@ def strongest_channel(image: Image.Image) -> np.ndarray:
     gray = np.asarray(image.convert("L"), dtype=np.float32) / 255
     if image.mode == "L":
         return gray
-    colours = np.asarray(image, dtype=np.float32) / 255
-    best, least = gray, MORE_IN_A_COLOUR * _narrow_contrast(gray)
+    in_gray = _narrow_contrast(gray)
+    best, least = gray, MORE_IN_A_COLOUR * in_gray
+    if least >= 1:  # more than black on white no colour shows
+        return gray
     for channel in range(3):
-        colour = np.ascontiguousarray(colours[..., channel])
+        colour = np.asarray(image.getchannel(channel), dtype=np.float32) / 255
+        # Of two pictures that differ by so much the contrasts do by twice that at most.
+        if in_gray + 2 * float(abs(colour - gray).max()) + 1e-4 <= least:
+            continue
         found = _narrow_contrast(colour)
         if found > least:
             best, least = colour, found

@@ -19,15 +19,17 @@ STRAIGHT = 0.8
 AT_MOST = 500
 
 
-def without_rules(parts: Components, enclosing: np.ndarray, tall: float) -> np.ndarray:
-    """The ink of parts, upright, bool (H, W), without lines, boxes and rings round the characters.
+def without_rules(parts: Components, enclosing: np.ndarray, tall: float) -> np.ndarray | None:
+    """The ink of parts, upright, bool (H, W), without lines, boxes and rings round the characters; None if all stays.
 
     enclosing: what `rings` says. tall: about how tall a character is, in pixels. Of a line that a stroke crosses or
     ends on, the stroke stays.
     """
     tall_s, wide_s = parts.bottom - parts.top + 1, parts.right - parts.left + 1
-    kept = parts.mask(~enclosing)
     long = np.flatnonzero(enclosing | (np.maximum(tall_s, wide_s) >= LONG * tall))
+    if not len(long):
+        return None
+    kept = parts.mask(~enclosing)
     for part in long[np.argsort(-parts.longest[long], kind="stable")][:AT_MOST]:
         place = np.s_[parts.top[part] : parts.bottom[part] + 1, parts.left[part] : parts.right[part] + 1]
         own = parts.labels[place] == part + 1
