@@ -133,8 +133,8 @@ def by_hand(digits: Digits, rng: Random, *, size: int = 64, dashes: bool = False
     characters = written(text, size, digits, rng)
     return on_a_line(
         characters,
-        rng.integers(round(0.12 * size), round(0.35 * size), len(text)),
-        rng.integers(0, round(0.15 * size), len(text)),
+        rng.integers(round(0.12 * size), round(0.35 * size), len(text)).tolist(),
+        rng.integers(0, round(0.15 * size), len(text)).tolist(),
     )
 
 

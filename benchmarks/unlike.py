@@ -166,7 +166,7 @@ def letters() -> Tensor:
             scale = 20 / max(box.size)
             small = box.resize([max(1, round(side * scale)) for side in box.size], Image.Resampling.BOX)
             image = Image.new("L", (28, 28))
-            image.paste(small, tuple((28 - side) // 2 for side in small.size))
+            image.paste(small, ((28 - small.width) // 2, (28 - small.height) // 2))
             found.append(np.array(image))
     return torch.from_numpy(np.stack(found))[:, None]
 

@@ -253,6 +253,7 @@ def label_errors_table(record: dict[str, Any]) -> str:
                 f"`--test-labels`, which has {row['found_of_test']:,} test images among {row['found']:,} of all "
                 f"{row['judged']:,}; {row['in_the_first_100_of_test']} are among its first hundred of the test split.",
             ]
+    return "\n".join(lines) + "\n"
 
 
 def rows_table(record: dict[str, Any]) -> str:
