@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlab.data.class_folders import list_pictures
 from cnnlab.data.loading import load
+from cnnlab.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -320,3 +322,24 @@ def test_names_that_are_no_utf_8_are_text_that_can_be_written(archive):
     said = " ".join((*images.notes, *images.leaks))
     assert "café/é.png = café/0.png" in said
     said.encode()
+
+
+def test_the_whole_file_system_is_no_data_set():
+    with pytest.raises(UserError, match=r"^folder / is the whole file system; expected a folder of class folders"):
+        list_pictures(Path("/"))
+
+
+def test_a_link_to_where_one_may_not_look_is_a_file_left_out(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (8, 8)).save(tmp_path / name / "1.png")
+    (tmp_path / "a" / "link").symlink_to("/proc/1/cwd")
+    is_dir = Path.is_dir
+
+    def refused(path):
+        if path.name == "link":
+            raise PermissionError(13, "Permission denied")
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    assert len(list_pictures(tmp_path).pictures) == 2

@@ -33,6 +33,7 @@ _PART_OF = {word: part for part, words in _WORDS.items() for word in words}
 
 _MOST_ENTRIES = 400_000  # of a folder, and images of all folders together
 _MOST_OF_ALL = 1_000_000  # entries of all folders together
+_MOST_OPENED = 10_000  # files of other names that are looked into
 _DEEPEST = 16  # folders in folders
 _NAMED = 5  # files that a note names
 
@@ -125,6 +126,8 @@ def list_pictures(base: Path) -> Listing:
         raise UserError(f"folder {base} does not exist; expected a folder of class folders: mend the path")
     if not base.is_dir():
         raise UserError(f"{base} is a file; expected a folder of class folders: mend the path, or use npz:FILE")
+    if base.resolve() == base.resolve().parent:
+        raise UserError(f"folder {base} is the whole file system; expected a folder of class folders: mend the path")
     seen, notes = _Seen(base), []
     whole = _read(base, seen, depth=0)
     top = _unwrapped(whole)
@@ -166,7 +169,7 @@ def _read(path: Path, seen: _Seen, *, depth: int) -> _Folder:
     for entry in sorted(_entries(path, seen), key=lambda entry: entry.name):
         if entry.name.startswith(".") or entry.name.casefold() in _SYSTEM:
             seen.hidden += 1
-        elif entry.is_dir():
+        elif _is_folder(entry):
             if entry.is_symlink() and (depth > 2 or path.resolve().is_relative_to(entry.resolve())):
                 # Deeper than a class folder in a split in a wrapper, or around in a circle.
                 seen.links.append(entry)
@@ -174,7 +177,7 @@ def _read(path: Path, seen: _Seen, *, depth: int) -> _Folder:
                 seen.too_deep.append(entry)
             else:
                 folder.folders.append(_read(entry, seen, depth=depth + 1))
-        elif entry.suffix.lower() in SUFFIXES or _begins_as_a_picture(entry):
+        elif entry.suffix.lower() in SUFFIXES or (len(seen.files) < _MOST_OPENED and _begins_as_a_picture(entry)):
             folder.images.append(entry)
         else:
             folder.others.append(entry)
@@ -197,6 +200,14 @@ def _entries(path: Path, seen: _Seen) -> list[Path]:
             "give them as npz:FILE"
         )
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder, or a link to one; of a link to where the user may not look, no."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _begins_as_a_picture(path: Path) -> bool:
