@@ -54,7 +54,7 @@ def assert_one_line(outcome, *parts: str) -> None:
         (["train", "mlp", "--data", "folder:absent"], ["absent"]),
         (["train", "mlp", "--data", "npz:absent.npz"], ["absent.npz"]),
         (["train", "mlp", "--data", "mnist", "--data-root", "absent"], ["absent", "no such folder"]),
-        (["train", "mlp", "--image-size", "20"], ["image size 20", "folder:"]),
+        (["train", "mlp", "--image-size", "20"], ["padded-to-20", "a side of 28 to 4096"]),
         (["evaluate", "absent"], ["absent does not exist"]),
         (["predict", "absent"], ["FILE"]),
         (["predict", "absent", "x.png"], ["absent does not exist"]),

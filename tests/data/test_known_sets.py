@@ -350,6 +350,9 @@ def test_an_unknown_name_gets_the_nearest(refused, tmp_path):
     assert "known: mnist-5k" in refused(load, "imagenet:full")
 
 
-@pytest.mark.parametrize("name", ["mnist-5k", "mnist", "npz:x.npz"])
-def test_an_image_size_is_for_folders(refused, name):
-    assert "folder:PATH" in refused(load, name, image_size=32)
+def test_an_image_size_lays_zeros_round_the_images_of_any_set(refused):
+    padded = load("mnist-5k@200", image_size=32)
+    assert (padded.name, padded.image_shape, padded.unpadded) == ("mnist-5k@200+padded-to-32", (1, 32, 32), (28, 28))
+    assert load(padded.name, image_size=32) == padded
+    assert load("mnist-5k@200", image_size=28) == load("mnist-5k@200")
+    assert "expected a side of 28 to 4096" in refused(load, "mnist-5k@200", image_size=20)

@@ -322,7 +322,7 @@ def test_validation_without_a_test_has_the_test_cut(saved, with_test):
 def test_a_class_that_is_only_in_the_test_is_named(saved):
     arrays = {"x_train": pixels(40), "y_train": np.arange(40) % 2, "x_test": pixels(9), "y_test": np.arange(9) % 3}
     loaded = load(saved(**arrays, classes=np.array(["cat", "dog", "owl"])))
-    assert any("no training image is of owl" in note for note in loaded.notes)
+    assert any("no training image shows owl" in note for note in loaded.notes)
 
 
 class TestAnArrayInEachFile:
@@ -395,3 +395,13 @@ def test_a_file_without_permission(saved, refused, monkeypatch):
 
     monkeypatch.setattr("cnnlab.data.npz.open_plain", deny)
     assert "mend its permissions" in refused(load, name)
+
+
+@pytest.mark.parametrize("which", ["classes", "labels"])
+def test_numbers_that_are_no_signs_are_refused(tmp_path, refused, which):
+    words = np.array(["cat", "owl"])
+    words.view(np.uint32)[1] = 0x110000
+    arrays = {"images": np.zeros((40, 6, 6), np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None]}
+    arrays |= {"labels": words[np.arange(40) % 2]} if which == "labels" else {"labels": np.arange(40) % 2}
+    np.savez(tmp_path / "x.npz", **arrays, **({"classes": words} if which == "classes" else {}))
+    assert "holds 1,114,112 where a sign should be" in refused(load, f"npz:{tmp_path}/x.npz")

@@ -67,8 +67,9 @@ def command(
     """List the data sets: what is on this machine, from where, verified or not. With DATA and --check: look it through.
 
     Every file found is read and hashed. Besides these, DATA can be folder:PATH, a folder of image files for each
-    class, npz:FILE with the arrays images and labels (or x_train, y_train, x_test, y_test), or csv:FILE with a label
-    and the pixels of an image in each line.
+    class; npz:PATH, arrays images and labels or x_train, y_train, x_test, y_test; csv:FILE, a label and the pixels of
+    an image in each line; idx:PATH, files in MNIST's format; cifar:PATH, CIFAR's binary files; parquet:PATH, image
+    files in Parquet's.
 
     --check trains nets on parts of DATA and asks them about the others (cross-validation). It lists images that are
     there more than once, and labels that are probably wrong, on a page with pictures and in check.json.
@@ -138,8 +139,13 @@ def command(
     for each in found:
         console.print(f"[bold]{each.name}[/]  {each.description}")
     console.print("[bold]folder:PATH[/]  image files, a folder for each class, with or without folders for the splits")
-    console.print("[bold]npz:FILE[/]  arrays images (uint8) and labels, or x_train, y_train, x_test, y_test")
+    console.print(
+        "[bold]npz:PATH[/]  arrays images and labels, or x_train, y_train, x_test, y_test, in one file or more"
+    )
     console.print("[bold]csv:FILE[/]  a line an image: its label and its pixels, 0–255")
+    console.print("[bold]idx:PATH[/]  files in MNIST's format, EMNIST's and QMNIST's among them")
+    console.print("[bold]cifar:PATH[/]  the binary files of CIFAR-10 or CIFAR-100")
+    console.print("[bold]parquet:PATH[/]  Parquet files of images (the extra parquet)")
 
 
 def _check(name: str, out: Path, as_json: bool, *, near: float | None, **how: Any) -> None:

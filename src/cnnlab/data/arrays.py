@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.data.imageset import ImageSet, Split, image_set
-from cnnlab.data.labels import numbered, one_each
+from cnnlab.data.labels import numbered, one_each, require_text
 from cnnlab.data.overlap import equal_images, groups_of_equal
 from cnnlab.data.scaling import as_bytes
 from cnnlab.data.splits import shuffle_keys, stratify
@@ -129,7 +129,6 @@ def set_of_arrays(
         for (split, indices), images in zip(cut.items(), taken, strict=True):
             splits[split] = Split(images, torch.from_numpy(labels_of[part][indices]))
     train, validation, test = (splits[split] for split in _SPLITS)
-    notes += _untrained(names, train, validation, test)
     return image_set(
         name,
         classes=names,
@@ -142,16 +141,6 @@ def set_of_arrays(
         notes=notes,
         doubts=tuple(doubts),
     )
-
-
-def _untrained(classes: tuple[str, ...], train: Split, validation: Split, test: Split) -> tuple[str, ...]:
-    """A note that names the classes of which images are to be recognised but none are there to learn from."""
-    learnt = np.unique(train.labels.numpy())
-    others = np.setdiff1d(np.unique(np.concatenate([validation.labels.numpy(), test.labels.numpy()])), learnt)
-    if not len(others):
-        return ()
-    named = ", ".join(classes[number] for number in others[:10].tolist()) + (" …" if len(others) > 10 else "")
-    return (f"no training image is of {named}, of which there are others: no net can learn it",)
 
 
 def _two(pair: Any, name: str) -> tuple[Any, Any]:
@@ -223,6 +212,7 @@ def _places(labels: np.ndarray, names: np.ndarray, where: str) -> np.ndarray:
             f"{where}: classes is {names.dtype} of the shape {names.shape}; expected a 1-D array of strings: "
             "use np.array(['cat', 'dog'])"
         )
+    require_text(names, f"{where}: classes")
     place_of = {name: place for place, name in enumerate(names.tolist())}
     if len(place_of) < len(names):
         twice = next(name for place, name in enumerate(names.tolist()) if place_of[name] != place)

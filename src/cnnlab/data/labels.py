@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -84,7 +85,17 @@ def _values(values: np.ndarray, name: str) -> np.ndarray:
         return np.array([str(value) for value in values.tolist()])
     if values.dtype.kind == "b":
         return np.where(values, "True", "False")
-    return values if values.dtype.kind == "U" else values.astype(np.int64)
+    if values.dtype.kind == "U":
+        require_text(values, name)
+        return values
+    return values.astype(np.int64)
+
+
+def require_text(words: np.ndarray, name: str) -> None:
+    """Raise UserError where an array of strings holds numbers that are no signs, as a damaged file has them."""
+    signs = np.ascontiguousarray(words.astype(words.dtype.newbyteorder("="))).view(np.uint32)
+    if signs.size and int(signs.max()) > sys.maxunicode:
+        raise UserError(f"{name} holds {int(signs.max()):,} where a sign should be; expected text: write it again")
 
 
 def numbered(values: np.ndarray, where: str, called: Mapping[int, str] | None = None) -> Numbered:

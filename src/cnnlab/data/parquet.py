@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnlab.data.arrays import LabelledArrays, set_of_arrays
 from cnnlab.data.imageset import MOST_CLASSES, ImageSet, Progress
-from cnnlab.data.parquet_pages import pages
+from cnnlab.data.parquet_pages import Column, pages, row_groups
 from cnnlab.data.pictures import decode_all, shared_square_size
 from cnnlab.errors import UserError
 from cnnlab.plain_files import open_plain
@@ -291,9 +291,12 @@ def _batches(table: _Table) -> Iterator[tuple[int, list[Path | bytes], np.ndarra
     """Number of the first row, image files and labels of some rows at a time. Raises UserError where one is missing."""
     row, left = 0, _MOST_TIMES * os.stat(table.file).st_size + _BESIDE
     with _opened(table.file) as opened:
-        for group in range(opened.metadata.num_row_groups):
+        groups = row_groups(_footer(table.file))
+        if len(groups) != opened.metadata.num_row_groups:
+            raise ValueError(f"{len(groups)} row groups, or {opened.metadata.num_row_groups}")
+        for group, (rows, columns) in enumerate(groups):
             for batch in opened.iter_batches(
-                batch_size=_rows_at_once(opened.metadata.row_group(group), table),
+                batch_size=_rows_at_once(rows, columns, table),
                 row_groups=[group],
                 columns=[table.image, table.label],
                 use_threads=False,
@@ -324,30 +327,44 @@ def _batches(table: _Table) -> Iterator[tuple[int, list[Path | bytes], np.ndarra
         raise UserError(f"{table.file} holds {row:,} rows, {table.rows:,} by its list; expected as many: copy it again")
 
 
-def _rows_at_once(group: Any, table: _Table) -> int:
+def _rows_at_once(rows: int, columns: list[Column], table: _Table) -> int:
     """Few where rows may be long: a column's dictionary lets each be as long as the column in this row group.
 
     Raises UserError where the column is larger than fits, ValueError where its pages do not say how large they are, or
     hold another number of values than the row group has rows: by these pyarrow makes room and counts.
     """
     size = 0
-    for column in (group.column(index) for index in range(group.num_columns)):
-        if column.path_in_schema not in (table.image, table.label):
+    for column in columns:
+        if column.path not in (table.image, table.label):
             continue
-        starts = [place for place in (column.dictionary_page_offset, column.data_page_offset) if place]
         with open_plain(table.file, limit=LONGEST) as plain:
-            found = pages(plain, min(starts), column.total_compressed_size)
+            found = pages(plain, column.start, column.packed)
         values = sum(page.values for page in found if not page.is_dictionary)
         words = [page.values for page in found if page.is_dictionary]
-        if values != group.num_rows or len(words) > 1 or max(words, default=0) > group.num_rows:
-            raise ValueError(f"{values:,} values and {sum(words):,} words of them in {group.num_rows:,} rows")
-        size = max(size, column.total_uncompressed_size, sum(page.unpacked for page in found))
+        if values != rows or len(words) > 1 or max(words, default=0) > rows:
+            raise ValueError(f"{values:,} values and {sum(words):,} words of them in {rows:,} rows")
+        size = max(size, column.unpacked, sum(page.unpacked for page in found))
     if size > LARGEST_GROUP:
         raise UserError(
             f"{table.file} has a row group of {size:,} bytes of images; expected at most {LARGEST_GROUP:,}: write it "
             "with smaller row groups"
         )
     return max(1, min(_AT_ONCE, _BYTES_AT_ONCE // max(1, size)))
+
+
+def _footer(file: Path) -> bytes:
+    """The list of columns at a file's end. Raises ValueError where it is none, or too long."""
+    with open_plain(file, limit=LONGEST) as plain:
+        size = os.fstat(plain.fileno()).st_size
+        plain.seek(max(0, size - 8))
+        end = plain.read(8)
+        if len(end) < 8 or end[4:] != b"PAR1":
+            raise ValueError("it does not end as one")
+        length = int.from_bytes(end[:4], "little")
+        if length > min(LONGEST_LIST, size - 8):
+            raise ValueError(f"a list of columns of {length:,} bytes")
+        plain.seek(size - 8 - length)
+        return plain.read(length)
 
 
 @contextmanager
@@ -361,14 +378,7 @@ def _opened(file: Path) -> Generator[Any]:
         ) from None
     try:
         with open_plain(file, limit=LONGEST) as plain:
-            size = os.fstat(plain.fileno()).st_size
-            plain.seek(max(0, size - 8))
-            end = plain.read(8)
-            if len(end) < 8 or end[4:] != b"PAR1":
-                raise ValueError("it does not end as one")
-            if int.from_bytes(end[:4], "little") > LONGEST_LIST:
-                raise ValueError(f"a list of columns of {int.from_bytes(end[:4], 'little'):,} bytes")
-            plain.seek(0)
+            _footer(file)
             with ParquetFile(
                 plain, pre_buffer=False, buffer_size=1 << 20, thrift_string_size_limit=LONGEST_LIST, memory_map=False
             ) as opened:

@@ -1,6 +1,7 @@
-"""What the pages of a Parquet file say of themselves, read before anything unpacks them.
+"""What a Parquet file says of its columns and they of their pages, read before anything unpacks them.
 
-Source: https://github.com/apache/parquet-format, PageHeader in Thrift's compact protocol.
+Source: https://github.com/apache/parquet-format, FileMetaData and PageHeader in Thrift's compact protocol. pyarrow
+reads the same, but ends the process over some columns whose statistics do not fit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,53 @@ class Page(NamedTuple):
     packed: int
     values: int
     is_dictionary: bool
+
+
+class Column(NamedTuple):
+    """A column in a row group. path: its name, with a dot before a part of it. start, packed: where its pages lie, in
+    bytes; unpacked: their bytes."""
+
+    path: str
+    start: int
+    packed: int
+    unpacked: int
+
+
+def row_groups(footer: bytes) -> list[tuple[int, list[Column]]]:
+    """Of each row group how many rows it has, and its columns. footer: the list at the file's end.
+
+    Raises ValueError.
+    """
+    found = []
+    for group in _items(_Compact(footer).struct(), 4):
+        columns = [_column(each.get(3)) for each in _items(group, 1)]
+        found.append((_whole(group, 3), columns))
+    return found
+
+
+def _column(meta: object) -> Column:
+    if not isinstance(meta, dict):
+        raise ValueError("a column without a description")
+    path = meta.get(3)
+    if not isinstance(path, list) or not all(isinstance(part, bytes) for part in path):
+        raise ValueError("a column without a name")
+    starts = [_whole(meta, field) for field in (11, 9) if meta.get(field)]
+    name = ".".join(part.decode(errors="replace") for part in path)
+    return Column(name, min(starts, default=0), _whole(meta, 7), _whole(meta, 6))
+
+
+def _items(fields: dict[int, object], field: int) -> list[dict[int, object]]:
+    items = fields.get(field, [])
+    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+        raise ValueError("a list of something else")
+    return items
+
+
+def _whole(fields: dict[int, object], field: int) -> int:
+    value = fields.get(field)
+    if not isinstance(value, int) or value < 0:
+        raise ValueError("a size or number that is missing or negative")
+    return value
 
 
 def pages(file: IO[bytes], start: int, length: int) -> list[Page]:
@@ -45,13 +93,13 @@ def pages(file: IO[bytes], start: int, length: int) -> list[Page]:
 
 
 class _Compact:
-    """Thrift's compact protocol, as far as headers need it: integers, and structures by their fields' numbers."""
+    """Thrift's compact protocol: integers, bytes, lists, and structures by their fields' numbers."""
 
     def __init__(self, content: bytes) -> None:
         self._content, self.place = content, 0
 
     def struct(self, depth: int = 0) -> dict[int, object]:
-        """Fields by number; what is no integer and no structure is passed over."""
+        """Fields by number; truths and fractions are passed over."""
         if depth > _DEEPEST:
             raise ValueError("structures too deep in one another")
         fields: dict[int, object] = {}
@@ -63,7 +111,7 @@ class _Compact:
         return fields
 
     def _value(self, kind: int, depth: int) -> object:
-        if kind in (1, 2):  # true and false stand in the kind itself
+        if kind in (1, 2):  # true and false stand in the kind itself; in a list each is a byte
             return None
         if kind == 3:
             return self._byte()
@@ -73,11 +121,25 @@ class _Compact:
             self._pass(8)
             return None
         if kind == 8:
-            self._pass(self._unsigned())
-            return None
+            count = self._unsigned()
+            self._pass(count)
+            return self._content[self.place - count : self.place]
+        if kind in (9, 10):
+            return self._list(depth)
         if kind == 12:
             return self.struct(depth + 1)
         raise ValueError("a field of a kind that no header of a page has")
+
+    def _list(self, depth: int) -> list[object]:
+        if depth > _DEEPEST:
+            raise ValueError("lists too deep in one another")
+        size_and_kind = self._byte()
+        kind, count = size_and_kind & 15, size_and_kind >> 4
+        if count == 15:
+            count = self._unsigned()
+        if count > len(self._content) - self.place:  # each takes a byte at least
+            raise ValueError("a list longer than its file")
+        return [self._byte() if kind in (1, 2) else self._value(kind, depth + 1) for _ in range(count)]
 
     def _byte(self) -> int:
         if self.place >= len(self._content):
