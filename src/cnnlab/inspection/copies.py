@@ -111,9 +111,9 @@ def near_images(
     """Find images that nearly stand in another split: correlation of all pixels of at least `threshold`, 0–1.
 
     Correlation is blind to brightness and contrast; an image that is shifted, turned or mirrored is another. Images of
-    one single value are like none. Images are compared in the 50 directions in which 2,000 of them differ most, where
-    no two lie farther apart than in all their pixels: what is near there, of one image the five nearest, is compared
-    pixel by pixel. most: pairs that are named.
+    one single value are like none. Images are compared in the 50 directions in which 2,000 of them (of large ones,
+    fewer) differ most, where no two lie farther apart than in all their pixels: what is near there, of one image the
+    five nearest, is compared pixel by pixel. most: pairs that are named.
     """
     directions = _directions(data)
     numbers = {name: _in_directions(data.split(name).images, directions) for name in SPLITS}
@@ -157,7 +157,8 @@ def _units(images: Tensor) -> Tensor:
 
 def _directions(data: ImageSet) -> Tensor:
     """Orthonormal float32 (C·H·W, D), D up to 50: those in which training images differ most."""
-    sample = _units(data.train.evenly_spaced(_SAMPLE).images).double()
+    most = max(2 * _COMPONENTS, min(_SAMPLE, _HELD // data.train.images[0].numel()))  # fewer where images are large
+    sample = _units(data.train.evenly_spaced(most).images).double()
     sample -= sample.mean(dim=0)
     if sample.shape[1] <= len(sample):
         _, vectors = torch.linalg.eigh(sample.T @ sample)
