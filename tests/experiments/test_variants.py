@@ -90,6 +90,17 @@ def test_settings_that_make_no_sense(setting, says):
         own_variant(setting).change(LESSON)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("3", 3), ("0.5", 0.5), ("true", True), ("8,16", (8, 16)), ("tanh", "tanh"), ("nan", "nan"), ("a,b", "a,b")],
+)
+def test_what_an_own_net_s_constructor_takes_is_a_variant(text, value):
+    own = LESSON.model_copy(update={"net": NetSpec(name="mine.py:Net", options={"depth": 1})})
+    found = own_variant(f"wide-ness={text}").change(own).net
+    assert found.options == {"depth": 1, "wide_ness": value}
+    assert type(found.options["wide_ness"]) is type(value)
+
+
 def test_an_unknown_variant_is_told_the_nearest():
     with pytest.raises(UserError, match="did you mean no-dropout"):
         find_variant("no-droput")

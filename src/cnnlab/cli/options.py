@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import types
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -116,15 +114,9 @@ class NameAndValue(click.ParamType):
         name, equals, text = value.partition("=")
         if not (equals and name.isidentifier() and text):
             self.fail(f"got {value!r}; expected NAME=VALUE, such as depth=3")
-        if text.lower() in ("true", "false"):
-            return name, text.lower() == "true"
-        for kind in (int, float):
-            with suppress(ValueError):
-                number = kind(text)
-                return (name, number) if math.isfinite(number) else (name, text)
-        with suppress(ValueError):
-            return name, tuple(int(part) for part in text.split(","))
-        return name, text
+        from cnnlab.experiments.variants import plain_value
+
+        return name, plain_value(text)
 
 
 #: Options of the nets, by the name of their constructors' keyword; a net refuses those it does not have.

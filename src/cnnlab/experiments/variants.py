@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -10,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cnnlab.config import Augmentation, NetSpec, Training
 from cnnlab.errors import UserError, nearest
-from cnnlab.nets.resolve import kind_of, options_of
+from cnnlab.nets.resolve import is_own, kind_of, options_of
 from cnnlab.runs.plan import Plan
 
 
@@ -34,7 +36,8 @@ def find_variant(name: str) -> Variant:
 def own_variant(setting: str) -> Variant:
     """A variant from `field=value`: `dropout=0.25`, `widths=16,32`, `recipe=fast`, `data=mnist-5k@500`.
 
-    The field is an option of the net, a field of `Training` or `Augmentation`, or one of net, data, recipe and epochs.
+    The field is an option of the net (of your own net a name that its constructor takes), a field of `Training` or
+    `Augmentation`, or one of net, data, recipe and epochs.
     Raises UserError for an unknown field and for a value of the wrong kind.
     """
     field, equals, text = setting.partition("=")
@@ -59,8 +62,23 @@ def _set(plan: Plan, field: str, text: str, setting: str) -> Plan:
     for one in (plan, plan.as_family()):
         if field in options_of(one.net.name):
             return one.with_net(**{field: _value(kind_of(one.net.name, field), text, setting)})
+    if is_own(plan.net.name):  # its constructor says whether it takes it
+        return plan.with_net(**{field: plain_value(text)})
     known = [*Training.model_fields, *Augmentation.model_fields, *options_of(plan.as_family().net.name)]
     raise UserError(f"--set {setting}: unknown field {field}; {nearest(field, known)}")
+
+
+def plain_value(text: str) -> bool | int | float | str | tuple[int, ...]:
+    """Text as what it looks like: true or false, a number, whole numbers with commas between them, else a word."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        with suppress(ValueError):
+            number = kind(text)
+            return number if math.isfinite(number) else text
+    with suppress(ValueError):
+        return tuple(int(part) for part in text.split(","))
+    return text
 
 
 def _value(kind: Any, text: str, setting: str) -> Any:
