@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cnnlab import load
-from cnnlab.data.borders import border_means, border_range, is_far
+from cnnlab.data.borders import border_means, border_range, is_far, without_zeros
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 7), (1, 28, 28), (1, 1, 6), (2, 2, 2)])
@@ -34,3 +34,9 @@ def test_own_validation_images_are_near_and_inverted_ones_far():
     mirrored = border_range(255 - data.train.images)
     assert sum(is_far(255 - image, mirrored) for image in validation) <= 0.005 * len(validation)
     assert all(is_far(image, mirrored) for image in validation)
+
+
+def test_zeros_laid_round_images_are_no_border_of_theirs():
+    plain, padded = load("mnist-5k@300"), load("mnist-5k@300+padded-to-33")
+    assert torch.equal(without_zeros(padded.train.images, padded.unpadded), plain.train.images)
+    assert without_zeros(plain.train.images, None) is plain.train.images

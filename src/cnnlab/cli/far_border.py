@@ -17,8 +17,9 @@ def far_border(pixels: np.ndarray, record: DataRecord, *, preparation: str) -> s
     """
     import torch
 
-    from cnnlab.data.borders import border_means, is_far
+    from cnnlab.data.borders import border_means, is_far, without_zeros
 
+    pixels = without_zeros(torch.from_numpy(pixels), record.unpadded).numpy()
     if record.border is None or not is_far(pixels, record.border):
         return None
     (border,) = border_means(torch.from_numpy(pixels)[None])

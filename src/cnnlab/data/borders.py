@@ -6,11 +6,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cnnlab.prepare.fitting import margins
+
 #: Of every thousand training images so many are lighter, and as many darker, than the range that is kept.
 OUTSIDE = 5
 
 #: A border is far from the training images' where it is so much lighter or darker than their range, of black to white.
 FAR = 0.2
+
+
+def without_zeros(images: Tensor, unpadded: tuple[int, int] | None) -> Tensor:
+    """Images (…, H, W) without the zeros that were laid round them; unpadded: (H, W) before, None where none were."""
+    if unpadded is None:
+        return images
+    (top, _), (left, _) = margins(unpadded, (images.shape[-2], images.shape[-1]))
+    return images[..., top : top + unpadded[0], left : left + unpadded[1]]
 
 
 def border_range(images: Tensor) -> tuple[float, float]:

@@ -44,7 +44,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.config import PLAYGROUND, Count, DataRecord, NetSpec, Record, RunConfig, Seconds, Share, Strict, checked
-from cnnlab.data.borders import border_range
+from cnnlab.data.borders import border_range, without_zeros
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation
@@ -521,7 +521,7 @@ def data_record(data: ImageSet) -> DataRecord:
         preparation=data.preparation,
         notes=(*data.notes, *data.leaks),
         unpadded=data.unpadded,
-        border=border_range(data.train.images),
+        border=border_range(without_zeros(data.train.images, data.unpadded)),
     )
 
 
