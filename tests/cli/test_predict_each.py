@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from benchmarks.rows import boxes_of, by_hand, matched, photographed, two_lines
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from cnnlab import load
 
@@ -70,6 +70,25 @@ def test_the_table_says_what_json_says(cnnlab, run, folder):
     rows = [line.split() for line in shown.splitlines() if line.strip()[:1].isdigit() and "%" in line]
     assert [row[1] for row in rows] == [digit["label"] for digit in answer["digits"]]
     assert [list(map(int, row[3:])) for row in rows] == [list(digit["box"].values()) for digit in answer["digits"]]
+
+
+def test_what_is_like_nothing_that_the_net_was_trained_on_is_named(cnnlab, run, folder, tmp_path):
+    page = Image.new("L", (900, 200), 235)
+    draw = ImageDraw.Draw(page)
+    for place in range(4):  # a solid disc, a cross of bars: no digits
+        x = 60 + 210 * place
+        draw.ellipse((x, 50, x + 100, 150), fill=20) if place % 2 else draw.line((x, 50, x + 90, 150), 20, 14)
+        draw.line((x + 90, 50, x, 150), 20, 14)
+    page.save(tmp_path / "signs.png")
+    ask = ("predict", run, tmp_path / "signs.png", "--each", "--false-alarms", 0.03)
+    (answer,) = cnnlab(*ask, "--json").result
+    strange = [digit["number"] for digit in answer["digits"] if digit["unlike"]["is_unlike"]]
+    assert len(strange) >= 2
+    said = cnnlab(*ask).out
+    assert f"(3 % of its validation images are called so): no. {', '.join(map(str, strange))}" in said
+    one = cnnlab("predict", run, folder[0] / "number.png", "--each", "--false-alarms", 0.004, "--json").result[0]
+    digits = [digit["unlike"] for digit in one["digits"]]
+    assert all(digit["is_unlike"] == (digit["p_value"] <= 0.004) for digit in digits)
 
 
 def test_the_picture_shows_the_photograph_with_its_boxes(cnnlab, run, folder):

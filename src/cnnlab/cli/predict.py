@@ -88,7 +88,8 @@ def command(
     for number, file in enumerate(files, start=1):
         if each:
             where = picture if picture is None or len(files) == 1 else picture.with_stem(f"{picture.stem}-{number}")
-            answers.append(answer_each(net, file, record, picture=where, show=None if as_json or not show else _show))
+            shown = None if as_json or not show else _show
+            answers.append(answer_each(net, file, record, likeness, picture=where, show=shown))
             if not as_json:
                 print_each(answers[-1])
             continue

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cnnlab.config import DataRecord
+    from cnnlab.features.unlike import Unlike
     from cnnlab.prepare.characters import Character
 
 
@@ -48,12 +49,14 @@ def answer_each(
     net: nn.Module,
     file: str,
     record: DataRecord,
+    likeness: tuple[Unlike | None, float] = (None, 0.0),
     *,
     picture: Path | None,
     show: Callable[[np.ndarray], None] | None = None,
 ) -> dict[str, Any]:
     """What the net says of each digit in a file, as --json has it; or the error by which none was found.
 
+    likeness: what tells digits unlike those that the net was trained on, and at which rate of false alarms.
     picture: where the photograph is written with its boxes. show: takes each digit as the net sees it, uint8
     (C, H, W).
     """
@@ -67,7 +70,7 @@ def answer_each(
         found = find_characters(image)
     except UserError as error:
         return {"file": file, "error": str(error) if file in str(error) else f"{file}: {error}"}
-    digits = _answers(net, found.found, record, show)
+    digits = _answers(net, found.found, record, likeness, show)
     lines = range(digits[-1]["line"]) if digits else ()
     answer = {
         "file": file,
@@ -85,7 +88,11 @@ def answer_each(
 
 
 def _answers(
-    net: nn.Module, found: Sequence[Character], record: DataRecord, show: Callable[[np.ndarray], None] | None
+    net: nn.Module,
+    found: Sequence[Character],
+    record: DataRecord,
+    likeness: tuple[Unlike | None, float],
+    show: Callable[[np.ndarray], None] | None,
 ) -> list[dict[str, Any]]:
     import numpy as np
     import torch
@@ -102,6 +109,11 @@ def _answers(
         for pixels in images:
             show(pixels)
     answers = logits(net, torch.from_numpy(images), mean=record.mean, std=record.std).double().softmax(dim=1)
+    fitted, rate = likeness
+    judged: list[dict[str, Any]] = [{} for _ in found]
+    if fitted is not None:
+        p_values = fitted.p_values(net, torch.from_numpy(images), mean=record.mean, std=record.std).tolist()
+        judged = [{"unlike": {"is_unlike": p <= rate, "p_value": p, "false_alarms": rate}} for p in p_values]
     return [
         {
             "number": number,
@@ -111,7 +123,8 @@ def _answers(
             "probability": float(probabilities.max()),
             "probabilities": dict(zip(record.classes, probabilities.tolist(), strict=True)),
         }
-        for number, (each, probabilities) in enumerate(zip(found, answers, strict=True), start=1)
+        | besides
+        for number, (each, probabilities, besides) in enumerate(zip(found, answers, judged, strict=True), start=1)
     ]
 
 
@@ -137,6 +150,11 @@ def print_each(answer: dict[str, Any]) -> None:
             f"  {digit['number']:4}  {shown_name(digit['label']):{answer_width}}  {digit['probability']:11.1%}"
             f"  {box['x']:5}  {box['y']:5}  {box['width']:5}  {box['height']:6}"
         )
+    strange = [digit for digit in digits if digit.get("unlike", {}).get("is_unlike")]
+    if strange:
+        numbers = ", ".join(str(digit["number"]) for digit in strange)
+        rate = f"{100 * strange[0]['unlike']['false_alarms']:.3g} %"
+        click.echo(f"\n  like nothing it was trained on ({rate} of its validation images are called so): no. {numbers}")
     if answer["left_out"]:
         click.echo(
             f"  and {answer['left_out']:,} more, which are left out: cut the picture into parts, each at most "
