@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from cnnlab import load
-from cnnlab.config import NetSpec
+from cnnlab.config import DataRecord, NetSpec, RunConfig, Training
 from cnnlab.errors import UserError
 from cnnlab.experiments.compare import comparison, contestants, make_jobs, require_trained, train_jobs
 from cnnlab.experiments.engines import Batched, InProcess, Kind, Processes
 from cnnlab.experiments.engines.engine import Outcome, WorkerBug
+from cnnlab.experiments.make_job import config_hash
 from cnnlab.experiments.variants import VARIANTS, own_variant
 from cnnlab.own_code import OwnCodeError
 from cnnlab.runs import open_run
@@ -197,3 +198,22 @@ def test_every_command_tells_a_students_mistake_in_one_line(tmp_path, monkeypatc
     assert code == 2, said
     assert said.strip().splitlines()[-1].startswith("cnnlab: mine.py, line 9: KeyError: 'weights'; raised by your own")
     assert said.count("KeyError") == 1
+
+
+def test_a_run_of_an_earlier_version_is_found_again():
+    data = DataRecord(
+        name="mnist-5k",
+        sha256="0" * 64,
+        source="s",
+        split_note="n",
+        classes=("a", "b"),
+        image_shape=(1, 28, 28),
+        images={"train": 10, "validation": 5, "test": 5},
+        mean=(0.1,),
+        std=(0.3,),
+        preparation="digit",
+    )
+    config = RunConfig(net=NetSpec(name="mlp"), data=data, recipe="lesson", training=Training(), seed=3)
+    assert config_hash(config) == "eeb3f3313353", "a field that came later belongs out of it at its first value"
+    balanced = config.model_copy(update={"training": Training(balance="weights")})
+    assert config_hash(balanced) != config_hash(config)

@@ -18,11 +18,14 @@ from cnnlab.runs.identity import Identity, require_same
 def config_hash(config: RunConfig) -> str:
     """Twelve hex digits of the SHA-256 of all that decides a run's figures.
 
-    Left out is where its images lie, and what follows from them.
+    Left out is where its images lie, and what follows from them or from their name; and a field that came later, where
+    it has the value by which a run is as before: runs of earlier versions are found again.
     """
     values = config.model_dump(mode="json")
-    for name in ("source", "notes", "split_note", "border"):
+    for name in ("source", "notes", "split_note", "border", "unpadded"):
         del values["data"][name]
+    if config.training.balance == "none":
+        del values["training"]["balance"]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
