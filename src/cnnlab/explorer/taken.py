@@ -13,6 +13,9 @@ from torch import Tensor
 
 from cnnlab.anatomy.walk import Call
 
+#: How an enlargement takes a value that is there.
+_NEAREST = ("nearest", "nearest-exact")
+
 #: Function → what it does with a tensor of places, given its operands by name.
 MOVES: dict[str, Callable[[Tensor, dict[str, Any]], Tensor]] = {
     "getitem": lambda places, given: places[given["index"]],
@@ -40,13 +43,19 @@ def taken(call: Call) -> list[int] | None:
     else than take values, or that takes another image's.
     """
     shape, images = call.whole_input_shapes[0], call.images
-    if not call.is_by_image or shape[0] != images:
+    makes_new = call.function in ("interpolate", "upsample") and call.operands.get("mode", "nearest") not in _NEAREST
+    if not call.is_by_image or shape[0] != images or makes_new:
         return None
     # in doubles, since some functions take no whole numbers
     places = torch.arange(1, prod(shape) + 1, dtype=torch.float64).reshape(shape)  # 0: what is added
     try:
         result = MOVES[call.function](places, call.operands)
-    except (KeyError, TypeError, RuntimeError, IndexError, NotImplementedError):  # settings that depend on the image
+    except (
+        KeyError,
+        TypeError,
+        RuntimeError,
+        IndexError,
+    ):  # its settings depend on the image, or are not known by name
         return None
     if tuple(result.shape) != call.whole_shape:
         return None
@@ -77,8 +86,6 @@ def runs(places: list[int]) -> list[int]:
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Of an enlargement, where it takes the nearest value. Raises KeyError where it makes new ones."""
-    if given.get("mode", "nearest") not in ("nearest", "nearest-exact"):
-        raise KeyError(given["mode"])
+    """Of an enlargement."""
     names = ("size", "scale_factor", "mode", "recompute_scale_factor")
     return {name: given[name] for name in names if given.get(name) is not None}

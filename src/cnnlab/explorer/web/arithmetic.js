@@ -31,59 +31,30 @@ const KINDS = {
   image: ({ layer, unit }) => ({ total: layer.values[unitToPlace(unit, layer.shape)] }),
 
   conv({ layer, unit: [o, y, x], inputs: [input], operation }) {
-    const [, H, W] = input.shape;
     const [O, perGroup, KH, KW] = operation.weight.shape;
     const first = Math.floor(o / (O / operation.groups)) * perGroup;
-    /** @type {Patch[]} */
-    const patches = [];
-    for (let c = 0; c < perGroup; c++) {
-      const patch = { channel: first + c, pixels: [], kernel: [], products: [], isPadding: [], sum: 0 };
-      for (let k = 0; k < KH * KW; k++) {
-        const row = y * operation.stride[0] - operation.padding[0] + Math.floor(k / KW) * operation.dilation[0];
-        const column = x * operation.stride[1] - operation.padding[1] + (k % KW) * operation.dilation[1];
-        const isPadding = row < 0 || column < 0 || row >= H || column >= W;
-        const pixel = isPadding ? 0 : input.values[((first + c) * H + row) * W + column];
-        const weight = operation.weight.values[(o * perGroup + c) * KH * KW + k];
-        patch.pixels.push(pixel);
-        patch.kernel.push(weight);
-        patch.products.push(pixel * weight);
-        patch.isPadding.push(isPadding);
-        patch.sum += pixel * weight;
-      }
-      patches.push(patch);
-    }
-    const bias = operation.bias ? operation.bias.values[o] : null;
-    const sum = patches.reduce((total, patch) => total + patch.sum, 0);
-    return { input, patches, size: [KH, KW], sum, bias, total: sum + (bias ?? 0), layer };
+    const patches = Array.from({ length: perGroup }, (_, c) =>
+      patchOf(input, first + c, KH * KW, (k) => ({
+        row: y * operation.stride[0] - operation.padding[0] + Math.floor(k / KW) * operation.dilation[0],
+        column: x * operation.stride[1] - operation.padding[1] + (k % KW) * operation.dilation[1],
+        weight: operation.weight.values[(o * perGroup + c) * KH * KW + k],
+      })));
+    return { input, patches, size: [KH, KW], layer, ...withBias(patches, operation, o) };
   },
 
   /** Patches as a convolution's; where no value of the input reaches the unit by a weight there is a gap. */
   transposed_conv({ layer, unit: [o, y, x], inputs: [input], operation }) {
-    const [C, H, W] = input.shape;
+    const [C] = input.shape;
     const [, perGroup, KH, KW] = operation.weight.shape;
     const { stride, padding, dilation, groups } = operation;
     const first = Math.floor(o / perGroup) * (C / groups);
-    /** @type {Patch[]} */
-    const patches = [];
-    for (let c = first; c < first + C / groups; c++) {
-      const patch = { channel: c, pixels: [], kernel: [], products: [], isPadding: [], sum: 0 };
-      for (let k = 0; k < KH * KW; k++) {
-        const row = (y + padding[0] - Math.floor(k / KW) * dilation[0]) / stride[0];
-        const column = (x + padding[1] - (k % KW) * dilation[1]) / stride[1];
-        const isPadding = !Number.isInteger(row) || !Number.isInteger(column) || row < 0 || column < 0 || row >= H || column >= W;
-        const pixel = isPadding ? 0 : input.values[(c * H + row) * W + column];
-        const weight = operation.weight.values[(c * perGroup + (o % perGroup)) * KH * KW + k];
-        patch.pixels.push(pixel);
-        patch.kernel.push(weight);
-        patch.products.push(pixel * weight);
-        patch.isPadding.push(isPadding);
-        patch.sum += pixel * weight;
-      }
-      patches.push(patch);
-    }
-    const bias = operation.bias ? operation.bias.values[o] : null;
-    const sum = patches.reduce((total, patch) => total + patch.sum, 0);
-    return { input, patches, size: [KH, KW], sum, bias, total: sum + (bias ?? 0), layer };
+    const patches = Array.from({ length: C / groups }, (_, c) =>
+      patchOf(input, first + c, KH * KW, (k) => ({
+        row: (y + padding[0] - Math.floor(k / KW) * dilation[0]) / stride[0],
+        column: (x + padding[1] - (k % KW) * dilation[1]) / stride[1],
+        weight: operation.weight.values[((first + c) * perGroup + (o % perGroup)) * KH * KW + k],
+      })));
+    return { input, patches, size: [KH, KW], layer, ...withBias(patches, operation, o) };
   },
 
   linear({ net, layer, unit, inputs: [input], operation }) {
@@ -219,6 +190,37 @@ const KINDS = {
   },
   reshape: (given) => passedOn(given, placeToUnit(unitToPlace(given.unit, given.layer.shape), given.inputs[0].shape)),
 };
+
+/**
+ * The products of one channel; a place between the input's values or outside of them is padding, which counts as 0.
+ * @param {import("./net.js").Layer} input
+ * @param {number} channel
+ * @param {number} count of weights
+ * @param {(k: number) => {row: number, column: number, weight: number}} at
+ * @returns {Patch}
+ */
+function patchOf(input, channel, count, at) {
+  const [, H, W] = input.shape;
+  const patch = /** @type {Patch} */ ({ channel, pixels: [], kernel: [], products: [], isPadding: [], sum: 0 });
+  for (let k = 0; k < count; k++) {
+    const { row, column, weight } = at(k);
+    const isValue = Number.isInteger(row) && Number.isInteger(column) && row >= 0 && column >= 0 && row < H && column < W;
+    const pixel = isValue ? input.values[(channel * H + row) * W + column] : 0;
+    patch.pixels.push(pixel);
+    patch.kernel.push(weight);
+    patch.products.push(pixel * weight);
+    patch.isPadding.push(!isValue);
+    patch.sum += pixel * weight;
+  }
+  return patch;
+}
+
+/** The sum of all patches and, with the bias of an output channel, the unit's value. */
+function withBias(patches, operation, o) {
+  const bias = operation.bias ? operation.bias.values[o] : null;
+  const sum = patches.reduce((total, patch) => total + patch.sum, 0);
+  return { sum, bias, total: sum + (bias ?? 0) };
+}
 
 function passedOn({ inputs: [input] }, unit) {
   return { from: input.name, unit, total: input.values[unitToPlace(unit, input.shape)] };
