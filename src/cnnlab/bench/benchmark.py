@@ -113,6 +113,7 @@ def _machine() -> dict[str, Any]:
         "cores": here.cores,
         "threads": here.threads,
         "versions": {name: getattr(here, name) for name in ("cnnlab", "python", "torch", "numpy")}
+        | ({} if here.numba is None else {"numba": here.numba})
         | {"pillow": version("pillow")},
     }
 

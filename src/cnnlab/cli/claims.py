@@ -9,7 +9,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.interrupts import stop_requests
-from cnnlab.cli.terminal import Console, ExperimentView, notice
+from cnnlab.cli.terminal import Console, ExperimentView, notice, prepare_training
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -53,11 +53,10 @@ def command(
     from cnnlab.claims.registry import CLAIMS, find_claim
     from cnnlab.claims.rounds import read_round
     from cnnlab.errors import Stopped
-    from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.claims import claims
     from cnnlab.workflows.watch import Watch
 
-    keep_freed_memory()
+    prepare_training()
     if only_list:
         _list([find_claim(name) for name in dict.fromkeys(ids or CLAIMS)], as_json)
         return

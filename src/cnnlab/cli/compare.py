@@ -10,7 +10,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.interrupts import stop_requests
-from cnnlab.cli.terminal import Console, ExperimentView, Work, notice
+from cnnlab.cli.terminal import Console, ExperimentView, Work, notice, prepare_training
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -76,12 +76,11 @@ def command(
     """
     from cnnlab.errors import Stopped
     from cnnlab.experiments.variants import own_variant
-    from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.comparison import compare
     from cnnlab.workflows.watch import Watch
 
     data = options.damaged_skipped(data, skip_damaged)
-    keep_freed_memory()
+    prepare_training()
     for setting in settings:
         own_variant(setting)  # one without "=" would pass for a variant's name
     view = ExperimentView()

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from cnnlab.cli import options
 from cnnlab.cli.streams import shown_name
-from cnnlab.cli.terminal import Console, Work
+from cnnlab.cli.terminal import Console, Work, prepare_training
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
@@ -150,11 +150,10 @@ def command(
 
 def _check(name: str, out: Path, as_json: bool, *, near: float | None, **how: Any) -> None:
     from cnnlab.inspection.copies import NEAR
-    from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.inspection import check
     from cnnlab.workflows.watch import Watch
 
-    keep_freed_memory()
+    prepare_training()
     found = check(name, out=out, near=NEAR if near is None else near, watch=Watch(on_data=Work()), **how)
     page = str(out / "index.html")
     if as_json:

@@ -11,7 +11,7 @@ import click
 
 from cnnlab.cli import options
 from cnnlab.cli.interrupts import stop_requests
-from cnnlab.cli.terminal import Work, notice
+from cnnlab.cli.terminal import Work, notice, prepare_training
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -33,11 +33,10 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, han
     """
     from cnnlab.cli.lesson_view import LessonView
     from cnnlab.errors import Stopped
-    from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.handout import handout_path
     from cnnlab.workflows.lesson import run_lesson
 
-    keep_freed_memory()
+    prepare_training()
     view = LessonView()
     try:
         with stop_requests() as should_stop, closing(view):

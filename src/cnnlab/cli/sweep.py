@@ -11,7 +11,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.interrupts import stop_requests
 from cnnlab.cli.several import TakesSeveral
-from cnnlab.cli.terminal import Console, ExperimentView, Work, notice
+from cnnlab.cli.terminal import Console, ExperimentView, Work, notice, prepare_training
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
@@ -81,12 +81,11 @@ def command(
     from cnnlab.config import NetSpec
     from cnnlab.errors import Stopped
     from cnnlab.runs.plan import Plan
-    from cnnlab.training.machine import keep_freed_memory
     from cnnlab.workflows.sweep import sweep
     from cnnlab.workflows.watch import Watch
 
     data = options.damaged_skipped(data, skip_damaged)
-    keep_freed_memory()
+    prepare_training()
     _check_trials(sampler, trials)
     family = Plan(net=NetSpec(name=net), data=data).as_family().net.name
     view = ExperimentView()

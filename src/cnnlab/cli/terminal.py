@@ -58,6 +58,15 @@ def notice(text: str) -> None:
     stderr.print(text, style="dim", markup=False)
 
 
+def prepare_training() -> None:
+    """Set this process up for a training; say so when loops are compiled, as it takes seconds."""
+    from cnnlab.training.fused import tell_of_compiling
+    from cnnlab.training.machine import keep_freed_memory
+
+    keep_freed_memory()
+    tell_of_compiling(lambda: notice("compiling the loops of fused layers, once on this machine: some 20 s"))
+
+
 def has_display() -> bool:
     """Whether a browser can show something here."""
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -12,7 +12,7 @@ from cnnlab.cli import options
 from cnnlab.cli.evaluate import of_run
 from cnnlab.cli.interrupts import stop_requests
 from cnnlab.cli.streams import shown_name
-from cnnlab.cli.terminal import TrainingView, Work, notice
+from cnnlab.cli.terminal import TrainingView, Work, notice, prepare_training
 from cnnlab.cli.unlike import keep_unlike
 from cnnlab.errors import Stopped, UserError
 from cnnlab.strict_json import strict_json
@@ -75,10 +75,9 @@ def command(
     from cnnlab.runs.folder import open_run, require_free
     from cnnlab.runs.make import reopen_run
     from cnnlab.runs.plan import Plan
-    from cnnlab.training.machine import keep_freed_memory
     from cnnlab.training.recipes import find_recipe
 
-    keep_freed_memory()
+    prepare_training()
     if skip_damaged and (data or not resume):
         from cnnlab.data.views import with_skipping
 

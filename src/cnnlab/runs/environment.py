@@ -12,6 +12,7 @@ import torch
 
 from cnnlab.config import Count
 from cnnlab.runs.identity import Identity
+from cnnlab.training.fused import numba_version
 from cnnlab.version import __version__
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def environment(device: torch.device, dtype: torch.dtype) -> Environment:
         cnnlab=__version__,
         torch=torch.__version__,
         numpy=version("numpy"),
+        numba=numba_version(),
         device=device.type,
         precision=str(dtype).removeprefix("torch."),
         threads=torch.get_num_threads(),

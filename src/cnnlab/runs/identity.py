@@ -12,6 +12,7 @@ from pydantic import Field
 from cnnlab.config import Count, RunConfig, Strict
 from cnnlab.errors import UserError
 from cnnlab.nets.resolve import net_code
+from cnnlab.training.fused import numba_version
 from cnnlab.training.machine import resolve_device, resolve_precision
 from cnnlab.version import __version__
 
@@ -19,14 +20,16 @@ from cnnlab.version import __version__
 class Identity(Strict):
     """Versions, arithmetic and code of a run.
 
-    device: cpu, cuda or mps. precision: of the arithmetic, as torch calls it. threads: of the process that trains.
-    seeds_together: most seeds that one program trains; 1 for the ordinary loop. net_code: file → SHA-256 of a user's
-    own net and what it imports from beside it; empty for cnnlab's own nets, whose code is cnnlab's version.
+    numba: whose loops compute fused layers; None: PyTorch alone does. device: cpu, cuda or mps. precision: of the
+    arithmetic, as torch calls it. threads: of the process that trains. seeds_together: most seeds that one program
+    trains; 1 for the ordinary loop. net_code: file → SHA-256 of a user's own net and what it imports from beside it;
+    empty for cnnlab's own nets, whose code is cnnlab's version.
     """
 
     cnnlab: str
     torch: str
     numpy: str
+    numba: str | None = None
     device: str
     precision: str
     threads: Annotated[Count, Field(ge=1)]
@@ -45,6 +48,7 @@ def identity_of(config: RunConfig, *, threads: int | None = None, seeds_together
         cnnlab=__version__,
         torch=torch.__version__,
         numpy=version("numpy"),
+        numba=numba_version(),
         device=device.type,
         precision=str(resolve_precision(config.training.precision, device)).removeprefix("torch."),
         threads=threads or torch.get_num_threads(),
@@ -72,7 +76,7 @@ def require_same(path: Path, was: Identity, now: Identity) -> None:
     if not found:
         return
     mend = []
-    if (was.cnnlab, was.torch, was.numpy) != (now.cnnlab, now.torch, now.numpy):
+    if (was.cnnlab, was.torch, was.numpy, was.numba) != (now.cnnlab, now.torch, now.numpy, now.numba):
         mend.append("install the same versions")
     if was.net_code != now.net_code:
         mend.append("put the net's code back")

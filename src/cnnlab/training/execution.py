@@ -15,19 +15,26 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from cnnlab.errors import UserError
-from cnnlab.training.fused import NormPoolRelu
+from cnnlab.net_copy import copied
+from cnnlab.nets.answers import main_answer
+from cnnlab.training.fused import ConvNormPoolRelu, NormPoolRelu, PoolRelu
 from cnnlab.training.proof import same_function
 
 
-def proven_view(net: nn.Module, images: Tensor) -> nn.Module:
-    """`quick_view` where it computes what the net computes on images (N, C, H, W), else the net itself.
+def proven_view(net: nn.Module, images: Tensor, dtype: torch.dtype) -> nn.Module:
+    """`quick_view` where it computes what the net computes on images float32 (N, C, H, W), else the net itself.
 
-    It does for nets that call their containers; code that keeps what a layer changes in place may differ. The net is
-    left as it was.
+    It does for nets that call their containers; code that keeps what a layer changes in place may differ. dtype: what
+    the view will compute in, float32 or bfloat16. It has made a step in it already, on a copy, so that whatever is
+    compiled for it is compiled before its steps are timed. The net is left as it was.
     """
     view = quick_view(net)
-    if view is net or not same_function(net, images, _call, lambda net, images: quick_view(net)(images)):
+    if view is net or not same_function(net, images, _call, _call_quickly):
         return net
+    with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+            answers = main_answer(_call_quickly(copied(net).train(), images))
+        answers.float().sum().backward()
     return view
 
 
@@ -35,11 +42,16 @@ def _call(net: nn.Module, images: Tensor) -> Tensor:
     return net(images)
 
 
+def _call_quickly(net: nn.Module, images: Tensor) -> Tensor:
+    return quick_view(net)(images)
+
+
 def quick_view(net: nn.Module, *, fused: bool = True) -> nn.Module:
     """A view of the net whose `nn.Sequential`s, when they are called, need fewer passes over memory.
 
-    Where neighbours in one are batch norm, ReLU and a 2×2 max pool, one module does all three (`NormPoolRelu`). Where
-    they are ReLU and max pool alone, the pool comes first: max and ReLU are both monotone, so they commute, with equal
+    Where neighbours in one are batch norm, ReLU and a 2×2 max pool, one module does all three (`NormPoolRelu`), with
+    the convolution before them where it is of one channel (`ConvNormPoolRelu`). Where they are ReLU and max pool alone,
+    one does both (`PoolRelu`), or the pool comes first: max and ReLU are both monotone, so they commute, with equal
     values and gradients, and the ReLU has a quarter of the work. Layers with hooks stay where they are. Only
     containers are copied, and only what a call of one does is another: layers, parameters and buffers are the net's
     own, and to code that slices, indexes or iterates, a container holds what it held. fused: False leaves the layers
@@ -66,11 +78,19 @@ def _quicker(layers: Sequence[nn.Module], *, fused: bool) -> list[nn.Module]:
         relu, pool = quicker[i : i + 2]
         if type(relu) is nn.ReLU and type(pool) is nn.MaxPool2d and not (_has_hooks(relu) or _has_hooks(pool)):
             quicker[i], quicker[i + 1] = pool, relu
-    for i in range(len(quicker) - 2) if fused else ():
-        three = quicker[i : i + 3]
-        one = None if any(_has_hooks(layer) for layer in three) else NormPoolRelu.of(*three)
-        if one is not None:
-            quicker[i : i + 3] = one, nn.Identity(), nn.Identity()
+    if not fused:
+        return quicker
+    kinds: tuple[tuple[int, Callable[..., nn.Module | None]], ...] = (
+        (3, NormPoolRelu.of),
+        (2, ConvNormPoolRelu.of),
+        (2, PoolRelu.of),
+    )
+    for length, one_of in kinds:
+        for i in range(len(quicker) - length + 1):
+            some = quicker[i : i + length]
+            one = None if any(_has_hooks(layer) for layer in some) else one_of(*some)
+            if one is not None:
+                quicker[i : i + length] = one, *[nn.Identity()] * (length - 1)
     return quicker
 
 

@@ -106,7 +106,7 @@ def fit(
     course = Course.of(training, data)
     course.require(position)
     few = data.train.evenly_spaced(TRIED).images.to(device)
-    view = proven_view(state.net, net_input(few, data, training, None))
+    view = proven_view(state.net, net_input(few, data, training, None), state.dtype)
     crop = require_crop(state.net, data.image_shape, training.crop) if training.crop else None
     images, labels = data.train.images.to(device), data.train.labels.to(device)
     weights = class_weights(training, data, device)

@@ -81,7 +81,7 @@ def _steps(net: nn.Module, data: ImageSet, training: Training, crop: Crop | None
     weights = class_weights(training, data, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0)
-        view = proven_view(net, net_input(images, data, training, None))
+        view = proven_view(net, net_input(images, data, training, None), state.dtype)
         view.train()
         for _ in range(2):
             x = net_input(images, data, training, crop)
