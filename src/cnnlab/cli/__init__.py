@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from cnnlab.cli.interrupts import interrupts, was_interrupted
+from cnnlab.cli.sharing import share_processor
 from cnnlab.cli.streams import text_alone
 from cnnlab.errors import UserError, nearest
 from cnnlab.version import __version__
@@ -70,6 +71,7 @@ class Commands(click.Group):
         """The command of that name, or a usage error with the nearest one."""
         if cmd_name not in COMMANDS:
             raise click.UsageError(f"unknown command {cmd_name}; {nearest(cmd_name, COMMANDS)}")
+        share_processor()
         command = import_module(f"cnnlab.cli.{cmd_name.replace('-', '_')}").command
         for param in command.params:
             param.callback = _sensible

@@ -1,0 +1,121 @@
+"""Steps of training beside busy neighbours, by how threads wait; writes results/sharing.json.
+
+    .venv/bin/python -m benchmarks.sharing [--rounds N] [--out FILE]
+
+Neighbours are loops in Python that want a core each: none, one, and four times the cores. Each way to wait gets a
+process of its own in every round, the ways by turns: as OpenMP has it (spinning), passive, and as the command line
+chooses it (`cnnlab.cli.sharing`). Measured are steps of SimpleCNN and LeNet-5 at batches of 64 and 256, compiled before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cnnlab.cli.sharing import share_processor
+from cnnlab.whole_files import write_whole
+
+RESULTS = Path(__file__).parent.parent / "results" / "sharing.json"
+
+#: Seconds that a net's steps are repeated for, and steps that come before.
+SECONDS, BEFORE = 2.0, 3
+
+WAYS = ("spinning", "passive", "chosen")
+NETS = (("simple-cnn", 64), ("simple-cnn", 256), ("lenet5", 64), ("lenet5", 256))
+
+NEIGHBOUR = "while True: pass"
+
+
+def main() -> None:
+    """Measure all ways beside all neighbours, and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--way", choices=WAYS, help="measure it in this process, and print the steps' times")
+    given = parser.parse_args()
+    if given.way:
+        if given.way == "chosen":
+            share_processor()
+        print(json.dumps(_steps()))
+        return
+    cores = os.cpu_count() or 1
+    rows = []
+    for neighbours in (0, 1, 4 * cores):
+        busy = [subprocess.Popen([sys.executable, "-c", NEIGHBOUR]) for _ in range(neighbours)]
+        try:
+            time.sleep(1.0)
+            found: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+            for _ in range(given.rounds):
+                for way in WAYS:
+                    found[way].append(_in_a_process(way))
+        finally:
+            for each in busy:
+                each.kill()
+                each.wait()
+        for net, batch in NETS:
+            name = f"{net}, batches of {batch}"
+            times = {way: [run["ms"][name] for run in found[way]] for way in WAYS}
+            middle = {way: median(times[way]) for way in WAYS}
+            rows.append(
+                {"neighbours": neighbours, "net": net, "batch_size": batch, "step_ms": middle, "rounds": times}
+                | {"chosen_by_passive": middle["chosen"] / middle["passive"]}
+                | {"chosen_by_spinning": middle["chosen"] / middle["spinning"]}
+            )
+            print(neighbours, name, {way: round(value, 1) for way, value in middle.items()}, flush=True)
+    environment = found["chosen"][0]["environment"]
+    record = {"environment": environment, "seconds": SECONDS, "rounds": given.rounds, "rows": rows}
+    write_whole(given.out, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def _in_a_process(way: str) -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    if way == "passive":
+        environment |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
+    command = [sys.executable, "-m", "benchmarks.sharing", "--way", way]
+    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+
+
+def _steps() -> dict[str, Any]:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from cnnlab.config import NetSpec
+    from cnnlab.nets import build_net
+    from cnnlab.runs.environment import environment
+    from cnnlab.training.execution import quick_view
+    from cnnlab.training.machine import keep_freed_memory, resolve_device, resolve_precision
+    from cnnlab.training.state import lay_out
+
+    keep_freed_memory()
+    device = resolve_device("cpu")
+    dtype = resolve_precision("auto", device)
+    found = {}
+    for name, batch in NETS:
+        net = build_net(NetSpec(name=name), image_shape=(1, 28, 28), num_classes=10, seed=0)
+        lay_out(net, torch.channels_last)
+        view = quick_view(net).train()
+        optimizer = torch.optim.Adam(net.parameters(), fused=True)
+        x, y = torch.randn(batch, 1, 28, 28), torch.randint(0, 10, (batch,))
+        times: list[float] = []
+        started = time.perf_counter()
+        while len(times) < BEFORE + 5 or time.perf_counter() - started < SECONDS:
+            before = time.perf_counter()
+            with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+                answers = view(x)
+            optimizer.zero_grad()
+            cross_entropy(answers.float(), y).backward()
+            optimizer.step()
+            times.append(1e3 * (time.perf_counter() - before))
+        found[f"{name}, batches of {batch}"] = median(times[BEFORE:])
+    return {"ms": found, "environment": environment(device, dtype).to_json(of_a_run=False)}
+
+
+if __name__ == "__main__":
+    main()
