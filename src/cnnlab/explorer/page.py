@@ -165,8 +165,8 @@ def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str, 
         "record": json.dumps(plain, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
         "numbers": packed(block),
         "images": packed(images),
-        "moments": packed(_planes(moments)),
-        "unlike": packed(_planes(unlike)),
+        "moments": packed(planes(moments)),
+        "unlike": packed(planes(unlike)),
         "script": script,
     }
     return re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], web("page.html"))
@@ -230,7 +230,7 @@ def packed(content: bytes) -> str:
     return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
-def _planes(pairs: bytes) -> bytes:
+def planes(pairs: bytes) -> bytes:
     """All lower bytes, then all upper ones: signs and exponents side by side are a sixth smaller when deflated."""
     return pairs[::2] + pairs[1::2]
 

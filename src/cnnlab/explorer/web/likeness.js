@@ -43,7 +43,7 @@ export class Likeness {
     const cells = planned.scores.map(() => make("td.number", {}));
     const [verdict, says, counts, sum] = [make("b", {}), make("span", {}), make("p", {}), make("p", {})];
     const rows = planned.scores.map((name, i) => make("tr", { title: SCORES[/** @type {keyof SCORES} */ (name)] }, make("th", { scope: "row" }, name), cells[i]));
-    const why = make("details", {}, make("summary", {}, "why"), counts, make("table", {}, make("caption", {}, "Above their middle, in their spread:"), make("tbody", {}, rows)), sum);
+    const why = make("details", {}, make("summary", {}, "why"), counts, make("p", {}, "Above their middle, in their spread:"), make("table", {}, make("tbody", {}, rows)), sum);
     const element = make("div.likeness.small", {}, make("p", {}, verdict, says), why);
     place.append(element);
     this.#told.push({ net, unlike, element, verdict, says, why, counts, cells, sum });
@@ -53,13 +53,20 @@ export class Likeness {
     this.place.hidden = false;
   }
 
+  /** Tell it of no net any more. */
+  forget() {
+    for (const { element } of this.#told) element.remove();
+    this.#told = [];
+    this.place.hidden = true;
+  }
+
   /**
    * Judge the image that the nets have just run on.
    * @param {number | null} chosen rate of false alarms
-   * @param {boolean} isAsFitted whether the nets are those that were fitted, and get what these got
+   * @param {boolean} [isAsFitted] whether the nets are those that were fitted, and get what these got
    */
-  show(chosen, isAsFitted) {
-    const rate = chosen !== null && this.#rates.includes(chosen) ? chosen : this.#usual;
+  show(chosen, isAsFitted = true) {
+    const rate = this.rate(chosen);
     this.select.value = String(rate);
     for (const told of this.#told) {
       if (isAsFitted) judge(told, rate);
@@ -70,6 +77,11 @@ export class Likeness {
       }
       told.why.hidden = !isAsFitted;
     }
+  }
+
+  /** The rate that is used. @param {number | null} chosen */
+  rate(chosen) {
+    return chosen !== null && this.#rates.includes(chosen) ? chosen : this.#usual;
   }
 
   /** Whether the image was called unlike what a net was trained on when it was last shown. @param {import("./net.js").Net} net */

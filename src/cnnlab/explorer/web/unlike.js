@@ -69,7 +69,7 @@ export class Unlike {
   rank(scores) {
     const { middle, spread, sums } = this.fitted;
     const above = scores.map((score, i) => Math.max(0, (score - middle[i]) / spread[i]));
-    const sum = Math.fround(above.reduce((total, each) => total + each * each, 0));
+    const sum = Math.fround(above.reduce((total, each) => total + each * each, 0)); // as Python keeps those of validation
     const asStrange = sums.length - firstNotBelow(sums, sum);
     return { scores, above, sum, asStrange, pValue: (asStrange + 1) / (sums.length + 1) };
   }
@@ -107,21 +107,33 @@ export class Unlike {
  */
 export function unlikeOf(planned, shape, numbers, whole) {
   const stored = (/** @type {import("./numbers.js").Stored} */ { at, shape }) => numbers.subarray(at, at + sizeOf(shape));
-  const unrounded = (/** @type {{from: number, shape: number[], step: number}} */ { from, shape, step }) =>
-    Float32Array.from(whole.subarray(from, from + sizeOf(shape)), (value) => value * step);
   return new Unlike({
     shape, side: planned.side, neighbour: planned.neighbour, features: planned.features, count: planned.components.shape[1],
     middle: stored(planned.middle), spread: stored(planned.spread), sums: stored(planned.sums),
-    means: unrounded(planned.means), components: unrounded(planned.components),
-    neighbours: planned.neighbours && unrounded(planned.neighbours),
+    means: unrounded(planned.means, whole), components: unrounded(planned.components, whole),
+    neighbours: planned.neighbours && unrounded(planned.neighbours, whole),
   });
+}
+
+/**
+ * Numbers that came as whole ones.
+ * @param {{from: number, shape: number[], step: number}} stored where they are among them, and what a step of one is
+ * @param {Int16Array} whole
+ */
+export function unrounded({ from, shape, step }, whole) {
+  return Float32Array.from(whole.subarray(from, from + sizeOf(shape)), (value) => value * step);
 }
 
 /** What a linear layer got, as far as it is taken. @param {import("./net.js").Net} net @param {string} layer its name */
 export function featuresOf(net, layer) {
   const { values } = /** @type {import("./net.js").Layer} */ (net.byName.get(layer)).reads[0];
-  if (values.length <= MOST_FEATURES) return values;
-  return Float32Array.from({ length: MOST_FEATURES }, (_, i) => values[Math.floor((i * values.length) / MOST_FEATURES)]);
+  return atMost(values);
+}
+
+/** The features that are taken of all of an image's. @param {Float32Array} features */
+export function atMost(features) {
+  if (features.length <= MOST_FEATURES) return features;
+  return Float32Array.from({ length: MOST_FEATURES }, (_, i) => features[Math.floor((i * features.length) / MOST_FEATURES)]);
 }
 
 /** −ln Σ exp(answer): high where no class answers. @param {ArrayLike<number>} answers */
