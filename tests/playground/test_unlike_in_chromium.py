@@ -102,7 +102,10 @@ def test_it_is_fitted_when_somebody_draws_and_not_before(opened: Callable[[str],
     page.wait_for_selector("#none-says.alarm", timeout=60_000)
     answer = page.inner_text("#answers .best .class")
     says = page.locator("#image-name")
-    assert says.inner_text() == f"your own image: like nothing the net was trained on, closest {answer}"
+    assert says.inner_text() == f"like nothing the net was trained on, closest {answer}"
+    widths = "[...document.querySelectorAll('.sheet, #answers, #image-name')].map(each => each.offsetWidth)"
+    assert page.evaluate(widths) == [196] * 3, "the column is no wider for the words"
+    assert page.evaluate("document.querySelector('#answers').getBoundingClientRect().bottom") < 768
     page.evaluate("playground.state.set({ image: 0 })")
     assert page.inner_text("#none-says") == "Like its images"
     page.evaluate("playground.learning.trainer.step()")

@@ -327,7 +327,7 @@ function nameImage() {
   const isEmpty = !pixels.some((pixel) => pixel > 0);
   if (isEmpty !== wasEmpty) byId("invitation").hidden = !isEmpty;
   wasEmpty = isEmpty;
-  const text = isEmpty ? "an empty sheet" : image === null ? `your own image: ${answers.spoken(() => none.isUnlike)}` : gallery.name(image);
+  const text = isEmpty ? "an empty sheet" : image === null ? `${none.isUnlike ? "" : "your own image: "}${answers.spoken(() => none.isUnlike)}` : gallery.name(image);
   if (byId("image-name").textContent !== text) byId("image-name").textContent = text;
 }
 
