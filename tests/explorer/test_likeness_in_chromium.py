@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,22 @@ def test_two_nets_are_each_told(browser: Any, told: Callable[[str], Any], tmp_pa
     for (made, fitted, _), p_value in zip(shown, found, strict=True):
         expected = fitted.p_values(made.net, images[-1:], mean=made.data.mean, std=made.data.std)
         assert abs(p_value - float(expected)) <= RANKS * 1.001 / (len(fitted.sums) + 1)
+
+
+@pytest.mark.parametrize(("ranked", "rates"), [(40, ["0.05", "0.1"]), (5, [])])
+def test_rates_that_validation_images_cannot_hold_are_not_offered(
+    browser: Any, told: Callable[[str], Any], tmp_path: Path, ranked: int, rates: list[str]
+) -> None:
+    made, fitted, _ = told("lenet5")
+    few = replace(fitted, sums=fitted.sums[-ranked:].clone())
+    path = tmp_path / "few.html"
+    path.write_text(explorer_page([ExploredRun(made.run, made.net, few)], made.data).html)
+    with opened(browser, path) as page:
+        page.evaluate("explorer.likened")
+        assert page.locator("#likeness option").evaluate_all("all => all.map(each => each.value)") == rates
+        assert page.locator("#likeness").is_visible() == (page.locator(".likeness").count() == 1) == bool(rates)
+        if rates:
+            assert page.locator("#likeness select").input_value() == "0.05"
 
 
 def test_where_nothing_was_fitted_the_page_is_as_it_was(browser: Any, explored: Callable[..., Any]) -> None:
