@@ -94,3 +94,20 @@ def test_a_damaged_moment_is_said(run, cnnlab):
     assert outcome.code == 2
     assert str(first) in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_run_that_keeps_nothing_of_unlike_images_is_said_with_what_mends_it(run, cnnlab):
+    assert '"unlike":{"scores":["answer","features","pixels"]' in _page(run, cnnlab)
+    (run / "unlike.safetensors").unlink()
+    outcome = cnnlab("explore", run, "--json")
+    (note,) = [note for note in outcome.json["notes"] if "unlike.safetensors" in note]
+    assert '"unlike":null' in (run / "explorer.html").read_text()
+    command = note.rpartition(": cnnlab ")[2].split()
+    assert cnnlab(*command).code == 0
+    assert '"unlike":{"scores"' in _page(run, cnnlab)
+
+
+def _page(run, cnnlab):
+    outcome = cnnlab("explore", run, "--json")
+    assert not [note for note in outcome.json["notes"] if "unlike" in note]
+    return (run / "explorer.html").read_text()

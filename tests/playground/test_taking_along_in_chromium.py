@@ -194,23 +194,3 @@ def test_what_was_forgotten_is_counted_class_by_class(in_modules: Callable[..., 
     )
     of = [{"of": 3, "before": 2, "after": 2}, {"of": 1, "before": 1, "after": 1}, {"of": 2, "before": 2, "after": 1}]
     assert found == {"classes": of, "lost": [1, 3], "won": [5]}
-
-
-@pytest.mark.parametrize(("rate", "alarms"), [(0.01, 5), (0.005, 2), (0.05, 25)])
-def test_the_threshold_raises_the_alarm_at_the_stated_rate(
-    in_modules: Callable[..., Any], rate: float, alarms: int
-) -> None:
-    scores = torch.randn(500, generator=torch.Generator().manual_seed(1)).tolist()
-    found = in_modules(
-        """const { calibrated } = await module("none_of_these.js");
-        return calibrated(Float32Array.from(given[0]), given[1]);""",
-        [scores, rate],
-    )
-    assert found["alarms"] == alarms == sum(score < found["threshold"] for score in scores)
-
-
-def test_equal_scores_raise_no_alarm(in_modules: Callable[..., Any]) -> None:
-    found = in_modules(
-        """const { calibrated } = await module("none_of_these.js"); return calibrated(given, 0.05);""", [2.5] * 40
-    )
-    assert found == {"threshold": 2.5, "alarms": 0}

@@ -111,29 +111,27 @@ def test_what_it_was_taught_and_forgot_is_what_pytorch_finds(trained: Any, tmp_p
     assert "Here it learned 2 images of yours as well" in trained.inner_text("#saving")
 
 
-def test_none_of_these_alarms_at_the_rate_it_states(trained: Any) -> None:
+def test_none_of_these_is_told_until_training_goes_on(trained: Any) -> None:
     panel = opened(trained, "none")
     says = panel.locator("p[role=status]")
-    says.filter(has_text="lie below it: false alarms").wait_for(timeout=10_000)
-    assert "5 of 500 validation images (1.0 %)" in says.inner_text()
-    found = trained.evaluate(
-        """async () => {
-          const { surest } = await playground.learning.trainer.evaluate("validation");
-          const says = document.querySelector("#none p[role=status]").textContent;
-          const threshold = Number(/Threshold (\\S+):/.exec(says)[1]);
-          return surest.filter((score) => score < threshold).length;
-        }"""
-    )
-    assert abs(found - 5) <= 1, "the threshold is written in four digits"
-    trained.get_by_role("button", name="Clear").click()
-    assert trained.inner_text("#none-says").startswith(("None of these", "Known enough"))
-    panel.get_by_role("slider").fill("4")
-    assert "25 of 500 validation images (5.0 %)" in says.inner_text()
+    says.filter(has_text="ranked among 400 validation images").wait_for(timeout=20_000)
+    trained.evaluate("playground.net.pixels.fill(255), playground.state.set({ image: null })")
+    assert trained.inner_text("#none-says") == "None of these", "a sheet full of ink"
     panel.get_by_role("button", name="Try it").click()
-    panel.get_by_text("turned by 90°").wait_for(timeout=10_000)
+    panel.get_by_text("turned by 90°").wait_for(timeout=20_000)
+    row = panel.get_by_role("row", name="light and dark swapped").locator("td").first
+    assert row.inner_text() == "40 of 40"
+    turned = panel.get_by_role("row", name="turned by 90°").locator("td").first
+    few = int(turned.inner_text().split()[0])
+    panel.get_by_role("combobox").select_option("0.1")
+    assert panel.locator("table.by-class").count() == 0, "it was tried at another rate"
+    panel.get_by_role("button", name="Try it").click()
+    turned.wait_for(timeout=20_000)
+    assert int(turned.inner_text().split()[0]) > few
     trained.evaluate("playground.learning.trainer.step()")
-    says.filter(has_text="is set when training is paused").wait_for(timeout=5_000)
+    says.filter(has_text="is measured when training is paused").wait_for(timeout=5_000)
     assert trained.is_hidden("#none-says")
+    says.filter(has_text="ranked among 400 validation images").wait_for(timeout=20_000)
 
 
 def test_the_record_holds_what_was_tried(trained: Any, tmp_path: Path) -> None:

@@ -52,10 +52,12 @@ def command(
     """Write the explorer of RUN's net: one HTML page that computes the net itself and opens any unit.
 
     Draw a digit or take a test image, see every feature map change, and open any unit to see every product that it
-    sums. The page works from a file, loads nothing, and says how far its values are from PyTorch's. With RUN2, a run on
+    sums. It says of an image when it is like nothing the net was trained on, where the run keeps what tells that. The
+    page works from a file, loads nothing, and says how far its values are from PyTorch's. With RUN2, a run on
     the same data: two nets on one input. RUN may also be a file that the playground saved.
     """
     from cnnlab.cli.evaluate import net_of, run_data
+    from cnnlab.cli.unlike import kept_unlike, untold
     from cnnlab.explorer import ExploredRun, explorer_page
     from cnnlab.report.back import back_from_run
     from cnnlab.report.run.page import run_page
@@ -69,7 +71,9 @@ def command(
     name = run.explorer_path.name if beside is None else f"explorer-with-{runs[1].path.resolve().name}.html"
     path = out or default_out(run, run_path, name)
     codes = _codes([each.config.net.name for each in runs], own_codes)
-    shown = [ExploredRun(each, net_of(each, code)) for each, code in zip(runs, codes, strict=True)]
+    nets = [net_of(each, code) for each, code in zip(runs, codes, strict=True)]
+    fitted = [kept_unlike(each, net, code) for each, net, code in zip(runs, nets, codes, strict=True)]
+    shown = [ExploredRun(each, net, unlike) for each, net, unlike in zip(runs, nets, fitted, strict=True)]
     images = run_data(run, None, data_root=data_root, image_size=image_size)
     is_the_run_s = beside is None and path.resolve() == run.explorer_path.resolve()
     is_beside_report = path.resolve().parent == run.path.resolve()
@@ -88,6 +92,7 @@ def command(
         run.write(run.playground_path.name, playground.html.encode())
     if is_the_run_s:
         run.write_report(run_page(run, images, shown[0].net, back=back))  # again: it links to the explorer from now on
+    notes = [*(untold(each) for each, unlike in zip(runs, fitted, strict=True) if unlike is None), *page.notes, *said]
     if as_json:
         record = {
             "page": str(path),
@@ -96,11 +101,11 @@ def command(
             "layers": list(page.layers),
             "moments": list(page.moments),
             "images": page.images,
-            "notes": [*page.notes, *said],
+            "notes": notes,
         }
         click.echo(strict_json(record))
     else:
-        for note in (*page.notes, *said):
+        for note in notes:
             notice(f"note: {note}")
         click.echo(
             f"explorer  {path}  {path.stat().st_size / 1e6:.1f} MB, {' and '.join(map(str, page.layers))} layers, "

@@ -73,14 +73,19 @@ def for_predict(run: Run, net: nn.Module, own_code: str | None, rate: float | No
     """
     unlike = kept_unlike(run, net, own_code)
     if unlike is None:
-        text = (
-            f"whether an image is like what the net was trained on is not told: {run.path} keeps no "
-            f"{run.unlike_path.name} of this net; make it where its data are with: cnnlab evaluate {run.path}"
-        )
+        text = untold(run)
         if rate is not None:
             raise UserError(f"--false-alarms: {text}")
         notice(f"note: {text}")
     return unlike, checked_rate(unlike, rate)
+
+
+def untold(run: Run) -> str:
+    """Why a run's folder does not tell unlike images, and how to mend it."""
+    return (
+        f"whether an image is like what the net was trained on is not told: {run.path} keeps no {run.unlike_path.name} "
+        f"of this net; make it where its data are with: cnnlab evaluate {run.path}"
+    )
 
 
 def checked_rate(unlike: Unlike | None, rate: float | None) -> float:

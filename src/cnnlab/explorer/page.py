@@ -19,9 +19,11 @@ from torch import Tensor, nn
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.explorer.gallery import Gallery, gallery
+from cnnlab.explorer.likeness import WholeNumbers, likeness
 from cnnlab.explorer.moments import History, history
 from cnnlab.explorer.reference import activations, probabilities, reference
 from cnnlab.explorer.translation import Translation, translate
+from cnnlab.features.unlike import Unlike
 from cnnlab.one_script import one_script, policy_hash, read
 from cnnlab.runs.folder import Run
 
@@ -32,10 +34,15 @@ ENTRY = "app.js"
 
 @dataclass(frozen=True)
 class ExploredRun:
-    """A finished run and its net with the run's weights, as the page is to show them."""
+    """A finished run and its net with the run's weights, as the page is to show them.
+
+    unlike: what was fitted to the net, by which the page says of an image that it is like nothing the net was trained
+    on; None for a page that does not say it.
+    """
 
     run: Run
     net: nn.Module
+    unlike: Unlike | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def explorer_page(
                 "expected two runs on the same data: explore them one by one"
             )
     images = gallery(first.evaluations()["test"], data.test, len(record.classes))
-    nets, answers, histories = [], [], []
+    nets, answers, histories, numbers = [], [], [], WholeNumbers()
     for each in shown:
         translated = translate(each.net, record.image_shape, len(record.classes))
         values = activations(each.net, translated, images.images, record.mean, record.std)
@@ -87,9 +94,10 @@ def explorer_page(
         label = name if is_only_one else f"{name} ({each.run.path.resolve().name})"
         past = history(each.run, each.net, translated, data) if moments else None
         histories.append(past)
+        told = each.unlike and likeness(each.unlike, each.net, translated, values, images.images, record, numbers)
         nets.append(
             _net(label, each.run, translated)
-            | {"reference": reference(values, len(images.indices)), "history": _history(past)}
+            | {"reference": reference(values, len(images.indices)), "history": _history(past), "unlike": told}
         )
         answers.append(probabilities(values, translated))
     page_record = {
@@ -115,7 +123,9 @@ def explorer_page(
         for moment in past.moments
         if moment.halves is not None
     )
-    html = assemble(page_record, np.ascontiguousarray(images.images.numpy()).tobytes(), halves, title)
+    html = assemble(
+        page_record, np.ascontiguousarray(images.images.numpy()).tobytes(), halves, title, numbers.content()
+    )
     return ExplorerPage(
         html,
         tuple(len(net["layers"]) for net in nets),
@@ -125,17 +135,23 @@ def explorer_page(
             f"{net['net']}: its stages on the way would add {past.too_large / 1e6:.0f} MB and are left out"
             for net, past in zip(nets, histories, strict=True)
             if past is not None and past.too_large is not None
+        )
+        + tuple(
+            f"{net['net']}: no layer of the page gives the features that the net shows: whether an image is like what "
+            "it was trained on is told by cnnlab predict alone"
+            for net, each in zip(nets, shown, strict=True)
+            if each.unlike is not None and net["unlike"] is None
         ),
     )
 
 
-def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) -> str:
+def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str, unlike: bytes = b"") -> str:
     """Fill the page's frame: tensors of the record become places in one block of float32 numbers, and what is infinite
     or no number becomes its name.
 
     images: the gallery's pixels. moments: float16, the nets' weights at earlier moments, all nets' one after the
-    other. The policy in the page allows its own script and style, by their hashes, and nothing
-    else.
+    other. unlike: 16-bit whole numbers, what tells images unlike those of the training. The policy in the page allows
+    its own script and style, by their hashes, and nothing else.
     """
     numbers: list[np.ndarray] = []
     plain = _stored(record, numbers)
@@ -149,7 +165,8 @@ def assemble(record: dict[str, Any], images: bytes, moments: bytes, title: str) 
         "record": json.dumps(plain, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
         "numbers": packed(block),
         "images": packed(images),
-        "moments": packed(_planes(moments)),
+        "moments": packed(planes(moments)),
+        "unlike": packed(planes(unlike)),
         "script": script,
     }
     return re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], web("page.html"))
@@ -213,9 +230,9 @@ def packed(content: bytes) -> str:
     return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
-def _planes(halves: bytes) -> bytes:
+def planes(pairs: bytes) -> bytes:
     """All lower bytes, then all upper ones: signs and exponents side by side are a sixth smaller when deflated."""
-    return halves[::2] + halves[1::2]
+    return pairs[::2] + pairs[1::2]
 
 
 def escaped(text: str) -> str:

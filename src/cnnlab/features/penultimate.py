@@ -40,12 +40,25 @@ def answers_and_features(
         answers, features = [], []
         for part in images.split(BATCH):
             answers.append(logits(twin, part, mean=mean, std=std))
-            features.append(_at_most(taken[-1]))  # the last pass: before it, one tries how images are stored
+            features.append(at_most(taken[-1]))  # the last pass: before it, one tries how images are stored
             taken.clear()
         return torch.cat(answers), torch.cat(features)
 
 
-def _at_most(features: Tensor) -> Tensor:
+def features_layer(net: nn.Module, image: Tensor, *, mean: Sequence[float], std: Sequence[float]) -> str | None:
+    """The path of the linear layer whose input are the features that `answers_and_features` gives; None for none.
+
+    image: uint8 (1, C, H, W). The net and all random states stay as they were.
+    """
+    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        twin = copied(net)
+        layer = _last_linear(twin, normalise(image.to(device), mean, std))
+    return None if layer is None else next(path for path, module in twin.named_modules() if module is layer)
+
+
+def at_most(features: Tensor) -> Tensor:
+    """The features that are taken of all of them, float (N, D)."""
     width = features.shape[1]
     return features if width <= MOST_FEATURES else features[:, torch.arange(MOST_FEATURES) * width // MOST_FEATURES]
 

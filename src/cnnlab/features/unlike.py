@@ -27,7 +27,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cnnlab.config import Count, DataRecord, Share, Strict, checked
-from cnnlab.data.imageset import ImageSet
+from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.errors import UserError
 from cnnlab.evaluation import BATCH, evaluate, fit_temperature
 from cnnlab.features.penultimate import MOST_FEATURES, answers_and_features
@@ -251,8 +251,7 @@ def fit(net: nn.Module, data: ImageSet) -> Unlike:
                 "the net answers NaN or infinite numbers to images that it was trained on; expected numbers: what is "
                 "unlike them cannot be told"
             )
-    side = _side(data.image_shape)
-    pixel_means, components = _pixels(shrunk(train.images, side), train.labels)
+    side, pixel_means, components = pixel_shapes(train)
     nothing = torch.empty(0)
     temperature = fit_temperature(own, validation.labels)
     before, after = (
@@ -278,6 +277,18 @@ def fit(net: nn.Module, data: ImageSet) -> Unlike:
     spread = (end - middle).clamp(min=1e-6 * (1 + middle.abs().max()))
     fitted = replace(fitted, middle=middle.float(), spread=spread.float())
     return replace(fitted, sums=fitted.sums_of(scores[~measures]).sort().values)
+
+
+def pixel_shapes(train: Split, *, most: int = MOST_NUMBERS) -> tuple[tuple[int, int], Tensor, Tensor]:
+    """What the pixels of training images are made of: the side that they are shrunk to, means and principal components.
+
+    The last two are float32 (K, P) and (K, R, P), of a class each or, where images are few or these would be more than
+    `most` numbers, of all in one. At most FITTED images are taken, evenly spaced.
+    """
+    taken = train.evenly_spaced(FITTED)
+    _, channels, height, width = taken.images.shape
+    side = _side((channels, height, width))
+    return side, *_pixels(shrunk(taken.images, side), taken.labels, most)
 
 
 def weights_digest(net: nn.Module) -> str:
@@ -318,10 +329,10 @@ def _to_neighbour(features: Tensor, neighbours: Tensor) -> Tensor:
     return torch.cat(found)
 
 
-def _pixels(pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def _pixels(pixels: Tensor, labels: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """Means and principal components, of each class or, where images are few or classes many, of all in one."""
     groups = [pixels[labels == label] for label in labels.unique()]
-    is_by_class = len(groups) * (COMPONENTS + 1) * pixels.shape[1] <= MOST_NUMBERS
+    is_by_class = len(groups) * (COMPONENTS + 1) * pixels.shape[1] <= most
     if not is_by_class or min(map(len, groups)) < 2 * COMPONENTS:
         groups = [pixels]
     found = [_principal(group) for group in groups]

@@ -14,7 +14,9 @@ from cnnlab.config import NetSpec
 from cnnlab.data.imageset import ImageSet, Progress
 from cnnlab.data.origin import note_without_folders, without_folders
 from cnnlab.errors import UserError
-from cnnlab.explorer.page import escaped, packed, web
+from cnnlab.explorer.likeness import WholeNumbers
+from cnnlab.explorer.page import escaped, packed, planes, web
+from cnnlab.features.unlike import FALSE_ALARMS, NEIGHBOUR, pixel_shapes
 from cnnlab.one_script import one_script, policy_hash, read, worker_script
 from cnnlab.playground.images import PageImages, page_images
 from cnnlab.playground.nets import BEGINNING, TITLES, PlannedNet, plan_net
@@ -29,6 +31,8 @@ WEB = files("cnnlab.playground").joinpath("web")
 ENTRY, WORKER = "app.js", "worker.js"
 #: The page's own styles, laid after the explorer's.
 STYLES = ("style.css", "backward.css")
+#: Numbers of the classes' components at most, two bytes each: beyond, the classes share theirs.
+MOST_COMPONENTS = 1_500_000
 #: The page's arithmetic in WebAssembly, the quickest first: kind → file.
 KERNELS = {"simd+fma": "kernels.wasm", "simd": "kernels-simd.wasm"}
 
@@ -101,9 +105,9 @@ def _page(
         planned.append(net.to_page() | beginning)
     if progress is not None:
         progress("100 steps of each net in PyTorch", len(nets), len(nets))
-    first = nets[0]
+    first, numbers = nets[0], WholeNumbers()
     record = {
-        "data": _data(images),
+        "data": _data(images) | {"unlike": _unlike(images, numbers)},
         "nets": planned,
         "settings": {"net": first.spec.name}
         | Settings(dropout=first.dropout, images=len(images.train)).to_page()
@@ -114,15 +118,16 @@ def _page(
     }
     weights = b"" if run is None else first.numbers().astype("<f4").tobytes()
     title = f"{' and '.join(str(net['title']) for net in planned)} on {images.data.name}: playground"
-    html = assemble(record, images, weights, title)
+    html = assemble(record, images, weights, numbers.content(), title)
     return PlaygroundPage(html, tuple(net.spec.name for net in nets), images.counts, images.note)
 
 
-def assemble(record: dict[str, Any], images: PageImages, weights: bytes, title: str) -> str:
+def assemble(record: dict[str, Any], images: PageImages, weights: bytes, unlike: bytes, title: str) -> str:
     """Fill the page's frame.
 
-    weights: float32, a run's net to go on from; else nothing. The policy in the page allows its own script and style,
-    by their hashes, workers of the text that the page brings along, WebAssembly, and nothing else.
+    weights: float32, a run's net to go on from; else nothing. unlike: the record's 16-bit whole numbers. The policy in
+    the page allows its own script and style, by their hashes, workers of the text that the page brings along,
+    WebAssembly, and nothing else.
     """
     script, worker = one_script(WEB, ENTRY), worker_script(WEB, WORKER)
     style = web("style.css") + "".join(read(WEB, name) for name in STYLES)
@@ -136,6 +141,7 @@ def assemble(record: dict[str, Any], images: PageImages, weights: bytes, title: 
         "labels": packed(images.labels()),
         "order": packed(images.order.astype("<u4").tobytes()),
         "weights": packed(weights),
+        "unlike": packed(planes(unlike)),
         "worker": worker,
         "kernels": json.dumps(_kernels()),
         "script": script,
@@ -162,6 +168,13 @@ def _data(images: PageImages) -> dict[str, Any]:
         "note": images.note,
         "record": record.model_dump(mode="json") | {"source": without_folders(record.source), "notes": notes},
     }
+
+
+def _unlike(images: PageImages, numbers: WholeNumbers) -> dict[str, Any]:
+    """What of telling unlike images depends on no net: the shapes that the training images' pixels are made of."""
+    side, means, components = pixel_shapes(images.train, most=MOST_COMPONENTS)
+    kept = {"means": numbers.add(means), "components": numbers.add(components)}
+    return {"side": list(side), "neighbour": NEIGHBOUR, "rate": FALSE_ALARMS} | kept
 
 
 def _run(run: Run) -> dict[str, Any]:

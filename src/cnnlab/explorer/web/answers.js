@@ -22,8 +22,9 @@ export class Answers {
         );
         return { item: make("li", {}, button), bar, share };
       });
-      place.append(make("div", {}, nets.length > 1 ? make("h3.net-name", {}, net.name) : null, make("ol.answer", { "aria-label": `what ${net.name} answers` }, rows.map((row) => row.item))));
-      return { net, rows };
+      const beside = make("div", {}, nets.length > 1 ? make("h3.net-name", {}, net.name) : null, make("ol.answer", { "aria-label": `what ${net.name} answers` }, rows.map((row) => row.item)));
+      place.append(beside);
+      return { net, rows, beside };
     });
   }
 
@@ -39,9 +40,18 @@ export class Answers {
     }
   }
 
-  /** The answers in a few words. */
-  get spoken() {
-    const says = this.lists.map(({ net }) => (net.prediction === null ? "NaN, which is no number" : this.classes[net.prediction]));
-    return says.length === 1 ? `the net says ${says[0]}` : this.lists.map(({ net }, i) => `${net.name} says ${says[i]}`).join(", ");
+  /** Where more can be shown by the answer of a net. @param {number} which */
+  beside(which) {
+    return this.lists[which].beside;
+  }
+
+  /** The answers in a few words. @param {(net: import("./net.js").Net) => boolean} isUnlike whether a net never saw the like */
+  spoken(isUnlike = () => false) {
+    const says = this.lists.map(({ net }) => {
+      const named = net.prediction === null ? "NaN, which is no number" : this.classes[net.prediction];
+      const name = this.lists.length === 1 ? "the net" : net.name;
+      return isUnlike(net) ? `like nothing ${name} was trained on, closest ${named}` : `${name} says ${named}`;
+    });
+    return says.join(", ");
   }
 }

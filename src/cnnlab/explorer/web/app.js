@@ -10,6 +10,7 @@ import { UserError } from "./errors.js";
 import { fieldSays, fieldsOf, unitToPlace } from "./fields.js";
 import { Gallery } from "./gallery.js";
 import { nameThePage } from "./header.js";
+import { Likeness } from "./likeness.js";
 import { Moving } from "./moving.js";
 import { Net } from "./net.js";
 import { Norming } from "./norming.js";
@@ -21,6 +22,7 @@ import { firstSteps, Steps } from "./steps.js";
 import { History, Timeline } from "./timeline.js";
 import { imageTools } from "./tools.js";
 import { Trail } from "./trail.js";
+import { RATES, unlikeOf } from "./unlike.js";
 import { Zoom } from "./zoom.js";
 
 /** Milliseconds between two writings-out of what is open while a stroke is drawn. */
@@ -45,13 +47,14 @@ const timeline = new Timeline(byId("time"), byId("forming"), histories, (at) => 
 const gallery = new Gallery(byId("gallery"), byId("gallery-says"), record, images, (image) => state.set({ image }));
 const PANELS = ["forming", "moving", "dropping", "norming"];
 const FIRST_STEPS = firstSteps(record, nets[0], timeline.last > 0);
-const linkable = { nets, images: record.gallery.length, image: record.first, last: timeline.last, panels: PANELS, steps: FIRST_STEPS.length };
+const linkable = { nets, images: record.gallery.length, image: record.first, last: timeline.last, panels: PANELS, steps: FIRST_STEPS.length, rates: RATES };
 const { choice: linked, pixels: drawing } = fromFragment(location.hash.slice(1), linkable);
 const state = new State({ ...linked, time: null });
 const steps = new Steps(byId("steps"), FIRST_STEPS.map((step, i) => ({ ...step, link: `#${toFragment({ ...state.choice, image: record.first, ...step.choice, step: i + 1 }, pixels)}` })), takeStep);
 const sheet = new Sheet(byId("sheet"), byId("sheet-marks"), nets[0], stroke, dragged);
 const trail = new Trail(byId("trail"), nets, record.classes);
 const answers = new Answers(byId("answers"), nets, record.classes, (net, k) => open(net, nets[net].answer.name, k, [k, 0, 0]));
+const likeness = new Likeness(byId("likeness"), (rate) => state.set({ rate }));
 const stages = nets.map((net, which) => {
   const place = make("div.net", {});
   byId("nets").append(make("div.one-net", {}, areTwo ? make("h3.net-name", {}, net.name) : "", place));
@@ -112,6 +115,22 @@ async function remember() {
   }
   timeline.open();
   state.set({ time: linked.time });
+}
+
+/** Unpack what tells images unlike those of the training, where the page has it. */
+async function likenUnlike() {
+  const whole = new Int16Array(fromPlanes(await unpack(byId("unlike").textContent)).buffer);
+  nets.forEach((net, which) => {
+    const { unlike } = record.nets[which];
+    if (unlike) likeness.add(net, unlikeOf(unlike, record.shape, numbers, whole), unlike, answers.beside(which));
+  });
+  judge();
+  nameImage();
+}
+
+/** Say of the image whether it is like what the nets were trained on. */
+function judge() {
+  likeness.show(state.choice.rate, state.choice.isNormalised && state.choice.time === null && !droppings.some((dropping) => dropping.isLaid));
 }
 
 /** All nets by one probability. @param {number} share */
@@ -179,6 +198,7 @@ function update() {
   });
   sheet.paint(state.choice.view);
   answers.show();
+  judge();
   updateMs = performance.now() - started;
 }
 
@@ -259,7 +279,7 @@ function nameImage() {
   const { image } = state.choice;
   gallery.mark(image);
   const isEmpty = !pixels.some((pixel) => pixel > 0);
-  byId("image-name").textContent = isEmpty ? "an empty sheet: draw here" : `${image === null ? "your own image" : gallery.name(image)}; ${answers.spoken}`;
+  byId("image-name").textContent = isEmpty ? "an empty sheet: draw here" : `${image === null ? "your own image" : gallery.name(image)}; ${answers.spoken((net) => likeness.isUnlike(net))}`;
 }
 
 let linkTimer = 0;
@@ -320,7 +340,7 @@ state.addEventListener("change", (event) => {
   const isOfGallery = has("image") && state.choice.image !== null;
   if (isOfGallery) pixels.set(images.subarray(state.choice.image * pixels.length, (state.choice.image + 1) * pixels.length));
   if (has("time")) timeline.show(state.choice.time ?? timeline.last);
-  if (has("image", "isNormalised", "time", "scale", "view")) {
+  if (has("image", "isNormalised", "time", "scale", "view", "rate")) {
     update();
     nameImage();
     if (isOfGallery || has("isNormalised", "time")) {
@@ -405,11 +425,12 @@ if (state.choice.panel) byId(state.choice.panel).scrollIntoView({ block: "neares
 invite(!new URLSearchParams(location.hash.slice(1)).size);
 const readyMs = performance.now();
 const remembered = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(remember()))));
-const checked = remembered.then(check);
+const likened = remembered.then(likenUnlike);
+const checked = likened.then(check);
 
 /** For the browser's console: the nets, what is chosen, and what was measured. */
 const explorer = {
-  net: nets[0], nets, histories, record, state, images, remembered, checked, check, stroke, readyMs,
+  net: nets[0], nets, histories, record, state, images, remembered, checked, check, likeness, likened, stroke, readyMs,
   field: (/** @type {string} */ name, /** @type {[number, number, number]} */ unit) =>
     fieldsOf(nets[0], /** @type {any} */ (nets[0].byName.get(name)), unit).get(nets[0].input.name),
   get updateMs() {

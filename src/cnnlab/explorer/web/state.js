@@ -13,6 +13,7 @@
  * @property {"raw" | "seen"} view
  * @property {string | null} panel which of the page's experiments is open
  * @property {number | null} step of the six first steps
+ * @property {number | null} rate of false alarms at which an image is called unlike; null for the usual one
  */
 
 /** Tells its listeners of every change, by the event "change" with the changed keys as its detail. */
@@ -52,6 +53,7 @@ export function toFragment(choice, pixels) {
   if (choice.view === "seen") parts.set("view", "seen");
   if (choice.panel !== null) parts.set("panel", choice.panel);
   if (choice.step !== null) parts.set("step", String(choice.step));
+  if (choice.rate !== null) parts.set("alarms", String(choice.rate));
   return parts.toString();
 }
 
@@ -63,6 +65,7 @@ export function toFragment(choice, pixels) {
  * @property {number} last the finished nets' place in time
  * @property {string[]} panels
  * @property {number} steps
+ * @property {number[]} [rates] of false alarms that the reader may choose
  */
 
 /**
@@ -70,7 +73,7 @@ export function toFragment(choice, pixels) {
  * @param {Page} page
  * @returns {{choice: Choice, pixels: Uint8ClampedArray | null}} what a link says, as far as it fits this page
  */
-export function fromFragment(fragment, { nets, images, image: first, last, panels, steps }) {
+export function fromFragment(fragment, { nets, images, image: first, last, panels, steps, rates = [] }) {
   const parts = new URLSearchParams(fragment);
   const drawing = parts.get("drawing");
   const pixels = drawing === null ? null : unpacked(drawing, nets[0].pixels.length);
@@ -97,6 +100,7 @@ export function fromFragment(fragment, { nets, images, image: first, last, panel
       view: parts.get("view") === "seen" ? "seen" : "raw",
       panel: panel !== null && panels.includes(panel) ? panel : null,
       step: count("step", steps + 1) || null,
+      rate: rates.find((rate) => rate === Number(parts.get("alarms"))) ?? null,
     },
   };
 }

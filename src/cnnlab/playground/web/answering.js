@@ -20,6 +20,7 @@ export function answering(post) {
     },
     train: ({ steps }) => replica.train(steps),
     evaluate: ({ measured }) => replica.evaluate(measured, () => post({ id: -2 })),
+    features: ({ images, layer }) => replica.features(images, layer, () => post({ id: -2 })),
     state: () => replica.state(),
     numbers: () => ({ step: replica.step, numbers: Float32Array.from(replica.learner.numbers) }),
     restore: ({ state }) => replica.restore(state),

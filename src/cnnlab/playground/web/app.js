@@ -7,7 +7,7 @@ import { byId, make } from "../../explorer/web/dom.js";
 import { UserError } from "../../explorer/web/errors.js";
 import { fieldSays, fieldsOf, unitToPlace } from "../../explorer/web/fields.js";
 import { Net } from "../../explorer/web/net.js";
-import { asMaps, counted, fromBase64, number, parsed, percent, sizeOf, unpack } from "../../explorer/web/numbers.js";
+import { asMaps, counted, fromBase64, fromPlanes, number, parsed, percent, sizeOf, unpack } from "../../explorer/web/numbers.js";
 import { Sheet } from "../../explorer/web/sheet.js";
 import { Stage } from "../../explorer/web/stage.js";
 import { fromFragment, State, toFragment } from "../../explorer/web/state.js";
@@ -38,10 +38,10 @@ const FIGURES_EVERY_MS = 100;
 const PANELS = ["race", "teaching", "forgotten", "none", "saving", "recording"];
 
 const record = parsed(byId("record").textContent);
-const [images, labels, orderBytes, weightBytes] = await Promise.all(["images", "labels", "order", "weights"].map((id) => unpack(byId(id).textContent)));
+const [images, labels, orderBytes, weightBytes, halves] = await Promise.all(["images", "labels", "order", "weights", "unlike"].map((id) => unpack(byId(id).textContent)));
 const content = {
   record, images, labels, order: new Uint32Array(orderBytes.buffer), weights: weightBytes.length ? new Float32Array(weightBytes.buffer) : null,
-  workerSource: byId("worker").textContent,
+  whole: new Int16Array(fromPlanes(halves).buffer), workerSource: byId("worker").textContent,
   modules: JSON.parse(byId("kernels").textContent).map((/** @type {any} */ { kind, wasm }) => ({ kind, bytes: fromBase64(wasm) })),
 };
 const { classes } = record.data;
@@ -209,7 +209,7 @@ function imageLabel() {
 learning.addEventListener("renewed", take);
 learning.start(settings);
 
-const { logbook, none } = panels(learning, pixels, { onKept: () => own(() => pixels.fill(0)), onCalibrated: () => none.show(net) });
+const { logbook, none } = panels(learning, pixels, { onKept: () => own(() => pixels.fill(0)), onFitted: judge });
 sheet = new Sheet(byId("sheet"), byId("sheet-marks"), net, stroke, dragged);
 const linkable = () => ({ nets: [net], images: gallery.entries.length, image: 0, last: 0, panels: PANELS, steps: 0 });
 const linked = fromFragment(location.hash.slice(1), linkable());
@@ -236,7 +236,12 @@ function update() {
   stage.paint(state.choice.scale);
   sheet.paint("raw");
   answers.show();
-  none.show(net);
+  judge();
+}
+
+/** Whether the image is like those that the net was trained on, where that is known. */
+function judge() {
+  none.show(net, state.choice.image === null && pixels.some((pixel) => pixel > 0));
   nameImage();
 }
 
@@ -322,7 +327,7 @@ function nameImage() {
   const isEmpty = !pixels.some((pixel) => pixel > 0);
   if (isEmpty !== wasEmpty) byId("invitation").hidden = !isEmpty;
   wasEmpty = isEmpty;
-  const text = isEmpty ? "an empty sheet" : image === null ? `your own image: ${answers.spoken}` : gallery.name(image);
+  const text = isEmpty ? "an empty sheet" : image === null ? `${none.isUnlike ? "" : "your own image: "}${answers.spoken(() => none.isUnlike)}` : gallery.name(image);
   if (byId("image-name").textContent !== text) byId("image-name").textContent = text;
 }
 

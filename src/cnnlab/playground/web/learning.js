@@ -28,6 +28,7 @@ export const AT_ONCE = ["learningRate", "weightDecay", "dropout", "shift"];
  * @property {any} record
  * @property {Uint8Array} images training, validation, test
  * @property {Uint8Array} labels
+ * @property {Int16Array} whole numbers of the record's tensors that came as such
  * @property {Uint32Array} order of the training images: every beginning of it holds the classes evenly
  * @property {Float32Array | null} weights of a finished run, to train on
  * @property {string} workerSource

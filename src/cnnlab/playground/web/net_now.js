@@ -1,31 +1,33 @@
 // The net as it is at a moment, on the page's own thread, for a few images of the reader's.
 
 import { Net } from "../../explorer/web/net.js";
-import { best, sizeOf } from "../../explorer/web/numbers.js";
+import { sizeOf } from "../../explorer/web/numbers.js";
 
 /** Milliseconds of answering at a time: the page goes on in between. */
 const A_TIME_MS = 12;
 
-/** @typedef {{answer: number | null, share: number, surest: number}} Answer the class, its probability, its logit */
+/** @typedef {{answer: number | null, share: number}} Answer the class and its probability */
 
 /**
  * What the net answers now.
+ * @template [T=Answer]
  * @param {import("./learning.js").Learning} learning
  * @param {ArrayLike<number>[]} images pixels, 0–255, a channel after the other
- * @returns {Promise<Answer[]>}
+ * @param {(net: Net) => T} [read] what is wanted of the net after an image
+ * @returns {Promise<T[]>}
  */
-export async function answersNow({ trainer, planned, content }, images) {
+export async function answersNow({ trainer, planned, content }, images, read = /** @type {any} */ (answerOf)) {
   const { data } = content.record;
   const { numbers } = await trainer.snapshot();
   const pixels = new Uint8ClampedArray(sizeOf(data.shape));
   const net = new Net(data, planned, numbers, pixels);
-  /** @type {Answer[]} */
+  /** @type {T[]} */
   const answers = [];
   let started = performance.now();
   for (const image of images) {
     pixels.set(image);
     net.run();
-    answers.push(answerOf(net));
+    answers.push(read(net));
     if (performance.now() - started > A_TIME_MS) {
       await new Promise((resolve) => setTimeout(resolve));
       started = performance.now();
@@ -37,5 +39,5 @@ export async function answersNow({ trainer, planned, content }, images) {
 /** @param {Net} net that has run @returns {Answer} */
 export function answerOf(net) {
   const answer = net.prediction;
-  return { answer, share: answer === null ? NaN : net.probabilities[answer], surest: net.output.values[best(net.output.values) ?? 0] };
+  return { answer, share: answer === null ? NaN : net.probabilities[answer] };
 }

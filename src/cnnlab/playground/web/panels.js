@@ -14,15 +14,15 @@ import { Teaching } from "./teaching.js";
  * @param {Uint8ClampedArray} pixels of the sheet
  * @param {object} listener
  * @param {() => void} listener.onKept called when the drawing was kept: the sheet is free for the next
- * @param {() => void} listener.onCalibrated called when `none` may say something else of the image
+ * @param {() => void} listener.onFitted called when `none` may say something else of the image
  * @returns {{logbook: Logbook, none: NoneOfThese}} logbook: to follow a second net, too; none: to show what it says
  */
-export function panels(learning, pixels, { onKept, onCalibrated }) {
+export function panels(learning, pixels, { onKept, onFitted }) {
   const logbook = new Logbook();
   logbook.follow(learning);
   const forgotten = new Forgotten(byId("forgotten"), learning);
   new Teaching(byId("teaching"), learning, { pixels, forgotten, logbook, onKept });
-  const none = new NoneOfThese(byId("none"), byId("none-says"), learning, onCalibrated);
+  const none = new NoneOfThese(byId("none"), byId("none-says"), learning, onFitted);
   new Saving(byId("saving"), learning, logbook);
   new Recording(byId("recording"), learning, logbook);
   return { logbook, none };

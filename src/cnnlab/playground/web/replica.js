@@ -9,6 +9,7 @@ import { Learner } from "./learner.js";
 import { STATES, update } from "./optimizers.js";
 import { derivedSeed, permutation, uniform } from "./random.js";
 import { sizeOf } from "../../explorer/web/numbers.js";
+import { atMost, MOST_FEATURES } from "../../explorer/web/unlike.js";
 
 /** The purpose that shifts are drawn for. */
 const SHIFT = 1001;
@@ -166,8 +167,8 @@ export class Replica {
    * Measure images as they are, in eval mode.
    * @param {Labelled} measured
    * @param {() => void} [lives] called now and then
-   * @returns {Promise<{loss: number, correct: number, answers: Uint8Array, surest: Float32Array, alive: Record<string, Uint8Array>}>}
-   *   sums over them; answers: their classes; surest: each one's largest logit; alive: for each ReLU, which of its maps
+   * @returns {Promise<{loss: number, correct: number, answers: Uint8Array, alive: Record<string, Uint8Array>}>}
+   *   sums over them; answers: their classes; alive: for each ReLU, which of its maps
    *   or units any of them turned on
    */
   async evaluate({ images, labels }, lives = () => {}) {
@@ -175,7 +176,6 @@ export class Replica {
     const { capacity, answer } = learner;
     let [loss, correct] = [0, 0];
     const answers = new Uint8Array(images.length);
-    const surest = new Float32Array(images.length);
     const relus = learner.layers.filter(({ kind }) => kind === "activation");
     const alive = Object.fromEntries(relus.map(({ name, shape }) => [name, new Uint8Array(shape[0])]));
     for (let from = 0; from < images.length; from += capacity) {
@@ -188,12 +188,39 @@ export class Replica {
       for (let n = 0; n < part.length; n++) {
         const logits = answer.values.subarray(n * answer.size, (n + 1) * answer.size);
         answers[from + n] = logits.indexOf(Math.max(...logits));
-        surest[from + n] = logits[answers[from + n]];
       }
       for (const layer of relus) turnedOn(layer, part.length, alive[layer.name]);
       lives();
     }
-    return { loss, correct, answers, surest, alive };
+    return { loss, correct, answers, alive };
+  }
+
+  /**
+   * What the net answers to images, and what one of its layers reads.
+   * @param {Uint32Array} images places among all images
+   * @param {string | null} layer its name; null for the answers alone
+   * @param {() => void} [lives] called after each pass
+   * @returns {Promise<{answers: Float32Array, features: Float32Array}>} one image's after the other's; of more features
+   *   than are kept, every so many-th
+   */
+  async features(images, layer, lives = () => {}) {
+    const { learner } = this;
+    const { capacity, answer } = learner;
+    const read = layer === null ? null : /** @type {import("./learner.js").Trained} */ (learner.byName.get(layer)).reads[0];
+    const width = read ? Math.min(read.size, MOST_FEATURES) : 0;
+    const answers = new Float32Array(images.length * answer.size);
+    const features = new Float32Array(images.length * width);
+    for (let from = 0; from < images.length; from += capacity) {
+      const part = images.subarray(from, from + capacity);
+      this.load(part, null);
+      await learner.forward({ count: part.length, batch: part.length, first: 0, isTraining: false, dropout: 0, seed: 0, step: 0 });
+      answers.set(answer.values.subarray(0, part.length * answer.size), from * answer.size);
+      for (let n = 0; read && n < part.length; n++) {
+        features.set(atMost(Float32Array.from(read.values.subarray(n * read.size, (n + 1) * read.size))), (from + n) * width);
+      }
+      lives();
+    }
+    return { answers, features };
   }
 
   #update() {

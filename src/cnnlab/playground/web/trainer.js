@@ -46,7 +46,6 @@ const SMOOTHED = 0.9;
  * @property {number} images
  * @property {number[][]} confusion a row a class, a column what it was called
  * @property {Uint8Array} answers
- * @property {Float32Array} surest each image's largest logit
  * @property {Record<string, {dead: number, of: number}>} dead for each ReLU, the maps or units that no image turned on
  */
 
@@ -209,6 +208,22 @@ export class Trainer extends EventTarget {
    */
   evaluate(split) {
     return this.#asking((crew) => this.#measure(crew, this.#split(split)));
+  }
+
+  /**
+   * What the net as it is answers to images, and what one of its layers reads.
+   * @param {Uint32Array} images places among all images
+   * @param {string | null} layer its name; null for the answers alone
+   * @returns {Promise<{answers: Float32Array, features: Float32Array}>} one image's after the other's
+   */
+  features(images, layer) {
+    return this.#asking(async (crew) => {
+      const parts = await crew.ask("features", (which) => {
+        const range = [Math.floor((which * images.length) / crew.count), Math.floor(((which + 1) * images.length) / crew.count)];
+        return { images: images.slice(...range), layer };
+      });
+      return { answers: parts.map((part) => part.answers).reduce(joined), features: parts.map((part) => part.features).reduce(joined) };
+    });
   }
 
   /** The batch of the step that comes next: places among the page's images, and the labels it is trained with. */
@@ -547,7 +562,7 @@ export class Trainer extends EventTarget {
     const sum = (/** @type {string} */ key) => parts.reduce((total, part) => total + part[key], 0);
     return {
       loss: sum("loss") / images.length, accuracy: sum("correct") / images.length, images: images.length,
-      confusion, answers, surest: parts.map((part) => part.surest).reduce(joined), dead: Object.fromEntries(dead),
+      confusion, answers, dead: Object.fromEntries(dead),
     };
   }
 }
