@@ -4,7 +4,8 @@
 
 Neighbours are loops in Python that want a core each: none, one, and four times the cores. Each way to wait gets a
 process of its own in every round, the ways by turns: as OpenMP has it (spinning), passive, and as the command line
-chooses it (`cnnlab.cli.sharing`). Measured are steps of SimpleCNN and LeNet-5 at batches of 64 and 256, compiled before.
+chooses it (`cnnlab.cli.sharing`). Measured are steps of SimpleCNN and LeNet-5 at batches of 64 and 256, after loops
+are compiled.
 """
 
 from __future__ import annotations
