@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnlab.data import load
-from cnnlab.data.imageset import leaks_allowed
 from cnnlab.data.views import with_skipping
 from cnnlab.inspection.copies import NEAR
 from cnnlab.inspection.inspecting import Inspection, inspect
@@ -35,13 +34,13 @@ def check(
     """
     watch, folder = watch or Watch(), Path(out)
     page = place_in(folder, "index.html")
-    with leaks_allowed():
-        images = load(
-            with_skipping(data) if skip_damaged else data,
-            root=data_root,
-            image_size=image_size,
-            progress=watch.on_data,
-        )
+    images = load(
+        with_skipping(data) if skip_damaged else data,
+        root=data_root,
+        image_size=image_size,
+        progress=watch.on_data,
+        leaks_allowed=True,
+    )
     found = inspect(images, test_labels=test_labels, near=near, quick=quick, progress=watch.on_data)
     write_whole(page, inspection_page(found).encode())
     write_json(folder / "check.json", found.to_json() | {"page": str(page)})
