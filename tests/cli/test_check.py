@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlab.cli.data import Judging
+from cnnlab.inspection.held_out import JUDGING
+
 WRONG = (4, 17, 33)
 
 
@@ -166,6 +169,22 @@ def test_what_is_stopped_leaves_nothing(cnnlab, tmp_path, doubtful, monkeypatch)
     monkeypatch.setattr("cnnlab.inspection.held_out._answers", stopped)
     assert cnnlab("data", doubtful, "--check", "--out", tmp_path / "found").code == 130
     assert not (tmp_path / "found").exists()
+
+
+@pytest.mark.parametrize(
+    ("quick", "step_s", "says"),
+    [(False, 1.0, "judging labels takes about 17 min; with --quick it takes less\n"),
+     (True, 1.0, "judging labels takes about 17 min\n"), (False, 0.03, "")],
+)  # fmt: skip
+def test_how_long_judging_takes_is_told_once(monkeypatch, capfd, quick, step_s, says):
+    clock = [0.0]
+    monkeypatch.setattr("cnnlab.cli.data.time.perf_counter", lambda: clock[0])
+    watch = Judging(quick=quick)
+    watch("comparing images", 1, 2)
+    for done in range(1, 1001):
+        clock[0] += step_s
+        watch(JUDGING, done, 1000)
+    assert capfd.readouterr().err == says
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from rich.markup import escape
 
 from cnnlab.cli import options
 from cnnlab.cli.streams import shown_name
-from cnnlab.cli.terminal import Console, Work
+from cnnlab.cli.terminal import Console, Work, notice
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Suspects that are printed.
 SHOWN = 10
+
+#: Seconds of judging after which it is told how long the rest takes, where that is more than a minute.
+_WATCHED_S = 3.0
 
 
 @click.command("data")
@@ -155,13 +159,42 @@ def _check(name: str, out: Path, as_json: bool, *, near: float | None, **how: An
     from cnnlab.workflows.watch import Watch
 
     keep_freed_memory()
-    found = check(name, out=out, near=NEAR if near is None else near, watch=Watch(on_data=Work()), **how)
+    found = check(
+        name, out=out, near=NEAR if near is None else near, watch=Watch(on_data=Judging(quick=how["quick"])), **how
+    )
     page = str(out / "index.html")
     if as_json:
         click.echo(strict_json(found.to_json() | {"page": page, "files": [page, str(out / "check.json")]}))
         return
     _print_check(found)
     click.echo(f"page  {page}")
+
+
+class Judging(Work):
+    """A bar, and once a line that says how long the judging of labels takes, where that is more than a minute."""
+
+    def __init__(self, *, quick: bool) -> None:
+        super().__init__()
+        self.quick = quick
+        self.first: tuple[float, int] | None = None
+        self.is_told = False
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        from cnnlab.inspection.held_out import JUDGING
+
+        super().__call__(what, done, total)
+        if what != JUDGING or self.is_told:
+            return
+        now = time.perf_counter()
+        if self.first is None:
+            self.first = now, done
+        elif now - self.first[0] >= _WATCHED_S and done > self.first[1]:
+            ahead_s = (total - done) * (now - self.first[0]) / (done - self.first[1])
+            self.is_told = True
+            if ahead_s > 60:
+                less = "" if self.quick else "; with --quick it takes less"
+                notice(f"judging labels takes about {round(ahead_s / 60) or 1} min{less}")
 
 
 def _print_check(found: Inspection) -> None:

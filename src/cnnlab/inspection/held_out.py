@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,9 @@ FOLDS = 5
 
 #: Images that a net learns at most, so that time and memory are bounded.
 LEARNED = 60_000
+
+#: What `progress` is told while nets are trained and asked: of how many steps how many are done.
+JUDGING = "judging labels"
 
 #: Training images from which on half of the usual epochs are enough.
 _MANY = 2_000
@@ -97,15 +100,18 @@ def held_out(
     probabilities = np.empty((len(rows), len(data.classes)), dtype=np.float32)
     learned = 0
     for part in range(folds):
-        if progress is not None:
-            progress("judging labels", part, folds)
+
+        def told(step: int, steps: int, part: int = part) -> None:
+            if progress is not None and step < steps:
+                progress(JUDGING, part * steps + step, folds * steps)
+
         others = rows[part_of != part]
         others = others[np.arange(min(LEARNED, len(others))) * len(others) // min(LEARNED, len(others))]
         learned = max(learned, len(others))
         mine = part_of == part
-        probabilities[mine] = _answers(data, pool.gather(others), pool, rows[mine], net_name, seed + part)
+        probabilities[mine] = _answers(data, pool.gather(others), pool, rows[mine], net_name, seed + part, told)
     if progress is not None:
-        progress("judging labels", folds, folds)
+        progress(JUDGING, folds, folds)
     return HeldOut(
         names=tuple(names),
         splits=pool.splits[rows],
@@ -176,15 +182,28 @@ def _build(name: str, data: ImageSet, seed: int) -> torch.nn.Module:
     )
 
 
-def _answers(data: ImageSet, learned: Split, pool: _Pool, asked: np.ndarray, net_name: str, seed: int) -> np.ndarray:
-    """Probabilities float32 (N, K) of images of the pool by a net that learned others."""
+def _answers(
+    data: ImageSet,
+    learned: Split,
+    pool: _Pool,
+    asked: np.ndarray,
+    net_name: str,
+    seed: int,
+    told: Callable[[int, int], None],
+) -> np.ndarray:
+    """Probabilities float32 (N, K) of images of the pool by a net that learned others; told: steps done, and in all."""
     taught = replace(data, train=learned, validation=learned.evenly_spaced(1))
     net = _build(net_name, data, seed)
     # With smoothing no answer is surer than 0.91, and hardly one is surer of another class than the average: of 70,000
     # labels of MNIST 22 were listed, and none of the 15 known errors of its test split.
     training = recipe(_RECIPE, net, taught, epochs=_epochs(len(learned)), label_smoothing=0.0)
     try:
-        for _ in fit(start(net, training, seed=seed), taught, training):
+        for _ in fit(
+            start(net, training, seed=seed),
+            taught,
+            training,
+            on_step=lambda step: told(step.step, step.total_steps),
+        ):
             pass
     except Diverged:
         raise UserError(
