@@ -98,6 +98,40 @@ def test_what_is_doubtful_is_found(cnnlab, tmp_path, doubtful):
     assert lines[-1] == f"page  {tmp_path / 'found' / 'index.html'}"
 
 
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of nets: sure of what an image shows, but every tenth is a little more like the other class to them."""
+    answers = np.array([[0.98, 0.02], [0.02, 0.98]], dtype=np.float32)
+
+    def answer(data, learned, pool, asked, net_name, seed, told):
+        images = pool.gather(asked).images[:, 0].float()
+        shown = (images[:, :, 6:].mean((1, 2)) > images[:, :, :6].mean((1, 2))).long().numpy()
+        found = answers[shown]
+        tenth = (pool.splits[asked] == 0) & (pool.indices[asked] % 10 == 0)
+        found[tenth] = np.array([[0.45, 0.55], [0.55, 0.45]])[shown[tenth]]
+        return found
+
+    monkeypatch.setattr("cnnlab.inspection.held_out._answers", answer)
+
+
+@pytest.mark.usefixtures("judged")
+def test_doubtful_labels_come_after_those_that_are_probably_wrong(cnnlab, tmp_path, doubtful):
+    found = cnnlab("data", doubtful, "--check", "--out", tmp_path / "found", "--json").result["labels"]
+    assert (found["found"], found["doubted"]) == (3, 13)
+    places = [(each["split"], each["index"]) for each in found["suspects"]]
+    assert places == [("train", index) for index in (*WRONG, *range(0, 100, 10))]
+    assert [each["probable"] for each in found["suspects"]] == [True] * 3 + [False] * 10
+    page = (tmp_path / "found" / "index.html").read_text()
+    probable, others = page.split("<h3>Doubtful labels</h3>")
+    assert probable.split('id="labels"')[1].count("<figure>") == 3
+    assert "For 10 more labels" in others
+    assert others.split('id="equal"')[0].count("<figure>") == 10
+    told = cnnlab("data", doubtful, "--check", "--out", tmp_path / "found").out
+    assert "3 probable ones among 130" in told
+    assert "10 more are doubtful" in told
+    assert "and 3 more, on the page and in check.json" in told
+
+
 def test_labels_of_the_test_split_are_judged_where_asked(cnnlab, tmp_path, doubtful):
     ask = ("data", doubtful, "--check", "--quick", "--out", tmp_path / "found", "--json")
     assert cnnlab(*ask).result["labels"]["splits"] == ["train", "validation"]

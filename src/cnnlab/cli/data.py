@@ -226,6 +226,10 @@ def _print_check(found: Inspection) -> None:
     if labels.judged < labels.of:
         few = f"; classes of too few images: {', '.join(labels.too_few[:SHOWN])}" if labels.too_few else ""
         click.echo(f"               {labels.of - labels.judged:,} images were not judged{shown_name(few)}")
+    if labels.doubted > labels.found:
+        click.echo(
+            f"               {labels.doubted - labels.found:,} more are doubtful: another class is more probable"
+        )
     if not labels.suspects:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -241,8 +245,8 @@ def _print_check(found: Inspection) -> None:
         )
     console.print()
     console.print(table)
-    if labels.found > SHOWN:
-        click.echo(f"and {labels.found - SHOWN:,} more, on the page and in check.json")
+    if labels.doubted > SHOWN:
+        click.echo(f"and {labels.doubted - SHOWN:,} more, on the page and in check.json")
 
 
 _WORDS = {"train": "training", "validation": "validation", "test": "test"}
