@@ -114,6 +114,20 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnnlab.inspection.held_out._answers", answer)
 
 
+def test_labels_are_judged_several_times(cnnlab, tmp_path, doubtful):
+    ask = ("data", doubtful, "--check", "--quick", "--out", tmp_path / "found")
+    found = cnnlab(*ask, "--repeats", "2", "--json").result["labels"]
+    assert found["repeats"] == 2
+    assert {each["index"] for each in found["suspects"]} >= set(WRONG)
+    assert "done 2 times" in (tmp_path / "found" / "index.html").read_text()
+    once = cnnlab(*ask, "--json").result["labels"]
+    assert once["repeats"] == 1
+    assert [each["likely_probability"] for each in once["suspects"]] != [
+        each["likely_probability"] for each in found["suspects"]
+    ]
+    assert ", 2 times, which agrees" in cnnlab(*ask, "--repeats", "2").out
+
+
 @pytest.mark.usefixtures("judged")
 def test_doubtful_labels_come_after_those_that_are_probably_wrong(cnnlab, tmp_path, doubtful):
     found = cnnlab("data", doubtful, "--check", "--out", tmp_path / "found", "--json").result["labels"]
@@ -228,6 +242,8 @@ def test_how_long_judging_takes_is_told_once(monkeypatch, capfd, quick, step_s, 
         (["mnist-5k", "--check", "--clear"], "got --clear"),
         (["mnist-5k"], "got DATA without --check"),
         (["--quick"], "got --quick without --check"),
+        (["--repeats", "2"], "got --repeats without --check"),
+        (["mnist-5k", "--check", "--repeats", "0"], "--repeats"),
         (["--near", "0.9"], "got --near without --check"),
         (["nosuch", "--check"], "unknown data set"),
     ],

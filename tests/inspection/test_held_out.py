@@ -80,6 +80,19 @@ def test_bounds_of_time_and_memory_hold(monkeypatch):
     assert set(found.labels.tolist()) == {0, 1, 2}
 
 
+def test_repeats_are_averaged_over_other_nets(monkeypatch):
+    monkeypatch.setattr(module, "_epochs", lambda images: 2)
+    data = numbered()
+    both = held_out(data, quick=True, repeats=2)
+    alone = [held_out(data, quick=True, seed=seed) for seed in (0, 1_000)]
+    assert both is not None
+    assert both.repeats == 2
+    answers = [one.probabilities for one in alone if one is not None]
+    assert len(answers) == 2
+    assert np.abs(answers[0] - answers[1]).max() > 0.01
+    np.testing.assert_allclose(both.probabilities, (answers[0] + answers[1]) / 2, rtol=1e-5, atol=1e-7)
+
+
 def test_progress_is_told_in_steps_of_all_trainings(monkeypatch):
     monkeypatch.setattr("cnnlab.training.loop.STEP_INTERVAL_S", 0.0)
     monkeypatch.setattr(module, "_epochs", lambda images: 2)

@@ -50,6 +50,11 @@ _WATCHED_S = 3.0
     help="--check: judge the labels of the test split, too. [default: training and validation]",
 )
 @click.option("--quick", is_flag=True, help="--check: judge labels by a smaller net, LeNet-5.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 20),
+    help="--check: judge labels so many times, by other nets each time, and average what they answer. [default: 1]",
+)
 @options.data_root
 @options.image_size
 @options.skip_damaged
@@ -62,6 +67,7 @@ def command(
     near: float | None,
     test_labels: bool,
     quick: bool,
+    repeats: int | None,
     data_root: Path | None,
     image_size: int | None,
     skip_damaged: bool,
@@ -91,6 +97,7 @@ def command(
             near=near,
             test_labels=test_labels,
             quick=quick,
+            repeats=1 if repeats is None else repeats,
             data_root=data_root,
             image_size=image_size,
             skip_damaged=skip_damaged,
@@ -102,6 +109,7 @@ def command(
         "--near": near,
         "--test-labels": test_labels,
         "--quick": quick,
+        "--repeats": repeats,
         "--image-size": image_size,
         "--skip-damaged": skip_damaged,
     }
@@ -220,8 +228,9 @@ def _print_check(found: Inspection) -> None:
     splits = " and ".join(_WORDS[split] for split in labels.splits)
     click.echo(
         f"label errors   {labels.found:,} probable ones among {labels.judged:,} {splits} images "
-        f"({labels.found / labels.judged:.2%}), by {labels.folds}-fold cross-validation with {labels.net}, which "
-        f"agrees with {labels.accuracy:.2%} of the labels"
+        f"({labels.found / labels.judged:.2%}), by {labels.folds}-fold cross-validation with {labels.net}"
+        f"{f', {labels.repeats} times' if labels.repeats > 1 else ''}, which agrees with {labels.accuracy:.2%} of the "
+        "labels"
     )
     if labels.judged < labels.of:
         few = f"; classes of too few images: {', '.join(labels.too_few[:SHOWN])}" if labels.too_few else ""

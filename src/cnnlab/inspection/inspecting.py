@@ -47,6 +47,7 @@ class Labels:
     splits: tuple[str, ...]
     net: str
     folds: int
+    repeats: int
     learned: int
     judged: int
     of: int
@@ -119,6 +120,7 @@ class Inspection:
             "splits": list(labels.splits),
             "net": labels.net,
             "folds": labels.folds,
+            "repeats": labels.repeats,
             "learned": labels.learned,
             "judged": labels.judged,
             "of": labels.of,
@@ -147,6 +149,7 @@ def inspect(
     test_labels: bool = False,
     near: float = NEAR,
     folds: int = FOLDS,
+    repeats: int = 1,
     quick: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
@@ -154,12 +157,18 @@ def inspect(
     """Look a set through for images that it holds more than once and for labels that are probably wrong.
 
     test_labels: judge the labels of the test split, too, together with the others'. near: see `near_images`; folds,
-    quick, seed: see `held_out`. Nothing is written. Raises UserError where a net that judges diverges.
+    repeats, quick, seed: see `held_out`. Nothing is written. Raises UserError where a net that judges diverges.
     """
     equal = equal_images(data, most=NAMED)
     near_ones = near_images(data, threshold=near, most=NAMED, progress=progress)
     judged = held_out(
-        data, SPLITS if test_labels else SPLITS[:2], folds=folds, quick=quick, seed=seed, progress=progress
+        data,
+        SPLITS if test_labels else SPLITS[:2],
+        folds=folds,
+        repeats=repeats,
+        quick=quick,
+        seed=seed,
+        progress=progress,
     )
     return Inspection(data, equal, near_ones, None if judged is None else _of_labels(judged))
 
@@ -172,6 +181,7 @@ def _of_labels(judged: HeldOut) -> Labels:
         splits=judged.names,
         net=judged.net,
         folds=judged.folds,
+        repeats=judged.repeats,
         learned=judged.learned,
         judged=len(judged.labels),
         of=judged.of,
