@@ -129,7 +129,7 @@ def test_labels_are_judged_several_times(cnnlab, tmp_path, doubtful):
 
 
 @pytest.mark.usefixtures("judged")
-def test_doubtful_labels_come_after_those_that_are_probably_wrong(cnnlab, tmp_path, doubtful):
+def test_doubtful_labels_come_after_those_that_are_probably_wrong(cnnlab, tmp_path, doubtful, monkeypatch):
     found = cnnlab("data", doubtful, "--check", "--out", tmp_path / "found", "--json").result["labels"]
     assert (found["found"], found["doubted"]) == (3, 13)
     places = [(each["split"], each["index"]) for each in found["suspects"]]
@@ -143,7 +143,11 @@ def test_doubtful_labels_come_after_those_that_are_probably_wrong(cnnlab, tmp_pa
     told = cnnlab("data", doubtful, "--check", "--out", tmp_path / "found").out
     assert "3 probable ones among 130" in told
     assert "10 more are doubtful" in told
-    assert "and 3 more, on the page and in check.json" in told
+    assert "and 3 more, on the page and in check.json\n" in told
+    monkeypatch.setattr("cnnlab.inspection.inspecting.NAMED", 12)
+    told = cnnlab("data", doubtful, "--check", "--out", tmp_path / "found").out
+    assert "and 2 more, on the page and in check.json; 1 less suspicious ones are in neither" in told
+    assert "<code>check.json</code> has more" not in (tmp_path / "found" / "index.html").read_text()
 
 
 def test_labels_of_the_test_split_are_judged_where_asked(cnnlab, tmp_path, doubtful):

@@ -53,7 +53,7 @@ _WATCHED_S = 3.0
 @click.option(
     "--repeats",
     type=click.IntRange(1, 20),
-    help="--check: judge labels so many times, by other nets each time, and average what they answer. [default: 1]",
+    help="--check: how often labels are judged, by other nets each time; their answers are averaged. [default: 1]",
 )
 @options.data_root
 @options.image_size
@@ -255,7 +255,11 @@ def _print_check(found: Inspection) -> None:
     console.print()
     console.print(table)
     if labels.doubted > SHOWN:
-        click.echo(f"and {labels.doubted - SHOWN:,} more, on the page and in check.json")
+        unnamed = labels.doubted - len(labels.suspects)
+        click.echo(
+            f"and {len(labels.suspects) - SHOWN:,} more, on the page and in check.json"
+            f"{f'; {unnamed:,} less suspicious ones are in neither' if unnamed else ''}"
+        )
 
 
 _WORDS = {"train": "training", "validation": "validation", "test": "test"}
