@@ -1,20 +1,23 @@
 """Measure how many wrong labels `cnnlab data DATA --check` finds, and write it to results/label_errors.json.
 
-    .venv/bin/python -m benchmarks.label_errors [--data mnist-5k] [--quick]
-    .venv/bin/python -m benchmarks.label_errors --published [--quick]
+    .venv/bin/python -m benchmarks.label_errors [--data mnist-5k] [--quick] [--repeats 3] [--epochs N] [--keep FOLDER]
+    .venv/bin/python -m benchmarks.label_errors --published [--quick] [--repeats 3] [--epochs N] [--keep FOLDER]
 
-Of the training images 3 % get another label, drawn with a fixed seed. Of the list that comes of it: precision, the
-share of it that was made wrong; recall, the share of those made wrong that is in it; and the precision of as many of
-its first as were made wrong. `agrees`: with which share of all labels the nets agree.
+Of the training images 3 % get another label, drawn with a fixed seed. Of both lists that come of it, `probable` and
+`doubted` (see `Labels`): precision, the share of it that was made wrong; recall, the share of those made wrong that is
+in it; and the precision of as many of the most suspicious as were made wrong. `agrees`: with which share of all labels
+the nets agree.
 
 --published: MNIST's own labels, those of the test split among them. The 15 test images of `PUBLISHED` are those that
 at least three of five people did not call as they are labelled (Northcutt, Athalye, Mueller 2021, "Pervasive label
 errors in test sets destabilize machine learning benchmarks"; github.com/cleanlab/label-errors, mturk/mnist_mturk.json
-at commit 5457895: the entries whose `given` is below 3). It counts how many of them the list holds, and its first
-hundred.
+at commit 5457895: the entries whose `given` is below 3). It counts how many of them each list holds, and at which place
+among the test images, the most suspicious first, each of them stands.
 
-time_s is on the wall, cpu_s that of the process: on a machine that does other things, too, the second says more. Rows
-of other data and nets stay in the record.
+--repeats: the cross-validation is done again with other seeds, and probabilities are averaged; each number of repeats
+up to this one gets a row. --epochs: of the nets that judge, in place of as many as the check gives them. --keep: what
+nets answered is kept in FOLDER and read again. time_s is on the wall, cpu_s that of the process: on a machine that does
+other things, too, the second says more. Other rows stay in the record.
 """
 
 from __future__ import annotations
@@ -25,13 +28,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 
 from cnnlab.data import load
 from cnnlab.data.imageset import ImageSet, Split
-from cnnlab.inspection.inspecting import inspect
+from cnnlab.inspection import held_out as judging
+from cnnlab.inspection.confident import doubted, margins, suspects
+from cnnlab.inspection.copies import SPLITS
 from cnnlab.runs.environment import environment
 from cnnlab.training.machine import resolve_device, resolve_precision
 
@@ -50,66 +56,113 @@ def with_wrong_labels(data: ImageSet) -> tuple[ImageSet, set[int]]:
     return replace(data, train=Split(data.train.images, labels)), set(wrong.tolist())
 
 
-def injected(data: ImageSet, quick: bool) -> dict[str, Any]:
-    """Spoil labels, and see which are found."""
-    spoilt, wrong = with_wrong_labels(data)
-    found, took = timed(spoilt, quick=quick, test_labels=False)
-    assert found.labels is not None
-    assert found.labels.found == len(found.labels.suspects)
-    hits = [one.place.split == "train" and one.place.index in wrong for one in found.labels.suspects]
-    return {
-        "kind": "injected",
-        "wrong": len(wrong),
-        "precision": sum(hits) / len(hits),
-        "recall": sum(hits) / len(wrong),
-        "precision_of_as_many": sum(hits[: len(wrong)]) / len(wrong),
-    } | took
+def injected(probabilities: np.ndarray, places: np.ndarray, labels: np.ndarray, wrong: set[int]) -> dict[str, Any]:
+    """How much of each list was made wrong. places: int64 (N, 2), an image's split and its index in it."""
+    is_wrong = (places[:, 0] == 0) & np.isin(places[:, 1], list(wrong))
+    first = np.argsort(margins(probabilities, labels), kind="stable")[: len(wrong)]
+    row: dict[str, Any] = {"wrong": len(wrong), "precision_of_as_many": float(is_wrong[first].mean())}
+    for name, listed in (("probable", suspects), ("doubted", doubted)):
+        rows = listed(probabilities, labels)
+        row[name] = {
+            "listed": len(rows),
+            "precision": float(is_wrong[rows].mean()) if len(rows) else None,
+            "recall": float(is_wrong[rows].sum() / len(wrong)),
+        }
+    return row
 
 
-def published(data: ImageSet, quick: bool) -> dict[str, Any]:
-    """See which of the published errors are found."""
-    found, took = timed(data, quick=quick, test_labels=True)
-    assert found.labels is not None
-    places = [(one.place.split, one.place.index) for one in found.labels.suspects]
-    held = [("test", index) in places for index in PUBLISHED]
-    of_test = [index for split, index in places if split == "test"]
-    return {
-        "kind": "published",
-        "published": len(PUBLISHED),
-        "in_the_list": sum(held),
-        "found_of_test": len(of_test),
-        "in_the_first_100_of_test": len(set(of_test[:100]) & set(PUBLISHED)),
-        "missed": [index for index, is_held in zip(PUBLISHED, held, strict=True) if not is_held],
-    } | took
+def published(probabilities: np.ndarray, places: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Which of the published errors each list holds."""
+    of_test = places[:, 0] == SPLITS.index("test")
+    order = np.argsort(margins(probabilities, labels), kind="stable")
+    order = places[order[of_test[order]], 1].tolist()
+    row: dict[str, Any] = {"published": len(PUBLISHED), "places": {str(one): order.index(one) + 1 for one in PUBLISHED}}
+    for name, listed in (("probable", suspects), ("doubted", doubted)):
+        rows = listed(probabilities, labels)
+        mine = places[rows[of_test[rows]], 1].tolist()
+        row[name] = {"listed": len(rows), "of_test": len(mine), "published": len(set(mine) & set(PUBLISHED))}
+    return row
 
 
-def timed(data: ImageSet, *, quick: bool, test_labels: bool) -> tuple[Any, dict[str, Any]]:
-    """The findings on a set, and what they took."""
+def answers(
+    data: ImageSet, names: tuple[str, ...], *, quick: bool, epochs: int | None, seed: int, kept: Path | None
+) -> dict[str, Any]:
+    """What nets answer to images that they did not learn, with the time that it took; read where it is kept."""
+    if kept is not None and kept.exists():
+        with np.load(kept) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     started, spent = time.perf_counter(), time.process_time()
-    found = inspect(data, quick=quick, test_labels=test_labels)
-    labels = found.labels
-    assert labels is not None
-    return found, {
-        "net": labels.net,
-        "judged": labels.judged,
-        "found": labels.found,
-        "agrees": labels.accuracy,
-        "time_s": round(time.perf_counter() - started, 1),
-        "cpu_s": round(time.process_time() - spent, 1),
+    usual = judging._epochs
+    with patch.object(judging, "_epochs", usual if epochs is None else lambda _: epochs):
+        found = judging.held_out(data, names, quick=quick, seed=seed)
+    assert found is not None
+    arrays = {
+        "p": found.probabilities,
+        "labels": found.labels,
+        "splits": found.splits,
+        "indices": found.indices,
+        "took": np.array([time.perf_counter() - started, time.process_time() - spent]),
     }
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, allow_pickle=False, **arrays)
+    return arrays
 
 
 def main() -> None:
-    """Measure one row and write it into the record."""
+    """Measure a row for each number of repeats, and write them into the record."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--data", default="mnist-5k")
     parser.add_argument("--quick", action="store_true", help="judge by LeNet-5 instead of SimpleCNN")
     parser.add_argument("--published", action="store_true", help="MNIST's own labels against the published list")
+    parser.add_argument("--repeats", type=int, default=1, help="cross-validations whose answers are averaged")
+    parser.add_argument("--epochs", type=int, help="of the nets that judge")
+    parser.add_argument("--keep", type=Path, help="folder where nets' answers are kept")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the record")
     chosen = parser.parse_args()
-    data = load("mnist" if chosen.published else chosen.data)
-    row = {"data": data.name} | (published if chosen.published else injected)(data, chosen.quick)
-    record = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"rows": []}
-    same = ("data", "kind", "net")
+    data, wrong = load("mnist" if chosen.published else chosen.data), set()
+    if not chosen.published:
+        data, wrong = with_wrong_labels(data)
+    kind, net = ("published" if chosen.published else "injected"), ("lenet5" if chosen.quick else "simple-cnn")
+    total, took = None, np.zeros(2)
+    for repeat in range(chosen.repeats):
+        name = f"{data.name}.{kind}.{net}.{chosen.epochs or 'usual'}.{repeat}.npz"
+        found = answers(
+            data,
+            SPLITS if chosen.published else SPLITS[:2],
+            quick=chosen.quick,
+            epochs=chosen.epochs,
+            seed=1000 * repeat,
+            kept=chosen.keep / name if chosen.keep else None,
+        )
+        total = found["p"].astype(np.float64) + (0 if total is None else total)
+        took += found["took"]
+        probabilities, labels = (total / (repeat + 1)).astype(np.float32), found["labels"]
+        places = np.stack([found["splits"], found["indices"]], axis=1)
+        row = {
+            "data": data.name,
+            "kind": kind,
+            "net": net,
+            "epochs": chosen.epochs,
+            "repeats": repeat + 1,
+            "judged": len(labels),
+            "agrees": float((probabilities.argmax(axis=1) == labels).mean()),
+            "time_s": round(float(took[0]), 1),
+            "cpu_s": round(float(took[1]), 1),
+        }
+        row |= (
+            published(probabilities, places, labels)
+            if chosen.published
+            else injected(probabilities, places, labels, wrong)
+        )
+        keep(row, chosen.out)
+        print(json.dumps(row), flush=True)
+
+
+def keep(row: dict[str, Any], path: Path) -> None:
+    """Write a row into the record, in place of one of the same kind."""
+    record = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    same = ("kind", "data", "net", "epochs", "repeats")
     rows = [each for each in record["rows"] if [each[key] for key in same] != [row[key] for key in same]]
     device = resolve_device("auto")
     here = environment(device, resolve_precision("auto", device))
@@ -119,8 +172,7 @@ def main() -> None:
         "environment": here.to_json(of_a_run=False),
         "rows": sorted([*rows, row], key=lambda each: [str(each[key]) for key in same]),
     }
-    RESULTS.write_text(json.dumps(record, indent=1) + "\n")
-    print(json.dumps(row, indent=1))
+    path.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

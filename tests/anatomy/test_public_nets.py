@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cnnlab.anatomy import describe
 
 if find_spec("timm") is None:
-    pytest.skip("timm is not installed: pip install -c constraints.txt '.[public-nets]'", allow_module_level=True)
+    pytest.skip("timm is not installed here: make test-public-nets has a place for it", allow_module_level=True)
 
 #: One of a kind each: group convolutions, shuffled channels, squeeze-excite, windows shifted and folded into the batch,
 #: a table of positions put through dense layers, tokens with and without a class, attention with and without a bias, a

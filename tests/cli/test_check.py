@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlab.cli.data import Judging
+from cnnlab.inspection.held_out import JUDGING
+
 WRONG = (4, 17, 33)
 
 
@@ -95,6 +98,58 @@ def test_what_is_doubtful_is_found(cnnlab, tmp_path, doubtful):
     assert lines[-1] == f"page  {tmp_path / 'found' / 'index.html'}"
 
 
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of nets: sure of what an image shows, but every tenth is a little more like the other class to them."""
+    answers = np.array([[0.98, 0.02], [0.02, 0.98]], dtype=np.float32)
+
+    def answer(data, learned, pool, asked, net_name, seed, told):
+        images = pool.gather(asked).images[:, 0].float()
+        shown = (images[:, :, 6:].mean((1, 2)) > images[:, :, :6].mean((1, 2))).long().numpy()
+        found = answers[shown]
+        tenth = (pool.splits[asked] == 0) & (pool.indices[asked] % 10 == 0)
+        found[tenth] = np.array([[0.45, 0.55], [0.55, 0.45]])[shown[tenth]]
+        return found
+
+    monkeypatch.setattr("cnnlab.inspection.held_out._answers", answer)
+
+
+def test_labels_are_judged_several_times(cnnlab, tmp_path, doubtful):
+    ask = ("data", doubtful, "--check", "--quick", "--out", tmp_path / "found")
+    found = cnnlab(*ask, "--repeats", "2", "--json").result["labels"]
+    assert found["repeats"] == 2
+    assert {each["index"] for each in found["suspects"]} >= set(WRONG)
+    assert "done 2 times" in (tmp_path / "found" / "index.html").read_text()
+    once = cnnlab(*ask, "--json").result["labels"]
+    assert once["repeats"] == 1
+    assert [each["likely_probability"] for each in once["suspects"]] != [
+        each["likely_probability"] for each in found["suspects"]
+    ]
+    assert ", 2 times, which agrees" in cnnlab(*ask, "--repeats", "2").out
+
+
+@pytest.mark.usefixtures("judged")
+def test_doubtful_labels_come_after_those_that_are_probably_wrong(cnnlab, tmp_path, doubtful, monkeypatch):
+    found = cnnlab("data", doubtful, "--check", "--out", tmp_path / "found", "--json").result["labels"]
+    assert (found["found"], found["doubted"]) == (3, 13)
+    places = [(each["split"], each["index"]) for each in found["suspects"]]
+    assert places == [("train", index) for index in (*WRONG, *range(0, 100, 10))]
+    assert [each["probable"] for each in found["suspects"]] == [True] * 3 + [False] * 10
+    page = (tmp_path / "found" / "index.html").read_text()
+    probable, others = page.split("<h3>Doubtful labels</h3>")
+    assert probable.split('id="labels"')[1].count("<figure>") == 3
+    assert "For 10 more labels" in others
+    assert others.split('id="equal"')[0].count("<figure>") == 10
+    told = cnnlab("data", doubtful, "--check", "--out", tmp_path / "found").out
+    assert "3 probable ones among 130" in told
+    assert "10 more are doubtful" in told
+    assert "and 3 more, on the page and in check.json\n" in told
+    monkeypatch.setattr("cnnlab.inspection.inspecting.NAMED", 12)
+    told = cnnlab("data", doubtful, "--check", "--out", tmp_path / "found").out
+    assert "and 2 more, on the page and in check.json; 1 less suspicious ones are in neither" in told
+    assert "<code>check.json</code> has more" not in (tmp_path / "found" / "index.html").read_text()
+
+
 def test_labels_of_the_test_split_are_judged_where_asked(cnnlab, tmp_path, doubtful):
     ask = ("data", doubtful, "--check", "--quick", "--out", tmp_path / "found", "--json")
     assert cnnlab(*ask).result["labels"]["splits"] == ["train", "validation"]
@@ -169,12 +224,30 @@ def test_what_is_stopped_leaves_nothing(cnnlab, tmp_path, doubtful, monkeypatch)
 
 
 @pytest.mark.parametrize(
+    ("quick", "step_s", "says"),
+    [(False, 1.0, "judging labels takes about 17 min; with --quick it takes less\n"),
+     (True, 1.0, "judging labels takes about 17 min\n"), (False, 0.03, "")],
+)  # fmt: skip
+def test_how_long_judging_takes_is_told_once(monkeypatch, capfd, quick, step_s, says):
+    clock = [0.0]
+    monkeypatch.setattr("cnnlab.cli.data.time.perf_counter", lambda: clock[0])
+    watch = Judging(quick=quick)
+    watch("comparing images", 1, 2)
+    for done in range(1, 1001):
+        clock[0] += step_s
+        watch(JUDGING, done, 1000)
+    assert capfd.readouterr().err == says
+
+
+@pytest.mark.parametrize(
     ("words", "says"),
     [
         (["--check"], "got no data"),
         (["mnist-5k", "--check", "--clear"], "got --clear"),
         (["mnist-5k"], "got DATA without --check"),
         (["--quick"], "got --quick without --check"),
+        (["--repeats", "2"], "got --repeats without --check"),
+        (["mnist-5k", "--check", "--repeats", "0"], "--repeats"),
         (["--near", "0.9"], "got --near without --check"),
         (["nosuch", "--check"], "unknown data set"),
     ],

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cnnlab.data import load
 from cnnlab.data.imageset import Split, channel_statistics, content_hash, image_set
@@ -70,6 +71,33 @@ def test_a_test_split_of_training_images_is_refused(refused):
     leaking = Split(torch.cat([split(96).images, seen.images[:4]]), torch.arange(100) % 2)
     assert "x: 4 of 100 test images stand among the training images" in refused(build, train=seen, test=leaking)
     assert "x: 200 of 200 test images" in refused(build, train=seen, test=seen)
+
+
+@pytest.mark.parametrize("ending", ["", "@20", "+permuted-pixels", "+rgb@20", "side"])
+@pytest.mark.parametrize("kind", ["npz", "folder"])
+def test_such_a_set_is_given_for_looking_at_it_alone(tmp_path, refused, kind, ending):
+    images = np.random.default_rng(0).integers(0, 256, (60, 6, 6), dtype=np.uint8)
+    labels = np.arange(60) % 2
+    if kind == "npz":
+        place = tmp_path / "leaky.npz"
+        np.savez(place, x_train=images, y_train=labels, x_test=images[:20], y_test=labels[:20])
+    else:
+        place = tmp_path / "leaky"
+        for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+            for part in ("train", "test") if index < 20 else ("train",):
+                (place / part / str(label)).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(image).save(place / part / str(label) / f"{index}.png")
+    if ending == "side":
+        name, how = f"{kind}:{place}", {"image_size": 9, "cache": tmp_path / "cache"}
+    else:
+        name, how = f"{kind}:{place}{ending}", {"cache": tmp_path / "cache"}
+    for _ in range(2):
+        assert " of 20 test images stand among the training images" in refused(load, name, **how)
+        data = load(name, leaks_allowed=True, **how)
+        assert len(data.test) == 20
+        assert data.repeated == len({one.numpy().tobytes() for one in data.train.images}.intersection(
+            one.numpy().tobytes() for one in data.test.images
+        ))  # fmt: skip
 
 
 def test_a_few_repeated_images_are_said():

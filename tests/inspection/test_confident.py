@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.inspection.confident import confident_joint, margins, suspects, thresholds
+from cnnlab.inspection.confident import confident_joint, doubted, margins, suspects, thresholds
 
 count = pytest.importorskip("cleanlab.count", reason="needs cleanlab: pip install 'cnnlab[dev]'")
 rank = pytest.importorskip("cleanlab.rank")
@@ -55,6 +55,24 @@ def test_suspects_are_cleanlabs_in_its_order(seed: int, classes: int, sure: floa
     )
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 12), st.sampled_from([0.3, 2.0, 6.0]))
+def test_doubted_ones_are_cleanlabs_in_its_order_and_all_suspects_among_them(
+    seed: int, classes: int, sure: float
+) -> None:
+    probabilities, labels = judged(seed, classes, sure=sure)
+    expected = find_label_issues(
+        labels,
+        probabilities,
+        filter_by="predicted_neq_given",
+        return_indices_ranked_by="normalized_margin",
+        n_jobs=1,
+    )
+    found = doubted(probabilities, labels).tolist()
+    assert found == expected.tolist()
+    assert set(suspects(probabilities, labels).tolist()) <= set(found)
+
+
 def test_a_class_without_images_has_no_threshold_that_is_reached() -> None:
     probabilities, labels = judged(0, 4)
     labels[labels == 3] = 2
@@ -72,6 +90,7 @@ def test_rows_are_taken_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_has_one_class_has_no_suspect() -> None:
-    assert suspects(np.ones((5, 1)), np.zeros(5, dtype=np.int64)).tolist() == []
     nothing = np.ones((5, 3)) / 3
-    assert suspects(nothing, np.array([0, 1, 2, 0, 1])).tolist() == [], "what is as probable as the label is no doubt"
+    for listed in (suspects, doubted):
+        assert listed(np.ones((5, 1)), np.zeros(5, dtype=np.int64)).tolist() == []
+        assert listed(nothing, np.array([0, 1, 2, 0, 1])).tolist() == [], "what is as probable as the label is no doubt"

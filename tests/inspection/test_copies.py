@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.data.imageset import ImageSet, Split, image_set, leaks_allowed
+from cnnlab.data.imageset import ImageSet, Split, image_set
 from cnnlab.inspection.copies import ACROSS, SPLITS, Place, equal_images, near_images
 
 
 def made(*parts: tuple[np.ndarray, list[int]]) -> ImageSet:
     """Training, validation and test images uint8 (N, C, H, W) with their labels."""
     splits = [Split(torch.from_numpy(images), torch.tensor(labels)) for images, labels in parts]
-    with leaks_allowed():
-        return image_set(
-            "made", classes=("a", "b", "c"), train=splits[0], validation=splits[1], test=splits[2],
-            source="made", split_note="made",
-        )  # fmt: skip
+    return image_set(
+        "made", classes=("a", "b", "c"), train=splits[0], validation=splits[1], test=splits[2],
+        source="made", split_note="made", leaks_allowed=True,
+    )  # fmt: skip
 
 
 def noise(count: int, seed: int, channels: int = 1, side: int = 12) -> np.ndarray:

@@ -25,7 +25,7 @@ class Watched:
         self.rounds: list[tuple[Split, Split]] = []
         monkeypatch.setattr(module, "_answers", self.answers)
 
-    def answers(self, data, learned, pool, asked, net_name, seed):
+    def answers(self, data, learned, pool, asked, net_name, seed, told):
         some = pool.gather(asked)
         self.rounds.append((learned, some))
         return np.eye(len(data.classes), dtype=np.float32)[some.labels.numpy()]
@@ -78,6 +78,34 @@ def test_bounds_of_time_and_memory_hold(monkeypatch):
     assert found.learned == 20
     assert all(len(learned) == 20 for learned, _ in watched.rounds)
     assert set(found.labels.tolist()) == {0, 1, 2}
+
+
+def test_repeats_are_averaged_over_other_nets(monkeypatch):
+    monkeypatch.setattr(module, "_epochs", lambda images: 2)
+    data = numbered()
+    both = held_out(data, quick=True, repeats=2)
+    alone = [held_out(data, quick=True, seed=seed) for seed in (0, 1_000)]
+    assert both is not None
+    assert both.repeats == 2
+    answers = [one.probabilities for one in alone if one is not None]
+    assert len(answers) == 2
+    assert np.abs(answers[0] - answers[1]).max() > 0.01
+    np.testing.assert_allclose(both.probabilities, (answers[0] + answers[1]) / 2, rtol=1e-5, atol=1e-7)
+
+
+def test_progress_is_told_in_steps_of_all_trainings(monkeypatch):
+    monkeypatch.setattr("cnnlab.training.loop.STEP_INTERVAL_S", 0.0)
+    monkeypatch.setattr(module, "_epochs", lambda images: 2)
+    told = []
+    held_out(numbered(), folds=4, quick=True, progress=lambda *where: told.append(where))
+    assert {what for what, _, _ in told} == {module.JUDGING}
+    *during, (_, done, total) = told
+    assert done == total
+    (steps,) = {total for _, _, total in during}
+    assert steps % 4 == 0
+    reported = [done for _, done, _ in during]
+    assert reported == sorted(reported)
+    assert reported == [step for step in range(1, steps) if step % (steps // 4)], "the last step of each tells nothing"
 
 
 def test_a_net_learns_what_there_is_to_learn_and_the_random_state_stays():

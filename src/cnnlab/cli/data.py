@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from rich.markup import escape
 
 from cnnlab.cli import options
 from cnnlab.cli.streams import shown_name
-from cnnlab.cli.terminal import Console, Work, prepare_training
+from cnnlab.cli.terminal import Console, Work, notice, prepare_training
 from cnnlab.errors import UserError
 from cnnlab.strict_json import strict_json
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Suspects that are printed.
 SHOWN = 10
+
+#: Seconds of judging after which it is told how long the rest takes, where that is more than a minute.
+_WATCHED_S = 3.0
 
 
 @click.command("data")
@@ -46,6 +50,11 @@ SHOWN = 10
     help="--check: judge the labels of the test split, too. [default: training and validation]",
 )
 @click.option("--quick", is_flag=True, help="--check: judge labels by a smaller net, LeNet-5.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 20),
+    help="--check: how often labels are judged, by other nets each time; their answers are averaged. [default: 1]",
+)
 @options.data_root
 @options.image_size
 @options.skip_damaged
@@ -58,6 +67,7 @@ def command(
     near: float | None,
     test_labels: bool,
     quick: bool,
+    repeats: int | None,
     data_root: Path | None,
     image_size: int | None,
     skip_damaged: bool,
@@ -87,6 +97,7 @@ def command(
             near=near,
             test_labels=test_labels,
             quick=quick,
+            repeats=1 if repeats is None else repeats,
             data_root=data_root,
             image_size=image_size,
             skip_damaged=skip_damaged,
@@ -98,6 +109,7 @@ def command(
         "--near": near,
         "--test-labels": test_labels,
         "--quick": quick,
+        "--repeats": repeats,
         "--image-size": image_size,
         "--skip-damaged": skip_damaged,
     }
@@ -154,13 +166,42 @@ def _check(name: str, out: Path, as_json: bool, *, near: float | None, **how: An
     from cnnlab.workflows.watch import Watch
 
     prepare_training()
-    found = check(name, out=out, near=NEAR if near is None else near, watch=Watch(on_data=Work()), **how)
+    found = check(
+        name, out=out, near=NEAR if near is None else near, watch=Watch(on_data=Judging(quick=how["quick"])), **how
+    )
     page = str(out / "index.html")
     if as_json:
         click.echo(strict_json(found.to_json() | {"page": page, "files": [page, str(out / "check.json")]}))
         return
     _print_check(found)
     click.echo(f"page  {page}")
+
+
+class Judging(Work):
+    """A bar, and once a line that says how long the judging of labels takes, where that is more than a minute."""
+
+    def __init__(self, *, quick: bool) -> None:
+        super().__init__()
+        self.quick = quick
+        self.first: tuple[float, int] | None = None
+        self.is_told = False
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        from cnnlab.inspection.held_out import JUDGING
+
+        super().__call__(what, done, total)
+        if what != JUDGING or self.is_told:
+            return
+        now = time.perf_counter()
+        if self.first is None:
+            self.first = now, done
+        elif now - self.first[0] >= _WATCHED_S and done > self.first[1]:
+            ahead_s = (total - done) * (now - self.first[0]) / (done - self.first[1])
+            self.is_told = True
+            if ahead_s > 60:
+                less = "" if self.quick else "; with --quick it takes less"
+                notice(f"judging labels takes about {round(ahead_s / 60) or 1} min{less}")
 
 
 def _print_check(found: Inspection) -> None:
@@ -186,12 +227,17 @@ def _print_check(found: Inspection) -> None:
     splits = " and ".join(_WORDS[split] for split in labels.splits)
     click.echo(
         f"label errors   {labels.found:,} probable ones among {labels.judged:,} {splits} images "
-        f"({labels.found / labels.judged:.2%}), by {labels.folds}-fold cross-validation with {labels.net}, which "
-        f"agrees with {labels.accuracy:.2%} of the labels"
+        f"({labels.found / labels.judged:.2%}), by {labels.folds}-fold cross-validation with {labels.net}"
+        f"{f', {labels.repeats} times' if labels.repeats > 1 else ''}, which agrees with {labels.accuracy:.2%} of the "
+        "labels"
     )
     if labels.judged < labels.of:
         few = f"; classes of too few images: {', '.join(labels.too_few[:SHOWN])}" if labels.too_few else ""
         click.echo(f"               {labels.of - labels.judged:,} images were not judged{shown_name(few)}")
+    if labels.doubted > labels.found:
+        click.echo(
+            f"               {labels.doubted - labels.found:,} more are doubtful: another class is more probable"
+        )
     if not labels.suspects:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -207,8 +253,12 @@ def _print_check(found: Inspection) -> None:
         )
     console.print()
     console.print(table)
-    if labels.found > SHOWN:
-        click.echo(f"and {labels.found - SHOWN:,} more, on the page and in check.json")
+    if labels.doubted > SHOWN:
+        unnamed = labels.doubted - len(labels.suspects)
+        click.echo(
+            f"and {len(labels.suspects) - SHOWN:,} more, on the page and in check.json"
+            f"{f'; {unnamed:,} less suspicious ones are in neither' if unnamed else ''}"
+        )
 
 
 _WORDS = {"train": "training", "validation": "validation", "test": "test"}

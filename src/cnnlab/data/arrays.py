@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.data.imageset import ImageSet, Split, image_set
+from cnnlab.data.imageset import ImageSet, Split, image_set, require_unseen_test
 from cnnlab.data.labels import numbered, one_each, require_text
 from cnnlab.data.overlap import equal_images, groups_of_equal
 from cnnlab.data.scaling import as_bytes
@@ -67,7 +67,7 @@ def data_of(
         pairs[part] = LabelledArrays(
             _array(x, f"{of}: images"), _array(y, f"{of}: labels"), f"{of}: images", f"{of}: labels"
         )
-    return set_of_arrays(
+    data = set_of_arrays(
         pairs,
         None if classes is None else np.asarray([str(one) for one in classes]),
         name=name,
@@ -75,6 +75,7 @@ def data_of(
         source="arrays in memory",
         by="as given",
     )
+    return require_unseen_test(data)
 
 
 def set_of_arrays(
@@ -93,7 +94,8 @@ def set_of_arrays(
 
     pairs: of `train` and `test`, or `validation`, or both; or of `all`. classes: names, strings (K,). where: what
     messages about all of them begin with. by: who says which images are for the test. called: names of labels that are
-    numbers, by which classes are called where `classes` does not say it. Raises UserError as `data_of` does.
+    numbers, by which classes are called where `classes` does not say it. Raises UserError as `data_of` does, except
+    for test images that stand among the training images, which `require_unseen_test` asks.
     """
     layouts = {part: _layout(pair.images, pair.images_are) for part, pair in pairs.items()}
     scaled, how_scaled = as_bytes(
@@ -140,6 +142,7 @@ def set_of_arrays(
         preparation=preparation,
         notes=notes,
         doubts=tuple(doubts),
+        leaks_allowed=True,
     )
 
 

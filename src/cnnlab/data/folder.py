@@ -107,6 +107,7 @@ def load_folder(
         split_note=_split_note(listing, cuts),
         notes=(*notes, *listing.notes, *([note] if note else [])),
         doubts=tuple(doubts),
+        leaks_allowed=True,
     )
     return replace(
         found, files=tuple(tuple(as_text(pictures[index].relative) for index in cut.tolist()) for cut in cuts)

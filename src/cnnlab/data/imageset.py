@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -21,8 +19,6 @@ TOLERATED = 0.01
 
 #: The most classes: what is counted of every pair of them has to fit.
 MOST_CLASSES = 5_000
-
-_refuses: ContextVar[bool] = ContextVar("refuses", default=True)
 
 #: Called as `progress(what, done, total)` while something long runs; `done == total` ends it.
 Progress = Callable[[str, int, int], None]
@@ -79,6 +75,7 @@ class ImageSet(_ComparedByContent):
     doubts: what its source has to say that makes its figures doubtful, a line each, such as images left out.
     unpadded: (H, W) of the images before zeros were laid round them, where that was done (`cnnlab.data.views`).
     leaks: these lines, and one for each split that repeats images of the training split.
+    repeated: test images that stand among the training images, pixel for pixel.
     files: of the training, validation and test images, in their order, where the set is a folder; else nothing.
     """
 
@@ -95,6 +92,7 @@ class ImageSet(_ComparedByContent):
     preparation: str = "resize"
     notes: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
+    repeated: int = 0
     doubts: tuple[str, ...] = ()
     unpadded: tuple[int, int] | None = None
     files: tuple[tuple[str, ...], ...] = ()
@@ -131,13 +129,14 @@ def image_set(
     notes: tuple[str, ...] = (),
     doubts: tuple[str, ...] = (),
     unpadded: tuple[int, int] | None = None,
+    leaks_allowed: bool = False,
 ) -> ImageSet:
     """Check three splits against each other and complete them with statistics and a content hash.
 
     Test or validation images that stand among the training images, pixel for pixel, are named in `leaks`, after
     `doubts`; classes that no training image shows, in `notes`. Raises UserError when more than one in a hundred test
-    images does, when two classes have one name, when a split is empty, when images and labels differ in number, when
-    image shapes differ between splits or when a label lies outside 0 … len(classes)-1.
+    images does, unless leaks_allowed; when two classes have one name, when a split is empty, when images and labels
+    differ in number, when image shapes differ between splits or when a label lies outside 0 … len(classes)-1.
     """
     if len(classes) > MOST_CLASSES:
         raise UserError(
@@ -175,7 +174,8 @@ def image_set(
         more = f" and {len(unseen) - 10:,} more" if len(unseen) > 10 else ""
         notes = (*notes, f"no training image shows {', '.join(unseen[:10])}{more}: a net cannot learn it")
     mean, std = channel_statistics(train.images)
-    return ImageSet(
+    leaks, repeated_in_test = _leaks(name, splits)
+    data = ImageSet(
         name=name,
         classes=classes,
         train=train,
@@ -188,40 +188,42 @@ def image_set(
         split_note=split_note,
         preparation=preparation,
         notes=notes,
-        leaks=(*doubts, *_leaks(name, splits)),
+        leaks=(*doubts, *leaks),
+        repeated=repeated_in_test,
         doubts=doubts,
         unpadded=unpadded,
     )
+    return data if leaks_allowed else require_unseen_test(data)
 
 
-@contextmanager
-def leaks_allowed() -> Generator[None]:
-    """Inside, a set whose test split repeats more training images than it may is not refused; `leaks` says it."""
-    before = _refuses.set(False)
-    try:
-        yield
-    finally:
-        _refuses.reset(before)
+def is_seen_test(data: ImageSet) -> bool:
+    """Whether more of the test images than `TOLERATED` stand among the training images."""
+    return data.repeated > TOLERATED * len(data.test)
 
 
-def _leaks(name: str, splits: dict[str, Split]) -> tuple[str, ...]:
-    """A line for each split that repeats training images. Raises UserError where the test split repeats too many."""
-    lines = []
+def require_unseen_test(data: ImageSet) -> ImageSet:
+    """The set. Raises UserError where more than one in a hundred test images stands among the training images."""
+    if is_seen_test(data):
+        raise UserError(
+            f"{data.name}: {data.repeated:,} of {len(data.test):,} test images stand among the training images, pixel "
+            "for pixel; expected a test of images that the net has not seen: leave each image in one split only; "
+            "cnnlab data DATA --check lists them"
+        )
+    return data
+
+
+def _leaks(name: str, splits: dict[str, Split]) -> tuple[list[str], int]:
+    """A line for each split that repeats training images; and how many images of the test split do."""
+    lines, count = [], 0
     for split_name in ("validation", "test"):
         split = splits[split_name]
         count = repeated(split.images, among=splits["train"].images)
-        if split_name == "test" and count > TOLERATED * len(split) and _refuses.get():
-            raise UserError(
-                f"{name}: {count:,} of {len(split):,} test images stand among the training images, pixel for pixel; "
-                "expected a test of images that the net has not seen: leave each image in one split only; "
-                "cnnlab data DATA --check lists them"
-            )
         if count:
             lines.append(
                 f"{name}: {count:,} of {len(split):,} {split_name} images stand among the training images, pixel for "
                 f"pixel: {split_name} accuracy flatters by up to {100 * count / len(split):.2g} points"
             )
-    return tuple(lines)
+    return lines, count
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -21,7 +21,7 @@ from cnnlab.data.fetching import fetch as fetch_files
 from cnnlab.data.file_sets import IDX, NPZ, folders_in, holds_set
 from cnnlab.data.folder import load_folder
 from cnnlab.data.idx_sets import load_idx, published
-from cnnlab.data.imageset import ImageSet, Progress, Split, image_set
+from cnnlab.data.imageset import ImageSet, Progress, Split, image_set, require_unseen_test
 from cnnlab.data.known import KNOWN, VALIDATION, KnownSet
 from cnnlab.data.npz import load_npz
 from cnnlab.data.parquet import load_parquet, parquet_files
@@ -54,6 +54,7 @@ def load(
     fetch: bool = True,
     image_size: int | None = None,
     progress: Progress | None = None,
+    leaks_allowed: bool = False,
 ) -> ImageSet:
     """Load a data set by its name.
 
@@ -67,12 +68,37 @@ def load(
     image_size: side in pixels: images of `folder:` and `parquet:` are fitted to it, see `load_folder`; round those of
     other sets zeros are laid, and they are not made smaller.
     progress: called while something long runs.
+    leaks_allowed: whether a set is given, too, of whose test images more than one in a hundred stand among the training
+    images, for looking at it; its `leaks` say so.
     Returns three splits of uint8 images (N, C, H, W) on the CPU.
     Raises UserError for an unknown name and for anything missing, unreadable or wrong.
     """
+    data = _any_set(
+        name,
+        root=root,
+        cache=cache,
+        fetch=fetch,
+        image_size=image_size,
+        progress=progress,
+        leaks_allowed=leaks_allowed,
+    )
+    return data if leaks_allowed else require_unseen_test(data)
+
+
+def _any_set(
+    name: str,
+    *,
+    root: str | Path | None = None,
+    cache: str | Path | None = None,
+    fetch: bool = True,
+    image_size: int | None = None,
+    progress: Progress | None = None,
+    leaks_allowed: bool = False,
+) -> ImageSet:
+    """The set that is named, also one of seen test images; leaks_allowed: whether a view may be of such a set."""
     kind, colon, path = name.partition(":")
     if image_size is not None and kind not in ("folder", "parquet"):
-        whole = load(name, root=root, cache=cache, fetch=fetch, progress=progress)
+        whole = _any_set(name, root=root, cache=cache, fetch=fetch, progress=progress, leaks_allowed=leaks_allowed)
         return with_side(whole, image_size)
     if colon and kind == "folder" and path.endswith(SKIPPING) and not _is_there(path):
         whole = path.removesuffix(SKIPPING)
@@ -81,11 +107,19 @@ def load(
     if not (_is_there(path if colon else name) and is_path):
         base, count, changes = split_name(name)
         if base != name:
-            whole = load(base, root=root, cache=cache, fetch=fetch, image_size=image_size, progress=progress)
+            whole = load(
+                base,
+                root=root,
+                cache=cache,
+                fetch=fetch,
+                image_size=image_size,
+                progress=progress,
+                leaks_allowed=leaks_allowed,
+            )
             return view(whole, count, changes)
     files = _kind_of_files(path, deep=False) if colon and kind == "folder" else None
     if files is not None:
-        return load(f"{files}:{path}", cache=cache, image_size=image_size, progress=progress)
+        return _any_set(f"{files}:{path}", cache=cache, image_size=image_size, progress=progress)
     if colon and kind == "folder":
         return load_folder(path, cache=cache, image_size=image_size, progress=progress)
     if colon and kind == "parquet":
@@ -110,7 +144,7 @@ def load(
     if not colon and Path(name).is_dir():
         files = _kind_of_files(name, deep=True)
         if files is not None:
-            return load(f"{files}:{name}", cache=cache, image_size=image_size, progress=progress)
+            return _any_set(f"{files}:{name}", cache=cache, image_size=image_size, progress=progress)
         raise UserError(f"unknown data set {name!r}, which is a folder: did you mean folder:{name}?")
     if not colon and Path(name).is_file():
         raise UserError(f"unknown data set {name!r}, which is a file: did you mean {_kind_of_file(name)}:{name}?")
@@ -234,6 +268,7 @@ def _known_set(known: KnownSet, found: Found, *, name: str | None = None, source
         ),
         preparation=known.preparation,
         notes=notes,
+        leaks_allowed=True,
     )
 
 

@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional
 
 from cnnlab.config import LONGEST_SIDE
-from cnnlab.data.imageset import ImageSet, Split, image_set
+from cnnlab.data.imageset import ImageSet, Split, image_set, is_seen_test
 from cnnlab.data.splits import shuffle_keys
 from cnnlab.errors import UserError, nearest
 from cnnlab.prepare.fitting import margins
@@ -212,6 +212,7 @@ def _changed(
         notes=(*data.notes, f"{data.name}{suffix}: {summary}"),
         doubts=data.doubts,
         unpadded=unpadded or data.unpadded,
+        leaks_allowed=is_seen_test(data),
     )
     return replace(changed, files=data.files)
 

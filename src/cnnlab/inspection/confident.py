@@ -78,3 +78,15 @@ def suspects(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     margin = margins(probabilities, labels)
     doubtful = np.flatnonzero((found >= 0) & (found != labels) & (margin < -_SLACK))
     return doubtful[np.argsort(margin[doubtful], kind="stable")]
+
+
+def doubted(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The images whose label is not the most probable class, the most suspicious first: int64 indices.
+
+    All suspects are among them; the others are no more than doubtful.
+    """
+    if probabilities.shape[1] < 2:
+        return np.empty(0, dtype=np.int64)
+    margin = margins(probabilities, labels)
+    doubtful = np.flatnonzero(margin < -_SLACK)
+    return doubtful[np.argsort(margin[doubtful], kind="stable")]

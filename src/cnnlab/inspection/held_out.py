@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,9 @@ FOLDS = 5
 #: Images that a net learns at most, so that time and memory are bounded.
 LEARNED = 60_000
 
+#: What `progress` is told while nets are trained and asked: of how many steps how many are done.
+JUDGING = "judging labels"
+
 #: Training images from which on half of the usual epochs are enough.
 _MANY = 2_000
 
@@ -36,6 +39,9 @@ HELD = 50_000_000
 #: The nets that judge: the first whose layers fit the images.
 _NETS = ("simple-cnn", "lenet5", "mlp")
 
+#: Seeds between two repeats: more than there are parts.
+_SEEDS = 1_000
+
 _RECIPE = "fast"
 
 
@@ -44,7 +50,8 @@ class HeldOut:
     """Images of a set and how probable each class is for them to nets that did not learn them.
 
     splits: int64 (N,), which of `names` an image is of; indices: int64 (N,), its index in that split, from 0; labels:
-    int64 (N,). probabilities: float32 (N, K). net: that judged. learned: images that each of them learned, at most.
+    int64 (N,). probabilities: float32 (N, K), the mean over all repeats. net: that judged. repeats: cross-validations,
+    each with other weights to begin with. learned: images that each net learned, at most.
     of: images that could have been judged; those of `too_few`, classes of fewer images than folds, are left out.
     """
 
@@ -55,6 +62,7 @@ class HeldOut:
     probabilities: np.ndarray
     net: str
     folds: int
+    repeats: int
     learned: int
     of: int
     too_few: tuple[str, ...]
@@ -70,6 +78,7 @@ def held_out(
     names: Sequence[str] = ("train", "validation"),
     *,
     folds: int = FOLDS,
+    repeats: int = 1,
     quick: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
@@ -79,7 +88,8 @@ def held_out(
     names: splits whose images are pooled, cut into `folds` parts with each class spread evenly, and judged. The nets
     are SimpleCNNs by the recipe `fast` on at most 60,000 images each, LeNet-5s where `quick`; where images are too
     small for them, an MLP. The weights are those after the last epoch: none is chosen by what it will be asked.
-    Classes of fewer images than `folds` are neither learned nor judged. Raises UserError where a training diverges.
+    repeats: times that all of this is done, with other weights to begin with; probabilities are the means. Classes of
+    fewer images than `folds` are neither learned nor judged. Raises UserError where a training diverges.
     The process's random state stays as it was.
     """
     pool = _pool(data, names)
@@ -94,18 +104,24 @@ def held_out(
         rows = rows[np.arange(most) * len(rows) // most]
     part_of = _parts(pool.labels[rows], folds)
     net_name = _net(data, quick)
-    probabilities = np.empty((len(rows), len(data.classes)), dtype=np.float32)
+    probabilities = np.zeros((len(rows), len(data.classes)), dtype=np.float32)
     learned = 0
-    for part in range(folds):
-        if progress is not None:
-            progress("judging labels", part, folds)
+    for number in range(repeats * folds):
+        repeat, part = divmod(number, folds)
+
+        def told(step: int, steps: int, number: int = number) -> None:
+            if progress is not None and step < steps:
+                progress(JUDGING, number * steps + step, repeats * folds * steps)
+
         others = rows[part_of != part]
         others = others[np.arange(min(LEARNED, len(others))) * len(others) // min(LEARNED, len(others))]
         learned = max(learned, len(others))
         mine = part_of == part
-        probabilities[mine] = _answers(data, pool.gather(others), pool, rows[mine], net_name, seed + part)
+        own_seed = seed + repeat * _SEEDS + part
+        probabilities[mine] += _answers(data, pool.gather(others), pool, rows[mine], net_name, own_seed, told)
+    probabilities /= repeats
     if progress is not None:
-        progress("judging labels", folds, folds)
+        progress(JUDGING, folds, folds)
     return HeldOut(
         names=tuple(names),
         splits=pool.splits[rows],
@@ -114,6 +130,7 @@ def held_out(
         probabilities=probabilities,
         net=net_name,
         folds=folds,
+        repeats=repeats,
         learned=learned,
         of=len(pool.labels),
         too_few=too_few,
@@ -176,15 +193,28 @@ def _build(name: str, data: ImageSet, seed: int) -> torch.nn.Module:
     )
 
 
-def _answers(data: ImageSet, learned: Split, pool: _Pool, asked: np.ndarray, net_name: str, seed: int) -> np.ndarray:
-    """Probabilities float32 (N, K) of images of the pool by a net that learned others."""
+def _answers(
+    data: ImageSet,
+    learned: Split,
+    pool: _Pool,
+    asked: np.ndarray,
+    net_name: str,
+    seed: int,
+    told: Callable[[int, int], None],
+) -> np.ndarray:
+    """Probabilities float32 (N, K) of images of the pool by a net that learned others; told: steps done, and in all."""
     taught = replace(data, train=learned, validation=learned.evenly_spaced(1))
     net = _build(net_name, data, seed)
     # With smoothing no answer is surer than 0.91, and hardly one is surer of another class than the average: of 70,000
     # labels of MNIST 22 were listed, and none of the 15 known errors of its test split.
     training = recipe(_RECIPE, net, taught, epochs=_epochs(len(learned)), label_smoothing=0.0)
     try:
-        for _ in fit(start(net, training, seed=seed), taught, training):
+        for _ in fit(
+            start(net, training, seed=seed),
+            taught,
+            training,
+            on_step=lambda step: told(step.step, step.total_steps),
+        ):
             pass
     except Diverged:
         raise UserError(

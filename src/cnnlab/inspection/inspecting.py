@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnlab.data.imageset import ImageSet, Progress
-from cnnlab.inspection.confident import confident_joint, suspects
+from cnnlab.inspection.confident import confident_joint, doubted, suspects
 from cnnlab.inspection.copies import NEAR, SPLITS, EqualImages, NearImages, Pair, Place, equal_images, near_images
 from cnnlab.inspection.held_out import FOLDS, HeldOut, held_out
 
@@ -21,13 +21,17 @@ _JOINT = 100
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image whose label is probably wrong: the label, the class it probably is, and what the net gave to each."""
+    """An image whose label is doubted: the label, the class it looks like, and what the net gave to each.
+
+    is_probable: the label is probably wrong; otherwise the net is not sure enough of the other class.
+    """
 
     place: Place
     given: int
     likely: int
     given_probability: float
     likely_probability: float
+    is_probable: bool
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,15 @@ class Labels:
     """What cross-validation says of labels.
 
     accuracy: share of labels (0–1) that the nets agree with. joint: at [i][j] images labelled i that confidently are j,
-    int64 (K, K). found: all that are probably wrong; suspects: of these the most suspicious first, at most `NAMED`.
-    judged, of: images that were judged, and that the splits hold.
+    int64 (K, K). found: all that are probably wrong; doubted: these and all others where the nets give another class
+    the highest probability. suspects: those that are probably wrong, then the other doubted ones, the most suspicious
+    of each first, at most `NAMED`. judged, of: images that were judged, and that the splits hold.
     """
 
     splits: tuple[str, ...]
     net: str
     folds: int
+    repeats: int
     learned: int
     judged: int
     of: int
@@ -49,7 +55,18 @@ class Labels:
     accuracy: float
     joint: np.ndarray
     found: int
+    doubted: int
     suspects: list[Suspect]
+
+    @property
+    def probable(self) -> list[Suspect]:
+        """The suspects whose labels are probably wrong."""
+        return [one for one in self.suspects if one.is_probable]
+
+    @property
+    def doubtful(self) -> list[Suspect]:
+        """The other suspects."""
+        return [one for one in self.suspects if not one.is_probable]
 
 
 @dataclass(frozen=True)
@@ -103,6 +120,7 @@ class Inspection:
             "splits": list(labels.splits),
             "net": labels.net,
             "folds": labels.folds,
+            "repeats": labels.repeats,
             "learned": labels.learned,
             "judged": labels.judged,
             "of": labels.of,
@@ -110,6 +128,7 @@ class Inspection:
             "accuracy": labels.accuracy,
             "confident_joint": labels.joint.tolist() if len(classes) <= _JOINT else None,
             "found": labels.found,
+            "doubted": labels.doubted,
             "suspects": [
                 self._place(one.place)
                 | {
@@ -117,6 +136,7 @@ class Inspection:
                     "likely": classes[one.likely],
                     "given_probability": one.given_probability,
                     "likely_probability": one.likely_probability,
+                    "probable": one.is_probable,
                 }
                 for one in labels.suspects
             ],
@@ -129,6 +149,7 @@ def inspect(
     test_labels: bool = False,
     near: float = NEAR,
     folds: int = FOLDS,
+    repeats: int = 1,
     quick: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
@@ -136,23 +157,31 @@ def inspect(
     """Look a set through for images that it holds more than once and for labels that are probably wrong.
 
     test_labels: judge the labels of the test split, too, together with the others'. near: see `near_images`; folds,
-    quick, seed: see `held_out`. Nothing is written. Raises UserError where a net that judges diverges.
+    repeats, quick, seed: see `held_out`. Nothing is written. Raises UserError where a net that judges diverges.
     """
     equal = equal_images(data, most=NAMED)
     near_ones = near_images(data, threshold=near, most=NAMED, progress=progress)
     judged = held_out(
-        data, SPLITS if test_labels else SPLITS[:2], folds=folds, quick=quick, seed=seed, progress=progress
+        data,
+        SPLITS if test_labels else SPLITS[:2],
+        folds=folds,
+        repeats=repeats,
+        quick=quick,
+        seed=seed,
+        progress=progress,
     )
     return Inspection(data, equal, near_ones, None if judged is None else _of_labels(judged))
 
 
 def _of_labels(judged: HeldOut) -> Labels:
-    found = suspects(judged.probabilities, judged.labels)
-    likely = judged.probabilities[found].argmax(axis=1)
+    found, all_doubted = (of(judged.probabilities, judged.labels) for of in (suspects, doubted))
+    listed = np.concatenate([found, all_doubted[~np.isin(all_doubted, found)]])[:NAMED]
+    likely = judged.probabilities[listed].argmax(axis=1)
     return Labels(
         splits=judged.names,
         net=judged.net,
         folds=judged.folds,
+        repeats=judged.repeats,
         learned=judged.learned,
         judged=len(judged.labels),
         of=judged.of,
@@ -160,6 +189,7 @@ def _of_labels(judged: HeldOut) -> Labels:
         accuracy=judged.accuracy,
         joint=confident_joint(judged.probabilities, judged.labels),
         found=len(found),
+        doubted=len(all_doubted),
         suspects=[
             Suspect(
                 Place(judged.names[judged.splits[row]], int(judged.indices[row])),
@@ -167,7 +197,8 @@ def _of_labels(judged: HeldOut) -> Labels:
                 int(guess),
                 float(judged.probabilities[row, judged.labels[row]]),
                 float(judged.probabilities[row, guess]),
+                is_probable=place < len(found),
             )
-            for row, guess in zip(found[:NAMED].tolist(), likely[:NAMED].tolist(), strict=True)
+            for place, (row, guess) in enumerate(zip(listed.tolist(), likely.tolist(), strict=True))
         ],
     )

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from cnnlab.data.origin import without_folders
 from cnnlab.inspection.copies import ACROSS, SPLITS, Pair, Place
-from cnnlab.inspection.inspecting import Inspection
+from cnnlab.inspection.inspecting import Inspection, Suspect
 from cnnlab.report.pages import render
 from cnnlab.report.pictures import LARGEST_SIDE, photograph
 from cnnlab.version import __version__
 
-#: Pairs of each kind, suspects and rows of the table of confusions that the page shows.
+#: Pairs of each kind, suspects of each kind and rows of the table of confusions that the page shows.
 PAIRS, SUSPECTS, CONFUSIONS = 24, 60, 12
 
 
@@ -77,17 +77,22 @@ def inspection_page(found: Inspection) -> str:
         labels=labels,
         equal_pairs=[_pair(found, pair) for pair in found.equal.pairs[:PAIRS]],
         near_pairs=[_pair(found, pair) for pair in found.near.pairs[:PAIRS]],
-        suspects=[
-            PicturedSuspect(
-                _pictured(found, one.place), data.classes[one.likely], one.given_probability, one.likely_probability
-            )
-            for one in ([] if labels is None else labels.suspects[:SUSPECTS])
-        ],
+        suspects=_suspects(found, [] if labels is None else labels.probable),
+        doubtful=_suspects(found, [] if labels is None else labels.doubtful),
         confused=confused[:CONFUSIONS],
         confused_left_out=max(0, len(confused) - CONFUSIONS),
         shrunk=max(data.image_shape[1:]) > LARGEST_SIDE,
         version=__version__,
     )
+
+
+def _suspects(found: Inspection, those: list[Suspect]) -> list[PicturedSuspect]:
+    return [
+        PicturedSuspect(
+            _pictured(found, one.place), found.data.classes[one.likely], one.given_probability, one.likely_probability
+        )
+        for one in those[:SUSPECTS]
+    ]
 
 
 def _pair(found: Inspection, pair: Pair) -> PicturedPair:
