@@ -22,6 +22,9 @@ WORKING = 400
 #: A character smaller than this in the working picture is looked at again, closer, if the image has more to show.
 DETAILED = 120
 
+#: A frame's outer edge lies within this share of the picture from its border.
+NEAR_BORDER = 0.05
+
 #: Ink stands out from its paper by at least this share of the full range.
 FAINTEST = 0.08
 
@@ -71,23 +74,32 @@ def _search(
 
 
 def _within_frame(image: Image.Image, gray: np.ndarray, scale: float) -> Image.Image | None:
-    """What lies within a frame that runs along the picture's border; None if there is no such thing."""
+    """What lies within a frame that runs along the picture's border; None if there is no such thing.
+
+    A frame is darker than most that lies within it, or brighter: paper round a printed box is as bright as the paper in
+    it, and no frame.
+    """
     height, width = gray.shape
     if min(height, width) < 12:
         return None
     middle = (gray.min() + gray.max()) / 2
     for line in (gray < middle, gray > middle):
-        clear = []
-        for shares in (line.mean(axis=0), line.mean(axis=1)):
-            for share in (shares, shares[::-1]):
-                inward = share[: max(2, round(0.12 * len(share)))]
-                if share[0] < 0.9 or inward.min() > 0.3:
-                    break
-                clear.append(int((inward <= 0.3).argmax()) + 1)
-        if len(clear) == 4:
-            left, right, top, bottom = clear
+        across, down = line.mean(axis=0), line.mean(axis=1)
+        clear = [_past_frame(share) for share in (across, across[::-1], down, down[::-1])]
+        if 0 in clear:
+            continue
+        left, right, top, bottom = clear
+        if line[top : height - bottom, left : width - right].mean() <= 0.5:
             return image.crop(_box((left, top, width - right, height - bottom), scale, image.size))
     return None
+
+
+def _past_frame(share: np.ndarray) -> int:
+    """How many lines a frame takes, of which a share (n,) is its colour, from the border inwards; 0 if it is none."""
+    near = share[: max(1, round(NEAR_BORDER * len(share)))] >= 0.9
+    first = int(near.argmax())
+    inward = share[first : max(2, round(0.12 * len(share)))] <= 0.3
+    return first + int(inward.argmax()) + 1 if near.any() and inward.any() else 0
 
 
 def _box(box: tuple[float, float, float, float], scale: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
