@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -12,9 +13,6 @@ from cnnlab.prepare.components import Components, components
 from cnnlab.prepare.modes import flat
 from cnnlab.prepare.paper import Contrast, contrasts, strongest_channel
 from cnnlab.prepare.sheet import TurnedSheet, sheet
-
-#: What is done with the contrast in which a character was found.
-See = Callable[[Contrast], None]
 
 #: The longer side of the picture in which ink is sought, in pixels.
 WORKING = 400
@@ -29,10 +27,23 @@ NEAR_BORDER = 0.05
 FAINTEST = 0.08
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What stands out of a picture: where its contrast is over a threshold, in parts."""
+
+    seen: Contrast
+    threshold: float
+    parts: Components
+
+
+#: What is done with the marks in which a character was found.
+See = Callable[[Marks], None]
+
+
 def find_ink(image: Image.Image, *, see: See | None = None) -> np.ndarray:
     """The ink of the character in an image, cropped to it: float32 (h, w), 0 paper to 1 full ink, soft edges.
 
-    see: is given the contrast of the picture, or of the sheet in it, in which the character was found, all around it.
+    see: is given the marks of the picture, or of the sheet in it, among which the character was found.
     Raises UserError when there is none.
     """
     found = _search(flat(image), see=see)
@@ -127,26 +138,33 @@ def separate(gray: np.ndarray, *, see: See | None = None) -> np.ndarray | None:
         return None
     smooth = smoothed(gray, max(gray.shape) / 400) if max(gray.shape) >= 120 else gray
     for seen in contrasts(smooth):
-        ink = _standing_out(seen)
+        marks = marks_in(seen)
+        if marks is None:
+            continue
+        ink = _ink_of(marks)
         if ink is not None:
             if see is not None:
-                see(seen)
+                see(marks)
             return ink
     return None
 
 
-def _standing_out(seen: Contrast) -> np.ndarray | None:
-    mask = seen.values > otsu(seen)
-    if not mask.any():
-        return None
-    parts = components(mask)
+def marks_in(seen: Contrast) -> Marks | None:
+    """What stands out, by Otsu's threshold; None if nothing does."""
+    threshold = otsu(seen)
+    mask = seen.values > threshold
+    return Marks(seen, threshold, components(mask)) if mask.any() else None
+
+
+def _ink_of(marks: Marks) -> np.ndarray | None:
+    seen, parts = marks.seen, marks.parts
     kept = parts.mask(character(parts))
     if not kept.any():
         return None
     level = float(np.median(seen.values[kept]))
     if level < max(FAINTEST, 1.2 * seen.floor):
         return None
-    edge = grown(kept, 1 if max(mask.shape) < 120 else 2)
+    edge = grown(kept, 1 if max(kept.shape) < 120 else 2)
     soft = np.clip((seen.values - seen.floor) / (level - seen.floor), 0, 1)
     return np.where(edge, soft, 0).astype(np.float32)
 

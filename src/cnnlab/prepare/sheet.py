@@ -17,6 +17,9 @@ LARGEST = 800
 #: So many pixels along the edge of a sheet that is cut off are left out, of the picture in which it was found.
 EDGE = 3
 
+#: Beside a sheet that is cut off lies at least this share of the picture, and of that at most so much is light.
+BESIDE, LIGHT = 0.05, 0.3
+
 #: A sheet whose edges go further in than this share of its length is seen in perspective, or has a corner folded.
 SLANTING = 0.08
 
@@ -179,7 +182,8 @@ def _whole(light: np.ndarray) -> TurnedSheet | None:
 
 
 def _cut_off(light: np.ndarray) -> CutOffSheet | None:
-    if light.mean() < 0.1:
+    # Of a sheet alone so much is light that no desk can lie beside it: nothing is sought.
+    if not 0.1 <= light.mean() <= 1 - BESIDE * (1 - LIGHT) + 1e-9:
         return None
     within = _inner(light, beyond="nearest")
     height, width = light.shape
@@ -191,7 +195,7 @@ def _cut_off(light: np.ndarray) -> CutOffSheet | None:
         columns > within.last[:, None]
     )
     # What lies outside must be a desk: not a corner, and dark but for the sheet's own edge.
-    if beside.mean() < 0.05 or light[beside].mean() > 0.3:
+    if beside.mean() < BESIDE or light[beside].mean() > LIGHT:
         return None
     return CutOffSheet(within)
 
