@@ -215,9 +215,9 @@ def box(pen: ImageDraw.ImageDraw, side: float, rng: Random, *, margin: float = 0
     pen.rectangle((near, near, 2 * side - 1 - near, 2 * side - 1 - near), outline=255, width=max(4, round(side / 35)))
 
 
-def cell(pen: ImageDraw.ImageDraw, side: float, rng: Random) -> None:
+def cell(pen: ImageDraw.ImageDraw, side: float, rng: Random, *, margin: float = 0.1) -> None:
     """A cell of a table, whose lines go on."""
-    for at in (0.1, 0.9):
+    for at in (margin, 1 - margin):
         pen.line((0, 2 * side * at, 2 * side, 2 * side * at), fill=255, width=max(4, round(side / 45)))
         pen.line((2 * side * at, 0, 2 * side * at, 2 * side), fill=255, width=max(4, round(side / 45)))
 

@@ -313,6 +313,35 @@ def _mean_and_range(accuracies: list[float]) -> str:
     return f"{mean(accuracies):.1%} ({min(accuracies):.1%} – {max(accuracies):.1%})"
 
 
+def predict_table(record: dict[str, Any]) -> str:
+    """How long `cnnlab predict` takes for many pictures at once."""
+    kinds = record["kinds"]["photographs"]
+    names = {
+        "photographs": f"{record['n']} photographs, {record['n'] // len(kinds)} each of {len(kinds)} kinds",
+        "stored": f"{record['n']} images of 28×28",
+        "import torch": "PyTorch's start alone",
+    }
+    lines = [
+        "| | wall time, median (smallest–largest) | processor time | answered rightly |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for name, said in names.items():
+        row = record["rows"][name]
+        right = "" if row["right"] is None else f"{row['right']} of {record['n']}"
+        lines.append(
+            f"| {said} | {row['wall_s']:.1f} s ({row['smallest_s']:.1f}–{row['largest_s']:.1f}) | "
+            f"{row['processor_s']:.1f} s | {right} |"
+        )
+    where = record["environment"]
+    lines += [
+        "",
+        f"`cnnlab predict RUN FILE…` in a new process, {record['rounds']} times by turns; {record['net']}. Kinds: "
+        f"{', '.join(kinds)}. {where['device_name']}, {where['threads']} "
+        f"thread{'s' * (where['threads'] != 1)}, torch {where['torch']}. Made by `{record['command']}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def describe_table(record: dict[str, Any]) -> str:
     """What `describe` finds of the ten nets, and in what time."""
     lines = [
@@ -626,6 +655,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
         "accuracy": accuracy_table,
         "few-images": few_images_table,
         "photographs": photographs_table,
+        "predict": predict_table,
         "unlike": unlike_table,
         "label_errors": label_errors_table,
         "rows": rows_table,

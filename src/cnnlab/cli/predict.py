@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +22,13 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
+    from cnnlab.config import DataRecord
     from cnnlab.features.unlike import Unlike
+    from cnnlab.prepare.side_by_side import Prepared
     from cnnlab.runs import Run
+
+#: Images that the net answers at once, and how many numbers they hold together, unless one alone has more.
+AT_ONCE, MOST_NUMBERS = 20, 1_000_000
 
 
 @click.command("predict")
@@ -68,16 +75,17 @@ def command(
     upright. Digits that touch are taken for one, and whatever is as tall as the digits, such as a letter, is answered
     as a digit.
     """
-    from cnnlab.cli.far_border import far_border
     from cnnlab.cli.predict_each import answer_each, check_each, print_each
-    from cnnlab.prepare import read_image
-    from cnnlab.prepare.several import SEVERAL, prepared_and_counted
-    from cnnlab.runs import open_run
+    from cnnlab.prepare.side_by_side import SideBySide
 
     if no_prepare and preparation not in (None, "none"):
         raise UserError(
             f"--no-prepare: got --preparation {preparation} as well; expected one of the two: leave one out"
         )
+    # Before PyTorch loads, which takes longer than they take to start.
+    all_of_us = click.get_current_context().with_resource(SideBySide(0 if each else len(files)))
+    from cnnlab.runs import open_run
+
     run = open_run(run_path, say=notice)
     net = net_of(run, own_code)
     record = run.config.data
@@ -85,65 +93,102 @@ def command(
     check_each(each=each, picture=picture, preparation=preparation, files=files, data=record.name)
     likeness = unlike.for_predict(run, net, own_code, false_alarms)
     answers: list[dict[str, Any]] = []
-    for number, file in enumerate(files, start=1):
-        if each:
+    shown = _show if show and not as_json else None
+    if each:
+        for number, file in enumerate(files, start=1):
             where = picture if picture is None or len(files) == 1 else picture.with_stem(f"{picture.stem}-{number}")
-            shown = None if as_json or not show else _show
             answers.append(answer_each(net, file, record, likeness, picture=where, show=shown))
             if not as_json:
                 print_each(answers[-1])
-            continue
-        try:
-            pixels, alike = prepared_and_counted(
-                read_image(file), preparation=preparation, shape=record.image_shape, unpadded=record.unpadded
+    else:
+        at_once = max(1, min(AT_ONCE, MOST_NUMBERS // prod(record.image_shape)))
+        for start in range(0, len(files), at_once):
+            part = files[start : start + at_once]
+            prepared = all_of_us.prepared(
+                part, preparation=preparation, shape=record.image_shape, unpadded=record.unpadded
             )
-        except UserError as error:
-            answers.append({"file": file, "error": str(error) if file in str(error) else f"{file}: {error}"})
-        else:
-            answers.append({"file": file} | _answer(net, pixels, run, *likeness) | {"of_like_size": alike})
-            warning = far_border(pixels, record, preparation=preparation)
-            answers[-1]["warning"] = warning
-            if warning is not None and not as_json:
-                notice(f"warning: {shown_name(file)}: {warning}")
-            if alike is not None and alike > 1 and not as_json:
-                notice(f"note: {shown_name(file)}: {SEVERAL.format(alike)}")
-            if show and not as_json:
-                _show(pixels)
-        if not as_json:
-            _print(answers[-1])
+            inputs = [
+                (_told(file, each_one, record, preparation), None if isinstance(each_one, UserError) else each_one[0])
+                for file, each_one in zip(part, prepared, strict=True)
+            ]
+            found = _answers(net, inputs, run, *likeness)
+            answers += found
+            if not as_json:
+                for (_, pixels), answer in zip(inputs, found, strict=True):
+                    _print(answer, pixels, shown)
     if as_json:
         click.echo(strict_json(answers))
     if any("error" in answer for answer in answers):
         raise click.exceptions.Exit(1)
 
 
-def _answer(net: nn.Module, pixels: np.ndarray, run: Run, fitted: Unlike | None, rate: float) -> dict[str, Any]:
+def _told(file: str, prepared: Prepared, record: DataRecord, preparation: str) -> dict[str, Any]:
+    """What is told of a file besides its answer."""
+    from cnnlab.cli.far_border import far_border
+
+    if isinstance(prepared, UserError):
+        return {"file": file, "error": str(prepared) if file in str(prepared) else f"{file}: {prepared}"}
+    pixels, alike = prepared
+    return {"file": file, "of_like_size": alike, "warning": far_border(pixels, record, preparation=preparation)}
+
+
+def _answers(
+    net: nn.Module,
+    inputs: Sequence[tuple[dict[str, Any], np.ndarray | None]],
+    run: Run,
+    fitted: Unlike | None,
+    rate: float,
+) -> list[dict[str, Any]]:
+    """What `predict` says of files, as --json has it.
+
+    inputs: what is told of each besides, and the net's input, uint8 (C, H, W); None where there is none.
+    """
+    import numpy as np
     import torch
 
     from cnnlab.evaluation import logits
 
-    record, image = run.config.data, torch.from_numpy(pixels)[None]
-    scores = logits(net, image, mean=record.mean, std=record.std)
-    probabilities = scores.double().softmax(dim=1)[0]
-    best = int(probabilities.argmax())
-    answer = {
-        "label": record.classes[best],
-        "probability": float(probabilities[best]),
-        "probabilities": dict(zip(record.classes, probabilities.tolist(), strict=True)),
-    }
-    return answer | (unlike.judged(fitted, net, image, scores, run, rate) if fitted is not None else {})
+    ready = [pixels for _, pixels in inputs if pixels is not None]
+    if not ready:
+        return [told for told, _ in inputs]
+    record, images = run.config.data, torch.from_numpy(np.stack(ready))
+    scores = logits(net, images, mean=record.mean, std=record.std)
+    besides = unlike.judged(fitted, net, images, scores, run, rate) if fitted is not None else [{} for _ in ready]
+    answered = iter(zip(scores.double().softmax(dim=1), besides, strict=True))
+    answers = []
+    for told, pixels in inputs:
+        if pixels is None:
+            answers.append(told)
+            continue
+        probabilities, judged = next(answered)
+        best = int(probabilities.argmax())
+        answer = {
+            "label": record.classes[best],
+            "probability": float(probabilities[best]),
+            "probabilities": dict(zip(record.classes, probabilities.tolist(), strict=True)),
+        }
+        answers.append({"file": told["file"]} | answer | judged | told)
+    return answers
 
 
-def _print(answer: dict[str, Any]) -> None:
+def _print(answer: dict[str, Any], pixels: np.ndarray | None, show: Callable[[np.ndarray], None] | None) -> None:
+    from cnnlab.prepare.several import SEVERAL
+
     if "error" in answer:
         click.echo("cnnlab: " + " ".join(answer["error"].split()), err=True)
         return
+    name = shown_name(answer["file"])
+    if answer["warning"] is not None:
+        notice(f"warning: {name}: {answer['warning']}")
+    if (answer["of_like_size"] or 1) > 1:
+        notice(f"note: {name}: {SEVERAL.format(answer['of_like_size'])}")
+    if show is not None and pixels is not None:
+        show(pixels)
     runners_up = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[1:3]
     others = ", ".join(f"{shown_name(label)} {probability:.1%}" for label, probability in runners_up)
     before, calibrated = unlike.in_words(answer)
     click.echo(
-        f"{shown_name(answer['file'])}: {before}{shown_name(answer['label'])}  {answer['probability']:.1%}{calibrated}"
-        f"  (then {others})"
+        f"{name}: {before}{shown_name(answer['label'])}  {answer['probability']:.1%}{calibrated}  (then {others})"
     )
 
 

@@ -106,16 +106,24 @@ def checked_rate(unlike: Unlike | None, rate: float | None) -> float:
     return used
 
 
-def judged(unlike: Unlike, net: nn.Module, image: Tensor, answers: Tensor, run: Run, rate: float) -> dict[str, Any]:
-    """What an answer of `predict` says besides. image: uint8 (1, C, H, W). answers: its logits, float (1, classes)."""
+def judged(
+    unlike: Unlike, net: nn.Module, images: Tensor, answers: Tensor, run: Run, rate: float
+) -> list[dict[str, Any]]:
+    """What the answers of `predict` say besides, image by image.
+
+    images: uint8 (N, C, H, W). answers: their logits, float (N, classes).
+    """
     record = run.config.data
-    p_value = float(unlike.p_values(net, image, mean=record.mean, std=record.std)[0])
-    calibrated = (answers.double() / unlike.temperature).softmax(dim=1)[0]
-    return {
-        "unlike": {"is_unlike": p_value <= rate, "p_value": p_value, "false_alarms": rate},
-        "temperature": unlike.temperature,
-        "calibrated": dict(zip(record.classes, calibrated.tolist(), strict=True)),
-    }
+    p_values = unlike.p_values(net, images, mean=record.mean, std=record.std).tolist()
+    calibrated = (answers.double() / unlike.temperature).softmax(dim=1).tolist()
+    return [
+        {
+            "unlike": {"is_unlike": p_value <= rate, "p_value": p_value, "false_alarms": rate},
+            "temperature": unlike.temperature,
+            "calibrated": dict(zip(record.classes, shares, strict=True)),
+        }
+        for p_value, shares in zip(p_values, calibrated, strict=True)
+    ]
 
 
 def in_words(answer: dict[str, Any]) -> tuple[str, str]:

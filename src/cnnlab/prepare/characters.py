@@ -10,7 +10,7 @@ from PIL import Image
 
 from cnnlab.errors import UserError
 from cnnlab.prepare.components import Components, components
-from cnnlab.prepare.ink import FAINTEST, grown, otsu, scaled_down, smoothed
+from cnnlab.prepare.ink import FAINTEST, Marks, grown, marks_in, scaled_down, smoothed
 from cnnlab.prepare.modes import flat
 from cnnlab.prepare.paper import Contrast, contrasts, strongest_channel
 from cnnlab.prepare.rules import rings, without_rules
@@ -198,7 +198,8 @@ def in_picture(picture: Image.Image, gray: np.ndarray) -> _Found | None:
         return None
     both = []
     for seen in contrasts(smoothed(gray, 1) if max(gray.shape) >= 120 else gray):
-        found = in_contrast(seen)
+        marks = marks_in(seen)
+        found = among(marks) if marks is not None else None
         if found is not None and found.covered() <= MOSTLY_PAPER:
             return found
         both.append(found)
@@ -206,13 +207,10 @@ def in_picture(picture: Image.Image, gray: np.ndarray) -> _Found | None:
     return min((found for found in both if found is not None), key=_Found.covered, default=None)
 
 
-def in_contrast(seen: Contrast) -> _Found | None:
-    """Characters that stand out; None if none does."""
-    threshold = otsu(seen)
-    mask = seen.values > threshold
-    if not mask.any():
-        return None
-    parts = components(mask)
+def among(marks: Marks) -> _Found | None:
+    """Characters among what stands out; None if there are none."""
+    seen, threshold, parts = marks.seen, marks.threshold, marks.parts
+    mask = parts.labels > 0
     beside = along_border(parts)
     if beside.any():
         mask &= ~parts.mask(beside)

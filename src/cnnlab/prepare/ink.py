@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -13,23 +14,36 @@ from cnnlab.prepare.modes import flat
 from cnnlab.prepare.paper import Contrast, contrasts, strongest_channel
 from cnnlab.prepare.sheet import TurnedSheet, sheet
 
-#: What is done with the contrast in which a character was found.
-See = Callable[[Contrast], None]
-
 #: The longer side of the picture in which ink is sought, in pixels.
 WORKING = 400
 
 #: A character smaller than this in the working picture is looked at again, closer, if the image has more to show.
 DETAILED = 120
 
+#: A frame's outer edge lies within this share of the picture from its border.
+NEAR_BORDER = 0.05
+
 #: Ink stands out from its paper by at least this share of the full range.
 FAINTEST = 0.08
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What stands out of a picture: where its contrast is over a threshold, in parts."""
+
+    seen: Contrast
+    threshold: float
+    parts: Components
+
+
+#: What is done with the marks in which a character was found.
+See = Callable[[Marks], None]
 
 
 def find_ink(image: Image.Image, *, see: See | None = None) -> np.ndarray:
     """The ink of the character in an image, cropped to it: float32 (h, w), 0 paper to 1 full ink, soft edges.
 
-    see: is given the contrast of the picture, or of the sheet in it, in which the character was found, all around it.
+    see: is given the marks of the picture, or of the sheet in it, among which the character was found.
     Raises UserError when there is none.
     """
     found = _search(flat(image), see=see)
@@ -71,23 +85,32 @@ def _search(
 
 
 def _within_frame(image: Image.Image, gray: np.ndarray, scale: float) -> Image.Image | None:
-    """What lies within a frame that runs along the picture's border; None if there is no such thing."""
+    """What lies within a frame that runs along the picture's border; None if there is no such thing.
+
+    A frame is darker than most that lies within it, or brighter: paper round a printed box is as bright as the paper in
+    it, and no frame.
+    """
     height, width = gray.shape
     if min(height, width) < 12:
         return None
     middle = (gray.min() + gray.max()) / 2
     for line in (gray < middle, gray > middle):
-        clear = []
-        for shares in (line.mean(axis=0), line.mean(axis=1)):
-            for share in (shares, shares[::-1]):
-                inward = share[: max(2, round(0.12 * len(share)))]
-                if share[0] < 0.9 or inward.min() > 0.3:
-                    break
-                clear.append(int((inward <= 0.3).argmax()) + 1)
-        if len(clear) == 4:
-            left, right, top, bottom = clear
+        across, down = line.mean(axis=0), line.mean(axis=1)
+        clear = [_past_frame(share) for share in (across, across[::-1], down, down[::-1])]
+        if 0 in clear:
+            continue
+        left, right, top, bottom = clear
+        if line[top : height - bottom, left : width - right].mean() <= 0.5:
             return image.crop(_box((left, top, width - right, height - bottom), scale, image.size))
     return None
+
+
+def _past_frame(share: np.ndarray) -> int:
+    """How many lines a frame takes, of which a share (n,) is its colour, from the border inwards; 0 if it is none."""
+    near = share[: max(1, round(NEAR_BORDER * len(share)))] >= 0.9
+    first = int(near.argmax())
+    inward = share[first : max(2, round(0.12 * len(share)))] <= 0.3
+    return first + int(inward.argmax()) + 1 if near.any() and inward.any() else 0
 
 
 def _box(box: tuple[float, float, float, float], scale: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -115,26 +138,33 @@ def separate(gray: np.ndarray, *, see: See | None = None) -> np.ndarray | None:
         return None
     smooth = smoothed(gray, max(gray.shape) / 400) if max(gray.shape) >= 120 else gray
     for seen in contrasts(smooth):
-        ink = _standing_out(seen)
+        marks = marks_in(seen)
+        if marks is None:
+            continue
+        ink = _ink_of(marks)
         if ink is not None:
             if see is not None:
-                see(seen)
+                see(marks)
             return ink
     return None
 
 
-def _standing_out(seen: Contrast) -> np.ndarray | None:
-    mask = seen.values > otsu(seen)
-    if not mask.any():
-        return None
-    parts = components(mask)
+def marks_in(seen: Contrast) -> Marks | None:
+    """What stands out, by Otsu's threshold; None if nothing does."""
+    threshold = otsu(seen)
+    mask = seen.values > threshold
+    return Marks(seen, threshold, components(mask)) if mask.any() else None
+
+
+def _ink_of(marks: Marks) -> np.ndarray | None:
+    seen, parts = marks.seen, marks.parts
     kept = parts.mask(character(parts))
     if not kept.any():
         return None
     level = float(np.median(seen.values[kept]))
     if level < max(FAINTEST, 1.2 * seen.floor):
         return None
-    edge = grown(kept, 1 if max(mask.shape) < 120 else 2)
+    edge = grown(kept, 1 if max(kept.shape) < 120 else 2)
     soft = np.clip((seen.values - seen.floor) / (level - seen.floor), 0, 1)
     return np.where(edge, soft, 0).astype(np.float32)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from cnnlab.prepare.characters import in_contrast
+from cnnlab.prepare.characters import among
 from cnnlab.prepare.digit import digit
 from cnnlab.prepare.fitting import in_zeros
-from cnnlab.prepare.paper import Contrast
+from cnnlab.prepare.ink import Marks
 from cnnlab.prepare.preparing import prepare
 
 #: Of like size is what is at least so many times as tall as the tallest character, and has so much of its ink.
@@ -26,9 +26,9 @@ def digit_and_count(image: Image.Image, size: tuple[int, int]) -> tuple[np.ndarr
 
     Raises UserError when no ink is found.
     """
-    contrasts: list[Contrast] = []
-    pixels = digit(image, size, see=contrasts.append)
-    return pixels, like_sized(contrasts[-1])
+    seen: list[Marks] = []
+    pixels = digit(image, size, see=seen.append)
+    return pixels, like_sized(seen[-1])
 
 
 def prepared_and_counted(
@@ -45,9 +45,9 @@ def prepared_and_counted(
     return np.repeat(in_zeros(gray, (height, width))[None], channels, axis=0), count
 
 
-def like_sized(seen: Contrast) -> int:
-    """How many characters of like size stand out of a picture, 1 or more."""
-    found = in_contrast(seen)
+def like_sized(marks: Marks) -> int:
+    """How many characters of like size are among what stands out of a picture, 1 or more."""
+    found = among(marks)
     if found is None:
         return 1
     boxes = found.boxes()

@@ -6,7 +6,7 @@ from cnnlab.prepare.digit import BOX_SHARE, THINNEST
 from cnnlab.prepare.fitting import margins
 from cnnlab.prepare.garment import CLOSE
 from cnnlab.prepare.garment import WORKING as GARMENT_WORKING
-from cnnlab.prepare.ink import DETAILED, FAINTEST, WORKING
+from cnnlab.prepare.ink import DETAILED, FAINTEST, NEAR_BORDER, WORKING
 from cnnlab.prepare.modes import LIGHT_INK, TWELVE_BITS
 from cnnlab.prepare.paper import MORE_IN_A_COLOUR, WIDEST_STROKE
 from cnnlab.prepare.sheet import LEAST_TILT
@@ -45,7 +45,8 @@ def preparation_steps(
             "make it gray, 0.299 R + 0.587 G + 0.114 B, or take one of the colours where narrow things stand out more "
             f"than {MORE_IN_A_COLOUR:g} times as much, as shares of 255",
             f"scale it down so that its longer side is at most {WORKING}; go into a light sheet on a dark ground, "
-            f"turned upright if it is tilted by {LEAST_TILT}° or more, or into a frame along the border, and again, "
+            f"turned upright if it is tilted by {LEAST_TILT}° or more, or into a frame whose outer edge lies within "
+            f"{NEAR_BORDER:.0%} of the border, and again, "
             f"closer, where the character is smaller than {DETAILED}",
             f"paper: a morphological closing (of bright ink, opening) {WIDEST_STROKE:g} of the longer side wide; dark "
             "ink is 1 - gray / paper, bright ink gray - paper",

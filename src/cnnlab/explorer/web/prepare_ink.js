@@ -22,6 +22,9 @@ const WORKING = 400;
 /** A character smaller than this in the working picture is looked at again, closer, if the picture has more to show. */
 const DETAILED = 120;
 
+/** A frame's outer edge lies within this share of the picture from its border. */
+const NEAR_BORDER = 0.05;
+
 /** Ink stands out from its paper by at least this share of the full range. */
 const FAINTEST = 0.08;
 
@@ -77,7 +80,14 @@ function scaledBox(box, scale, { width, height }) {
   return [Math.max(0, left), Math.max(0, top), Math.min(width, right), Math.min(height, bottom)];
 }
 
-/** What lies within a frame that runs along the picture's border; null if there is no such thing. @param {Picture} picture @param {Plane} gray @param {number} scale @returns {Picture | null} */
+/**
+ * What lies within a frame that runs along the picture's border; null if there is no such thing. A frame is darker than
+ * most that lies within it, or brighter.
+ * @param {Picture} picture
+ * @param {Plane} gray
+ * @param {number} scale
+ * @returns {Picture | null}
+ */
 function withinFrame(picture, { width, height, data }, scale) {
   if (Math.min(width, height) < 12) return null;
   const middle = fround(fround(data.reduce((a, b) => Math.min(a, b)) + data.reduce((a, b) => Math.max(a, b))) / 2);
@@ -90,15 +100,25 @@ function withinFrame(picture, { width, height, data }, scale) {
     });
     const across = columns.map((count) => count / height);
     const down = rows.map((count) => count / width);
-    const clear = [across, across.toReversed(), down, down.toReversed()].map((share) => {
-      const inward = share.slice(0, Math.max(2, rounded(0.12 * share.length)));
-      return share[0] < 0.9 ? 0 : inward.findIndex((each) => each <= 0.3) + 1;
-    });
+    const clear = [across, across.toReversed(), down, down.toReversed()].map(pastFrame);
     if (clear.includes(0)) continue;
     const [left, right, top, bottom] = clear;
+    let inside = 0;
+    for (let y = top; y < height - bottom; y++) {
+      for (let x = left; x < width - right; x++) inside += Number(isLine(data[y * width + x]));
+    }
+    if (inside / ((height - bottom - top) * (width - right - left)) > 0.5) continue;
     return crop(picture, scaledBox([left, top, width - right, height - bottom], scale, picture));
   }
   return null;
+}
+
+/** How many lines a frame takes, of which a share is its colour, from the border inwards; 0 if it is none. @param {number[]} share */
+function pastFrame(share) {
+  const first = share.slice(0, Math.max(1, rounded(NEAR_BORDER * share.length))).findIndex((each) => each >= 0.9);
+  if (first < 0) return 0;
+  const inward = share.slice(first, Math.max(2, rounded(0.12 * share.length))).findIndex((each) => each <= 0.3);
+  return inward < 0 ? 0 : first + inward + 1;
 }
 
 /** @param {Picture} picture @returns {Picture} */

@@ -24,6 +24,9 @@ const LARGEST = 800;
 /** So many pixels along the edge of a sheet that is cut off are left out, of the picture in which it was found. */
 const EDGE = 3;
 
+/** A sheet whose edges go further in than this share of its length is seen in perspective, or has a corner folded. */
+const SLANTING = 0.08;
+
 /** A sheet that is tilted by fewer degrees is left as it lies. */
 const LEAST_TILT = 3;
 
@@ -70,7 +73,7 @@ function whole(light) {
   const [tall, wide] = [bottom - top, right - left];
   if (tall < 0.3 * height || wide < 0.3 * width || parts[largest].area < 0.7 * tall * wide) return null;
   const { cos, sin } = direction(degrees);
-  const [rows, columns] = [new Array(tall).fill(0), new Array(wide).fill(0)];
+  const [rows, columns, upright] = [new Array(tall).fill(0), new Array(wide).fill(0), new Uint8Array(tall * wide)];
   for (let y = 0; y < tall; y++) {
     for (let x = 0; x < wide; x++) {
       const [across, downwards] = [left + x + 0.5, top + y + 0.5];
@@ -78,62 +81,96 @@ function whole(light) {
       if (row < 0 || row >= height || column < 0 || column >= width || !light.data[row * width + column]) continue;
       rows[y] += 1;
       columns[x] += 1;
+      upright[y * wide + x] = 1;
     }
   }
   const [byRow, byColumn] = [rows.map((count) => count / wide), columns.map((count) => count / tall)];
-  const box = [left + inset(byColumn), top + inset(byRow), right - inset(byColumn.toReversed()), bottom - inset(byRow.toReversed())];
-  return { isCutOff: false, from: (picture, scale) => upright(picture, degrees, box.map((edge) => edge * scale)) };
+  const sides = [byColumn, byRow, byColumn.toReversed(), byRow.toReversed()].map(clear);
+  if (Math.max(...sides) > SLANTING) {
+    const within = inner({ width: wide, height: tall, data: upright }, { isGroundBeyond: true });
+    const box = [left, top, right, bottom];
+    if (within) return { isCutOff: false, from: (picture, scale) => cutUpright(picture, degrees, box, { scale, within }) };
+  }
+  const insets = sides.map((side) => Math.min(side, 0.2) + 0.02);
+  const box = [left + insets[0] * wide, top + insets[1] * tall, right - insets[2] * wide, bottom - insets[3] * tall];
+  return { isCutOff: false, from: (picture, scale) => cutUpright(picture, degrees, box, { scale, within: null }) };
 }
 
-/** @param {Picture} picture @param {number} degrees @param {number[]} edges of the sheet, left, top, right, bottom, once turned back @returns {Picture} */
-function upright(picture, degrees, edges) {
+/**
+ * @param {Picture} picture
+ * @param {number} degrees
+ * @param {number[]} box of the sheet, left, top, right, bottom, once turned back
+ * @param {{scale: number, within: Spans | null}} how within: where in the box it lies, if it does not fill it
+ * @returns {Picture}
+ */
+function cutUpright(picture, degrees, box, { scale, within }) {
+  const edges = box.map((edge) => edge * scale);
   if (degrees === 0) {
     const [left, top, right, bottom] = edges.map(rounded);
-    return crop(picture, [Math.max(0, left), Math.max(0, top), Math.min(picture.width, right), Math.min(picture.height, bottom)]);
+    const cut = crop(picture, [Math.max(0, left), Math.max(0, top), Math.min(picture.width, right), Math.min(picture.height, bottom)]);
+    return within ? goneOn(cut, scale, within) : cut;
   }
   const [image, factor] = atMost(picture, Math.max(edges[2] - edges[0], edges[3] - edges[1]));
   const [left, top, right, bottom] = edges.map((edge) => edge / factor);
   const { cos, sin } = direction(degrees);
   const size = /** @type {[number, number]} */ ([Math.max(1, rounded(right - left)), Math.max(1, rounded(bottom - top))]);
-  return turned(image, size, [cos, -sin, left * cos - top * sin, sin, cos, left * sin + top * cos]);
+  const cut = turned(image, size, [cos, -sin, left * cos - top * sin, sin, cos, left * sin + top * cos]);
+  return within ? goneOn(cut, scale / factor, within) : cut;
 }
 
 /** A sheet that goes on beyond the picture. @param {Mask} light @returns {Sheet | null} */
 function cutOff(light) {
   const { width, height, data } = light;
   if (data.reduce((sum, value) => sum + value, 0) / data.length < 0.1) return null;
-  const dark = largestAround(data.map((value) => 1 - value), width, height, EDGE);
-  const { labels, parts } = components({ width, height, data: dark.map((value) => 1 - value) });
-  if (parts.length === 0) return null;
-  const largest = placeOfLargest(parts.map((part) => part.area));
-  const part = parts[largest];
-  const [tall, wide] = [part.bottom - part.top + 1, part.right - part.left + 1];
-  if (tall < 0.3 * height || wide < 0.3 * width) return null;
-  const { top, first, last } = spansOf(labels, width, height, largest + 1);
+  const within = inner(light, { isGroundBeyond: false });
+  if (!within) return null;
+  const { top, first, last } = within;
+  const wide = last.reduce((a, b) => Math.max(a, b)) - first.reduce((a, b) => Math.min(a, b)) + 1;
+  if (first.length < 0.3 * height || wide < 0.3 * width) return null;
   let [beside, lightBeside] = [0, 0];
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
-      if (y >= top && y < top + tall && x >= first[y - top] && x <= last[y - top]) continue;
+      if (y >= top && y < top + first.length && x >= first[y - top] && x <= last[y - top]) continue;
       beside += 1;
       lightBeside += data[i];
     }
   }
   // What lies outside must be a desk: not a corner, and dark but for the sheet's own edge.
   if (beside / data.length < 0.05 || lightBeside / beside > 0.3) return null;
-  return { isCutOff: true, from: (picture, scale) => goingOn(picture, scale, { top, first, last }) };
+  const from = (picture, scale) => {
+    const [image, factor] = atMost(picture, Math.max(picture.width, picture.height));
+    return goneOn(image, scale / factor, within);
+  };
+  return { isCutOff: true, from };
 }
 
-/** The picture whose sheet goes on, as it ends, to the picture's borders. @param {Picture} picture @param {number} scale @param {Spans} spans @returns {Picture} */
-function goingOn(picture, scale, { top, first, last }) {
-  const [image, factor] = atMost(picture, Math.max(picture.width, picture.height));
+/**
+ * Where the largest light part lies, its edge left out; null if it is all edge.
+ * @param {Mask} light
+ * @param {{isGroundBeyond: boolean}} how isGroundBeyond: beyond the picture lies ground, not more of the same
+ * @returns {Spans | null}
+ */
+function inner({ width, height, data }, { isGroundBeyond }) {
+  const dark = largestAround(data.map((value) => 1 - value), width, height, EDGE);
+  const isEdge = (i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    return Math.min(x, y, width - 1 - x, height - 1 - y) < EDGE;
+  };
+  const kept = dark.map((value, i) => (isGroundBeyond && isEdge(i) ? 0 : 1 - value));
+  const { labels, parts } = components({ width, height, data: kept });
+  if (parts.length === 0) return null;
+  return spansOf(labels, width, height, placeOfLargest(parts.map((part) => part.area)) + 1);
+}
+
+/** The picture whose sheet goes on, as it ends, to the picture's borders. @param {Picture} image @param {number} scale @param {Spans} spans @returns {Picture} */
+function goneOn(image, scale, { top, first, last }) {
   const { width, height, bands } = image;
-  const per = scale / factor;
   const between = (value, low, high) => Math.min(high, Math.max(low, value));
   const data = new Uint8Array(image.data.length);
   for (let y = 0, to = 0; y < height; y++) {
-    const row = between(y, Math.ceil(top * per), Math.floor((top + first.length) * per) - 1);
-    const at = between(Math.trunc(row / per) - top, 0, first.length - 1);
-    const [low, high] = [Math.ceil(first[at] * per), Math.floor((last[at] + 1) * per) - 1];
+    const row = between(y, Math.ceil(top * scale), Math.floor((top + first.length) * scale) - 1);
+    const at = between(Math.trunc(row / scale) - top, 0, first.length - 1);
+    const [low, high] = [Math.ceil(first[at] * scale), Math.floor((last[at] + 1) * scale) - 1];
     for (let x = 0; x < width; x++, to += bands) {
       const from = (between(row, 0, height - 1) * width + between(between(x, low, high), 0, width - 1)) * bands;
       for (let band = 0; band < bands; band++) data[to + band] = image.data[from + band];
@@ -182,12 +219,11 @@ function direction(degrees) {
 }
 
 /**
- * How far to go in from the first of many lines until all ground beside a sheet is left behind.
+ * How far in from the first of many lines all ground beside a sheet is left behind, as a share of them.
  * @param {number[]} share of light pixels in each line
  */
-function inset(share) {
-  const clear = share.findIndex((each) => each > 0.95);
-  return Math.min(Math.max(0, clear), 0.2 * share.length) + 0.02 * share.length;
+function clear(share) {
+  return Math.max(0, share.findIndex((each) => each > 0.95)) / share.length;
 }
 
 /** The picture reduced until what has that length is not much longer than LARGEST; and by what number. @param {Picture} picture @param {number} longest @returns {[Picture, number]} */
