@@ -15,7 +15,7 @@ from cnnlab.cli.sharing import share_processor
 def _before_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "modules", {})
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(sharing, "_cores", lambda: 4)
+    monkeypatch.setattr(sharing, "available_cores", lambda: 4)
 
 
 def chosen(root: Path, given: dict[str, str] | None = None) -> dict[str, str]:

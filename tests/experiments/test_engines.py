@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -45,6 +46,18 @@ def test_both_engines_train_every_job(tmp_path):
     # Threads change the order of sums and with it the last digits, so accuracies may differ by an image or two.
     for one, other in zip(here.variants, there.variants, strict=True):
         assert one.test == pytest.approx(other.test, abs=0.01)
+
+
+@pytest.mark.slow
+def test_no_worker_takes_a_file_in_the_current_folder_for_a_module(tmp_path, monkeypatch):
+    for name in ("pickle", "random", "struct"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'was imported')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])  # as the command line has it
+    engine = Processes(workers=2)
+    _, jobs = jobs_in(tmp_path / "a", seeds=(0,), engine=engine)
+    assert train_jobs(flat(jobs), engine) == []
+    assert not (tmp_path / "was imported").exists()
 
 
 def test_what_is_finished_is_not_trained_again(tmp_path):

@@ -1,6 +1,6 @@
 """Files that several processes prepare come to what one makes of each; what goes wrong beside it, it does itself."""
 
-import subprocess
+import os
 import sys
 
 import numpy as np
@@ -32,7 +32,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def four_cores(monkeypatch):
-    monkeypatch.setattr(side_by_side, "_cores", lambda: 4)
+    monkeypatch.setattr(side_by_side, "available_cores", lambda: 4)
     monkeypatch.setattr(side_by_side, "WORTH_A_PROCESS", 10)
 
 
@@ -56,69 +56,60 @@ def require_the_same(found, files):
 
 def test_several_processes_make_of_files_what_one_makes(files, four_cores):
     with SideBySide(len(files)) as all_of_us:
-        assert len(all_of_us._beside) == 2
+        assert all_of_us.beside == 2
+        processes = list(all_of_us._pool._processes.values())
         found = all_of_us.prepared(files, **HOW)
         again = all_of_us.prepared(files[::-1], **HOW)
-        processes = list(all_of_us._beside)
     require_the_same(found, files)
     require_the_same(again[::-1], files)
     assert len(processes) == 2
-    assert all(process.returncode is not None for process in processes)
+    assert not any(process.is_alive() for process in processes)
 
 
-def test_the_process_beside_does_its_part_and_ends_where_its_input_ends(files):
-    process = side_by_side._started()
-    for file in files[10:15]:
-        found = side_by_side._asked(process, {"file": file} | HOW)
-        require_the_same([found], [file])
-    process.stdin.close()
-    assert process.wait(timeout=20) == 0
-    process.stdout.close()
-
-
-@pytest.mark.parametrize(
-    "program",
-    [
-        "import sys; sys.stdin.readline()",
-        "raise SystemExit(1)",
-        "print('no JSON', flush=True)",
-        "import sys; sys.stdin.readline(); print('{\"form\": [3, 32, 32], \"alike\": 1}', end='\\nshort', flush=True)",
-        "import sys\nfor _ in sys.stdin: print('{}', flush=True)",
-    ],
-    ids=["dies at a task", "dies at once", "says what is none", "dies within pixels", "leaves every task"],
-)
-def test_what_another_process_does_not_do_this_one_does(files, four_cores, monkeypatch, program):
-    def started():
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen([sys.executable, "-c", program], **pipes)
-
-    monkeypatch.setattr(side_by_side, "_started", started)
+def test_the_processes_beside_do_their_part(files, four_cores, monkeypatch):
     with SideBySide(len(files)) as all_of_us:
+        beside = {all_of_us._give(os.getpid).result() for _ in range(8)}
+        found = all_of_us._give(side_by_side._prepared, files[0], HOW).result()
+    assert os.getpid() not in beside
+    require_the_same([found], files[:1])
+
+
+def test_what_another_process_does_not_do_this_one_does(files, four_cores):
+    with SideBySide(len(files)) as all_of_us:
+        assert all_of_us._give(os.getpid).result()
+        for process in list(all_of_us._pool._processes.values()):
+            process.kill()
+        require_the_same(all_of_us.prepared(files, **HOW), files)
         require_the_same(all_of_us.prepared(files, **HOW), files)
 
 
 def test_where_no_process_can_be_started_this_one_does_all(files, four_cores, monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/no/such/program")
+    def refuses(*_):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(side_by_side.ProcessPoolExecutor, "submit", refuses)
     with SideBySide(len(files)) as all_of_us:
         require_the_same(all_of_us.prepared(files[:5], **HOW), files[:5])
 
 
 def test_few_files_start_no_process():
     with SideBySide(side_by_side.WORTH_A_PROCESS - 1) as all_of_us:
-        assert not all_of_us._beside
+        assert all_of_us.beside == 0
 
 
-def test_large_images_are_left_to_the_first_process(files, monkeypatch):
+def test_large_images_are_left_to_the_first_process(files, four_cores, monkeypatch):
     monkeypatch.setattr(side_by_side, "MOST_PIXELS", 28 * 28 - 1)
-    assert side_by_side._answered({"file": files[1]} | HOW) == ({}, b"")
-    monkeypatch.setattr(side_by_side, "MOST_PIXELS", 28 * 28)
-    assert side_by_side._answered({"file": files[1]} | HOW)[0] == {"form": (3, 32, 32), "alike": 1}
+    with SideBySide(len(files)) as all_of_us:
+        monkeypatch.setattr(all_of_us, "_give", lambda *_: pytest.fail("it was given away"))
+        require_the_same(all_of_us.prepared(files[1:3], **HOW), files[1:3])
 
 
-def test_nothing_in_the_folder_of_the_command_is_imported(files, tmp_path, monkeypatch):
-    (tmp_path / "numpy.py").write_text("open('was imported', 'w')")
+def test_nothing_in_the_folder_of_the_command_is_imported(files, four_cores, tmp_path, monkeypatch):
+    for name in ("numpy", "pickle", "random", "struct"):
+        (tmp_path / f"{name}.py").write_text("open('was imported', 'w')")
     monkeypatch.chdir(tmp_path)
-    process = side_by_side._started()
-    require_the_same([side_by_side._asked(process, {"file": files[0]} | HOW)], files[:1])
-    side_by_side._end(process)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])  # as the command line's
+    with SideBySide(len(files)) as all_of_us:
+        found = all_of_us._give(side_by_side._prepared, files[0], HOW).result()
+    require_the_same([found], files[:1])
     assert not (tmp_path / "was imported").exists()

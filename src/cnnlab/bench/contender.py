@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from cnnlab.errors import UserError
+from cnnlab.spawned import safe_path
 
 #: Seconds that a process gets to end after it was told to, before it is killed.
 GRACE_S = 2.0
@@ -41,7 +42,8 @@ class Contender:
         self._process = context.Process(
             target=_serve, args=(theirs, make, args), name=f"cnnlab bench: {name}", daemon=True
         )
-        self._process.start()
+        with safe_path():
+            self._process.start()
         theirs.close()
         self._is_ready = False
 

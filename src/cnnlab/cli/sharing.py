@@ -13,6 +13,8 @@ from math import ceil
 from pathlib import Path
 from sys import modules
 
+from cnnlab.spawned import available_cores
+
 #: Looks at how many tasks run, and the seconds between two: a command is not held up by as much as anyone sees.
 LOOKS, BETWEEN_S = 5, 0.002
 
@@ -34,7 +36,7 @@ def share_processor(
         environment["OMP_WAIT_POLICY"] = "passive"
         environment["GOMP_SPINCOUNT"] = "0"
     quota = _quota(proc, sys)
-    if THREADS not in environment and quota is not None and quota < _cores():
+    if THREADS not in environment and quota is not None and quota < available_cores():
         environment[THREADS] = str(ceil(quota))
 
 
@@ -81,8 +83,3 @@ def _quota(proc: Path, sys: Path) -> float | None:
             if folder == root:
                 break
     return min(found, default=None)
-
-
-def _cores() -> int:
-    """The cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

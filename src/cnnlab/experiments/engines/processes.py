@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, WorkerBug, failed, share_of
 from cnnlab.experiments.job import Job
 from cnnlab.own_code import own_mistakes
+from cnnlab.spawned import available_cores, safe_path
 
 if TYPE_CHECKING:
     from cnnlab.config import RunConfig
@@ -124,11 +124,6 @@ class Processes:
         return self._shared[place]
 
 
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclass
 class _Worker:
     """A process that trains one job at a time."""
@@ -141,7 +136,8 @@ class _Worker:
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs,), name="cnnlab worker", daemon=True)
-        self.process.start()
+        with safe_path():
+            self.process.start()
         theirs.close()
 
     @property
