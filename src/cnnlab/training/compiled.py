@@ -68,7 +68,10 @@ def _loop(function: Callable[..., None], **more: Any) -> Callable[..., None]:
 
     @wraps(function)
     def run(*arrays: np.ndarray) -> None:
-        numba.set_num_threads(min(torch.get_num_threads(), _settings.NUMBA_NUM_THREADS))
+        threads = torch.get_num_threads()
+        numba.set_num_threads(min(threads, _settings.NUMBA_NUM_THREADS))
+        if torch.get_num_threads() != threads:  # when Numba's are launched they set OpenMP's number, which is torch's
+            torch.set_num_threads(threads)
         (alone if arrays[0].itemsize == 8 else threaded)(*arrays)
 
     return run
