@@ -1,4 +1,4 @@
-"""Processes beside this one: for how many there are cores, and what they must not import."""
+"""Starting Python processes that import nothing from the folder where a command is given."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 _VARIABLE = "PYTHONSAFEPATH"
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

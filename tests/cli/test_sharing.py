@@ -15,7 +15,8 @@ from cnnlab.cli.sharing import share_processor
 def _before_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "modules", {})
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(sharing, "available_cores", lambda: 4)
+    monkeypatch.setattr(sharing, "available_cores", lambda **_: 4)
+    monkeypatch.setattr(sharing, "cores_to_run_on", lambda: 4)
 
 
 def chosen(root: Path, given: dict[str, str] | None = None) -> dict[str, str]:
@@ -24,14 +25,10 @@ def chosen(root: Path, given: dict[str, str] | None = None) -> dict[str, str]:
     return environment
 
 
-def machine(root: Path, *, running: int = 1, groups: str = "0::/\n", **files: str) -> Path:
-    (root / "proc" / "self").mkdir(parents=True)
+def machine(root: Path, *, running: int) -> Path:
+    """Where Linux says how many tasks run."""
+    (root / "proc").mkdir()
     (root / "proc" / "stat").write_text(f"cpu 1 2\nprocs_running {running}\nprocs_blocked 0\n")
-    (root / "proc" / "self" / "cgroup").write_text(groups)
-    for name, text in files.items():
-        path = root / "sys" / "fs" / "cgroup" / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
     return root
 
 
@@ -46,22 +43,11 @@ def test_who_set_how_to_wait_has_decided(tmp_path, name):
     assert chosen(machine(tmp_path, running=40), {name: "1000"}) == {name: "1000"}
 
 
-@pytest.mark.parametrize(
-    ("groups", "files", "threads"),
-    [
-        ("0::/\n", {"cpu.max": "max 100000\n"}, None),
-        ("0::/\n", {"cpu.max": "150000 100000\n"}, "2"),
-        ("0::/pod/one\n", {"pod__one__cpu.max": "max 100000\n", "pod__cpu.max": "100000 100000\n"}, "1"),
-        ("0::/\n", {"cpu.max": "800000 100000\n"}, None),
-        ("0::/\n", {"cpu.max": "nonsense\n"}, None),
-        ("3:cpu,cpuacct:/a\n", {"cpu__a__cpu.cfs_quota_us": "250000", "cpu__a__cpu.cfs_period_us": "100000"}, "3"),
-        ("3:cpu,cpuacct:/a\n", {"cpu__a__cpu.cfs_quota_us": "-1", "cpu__a__cpu.cfs_period_us": "100000"}, None),
-    ],
-)
-def test_there_are_as_many_threads_as_the_quota_has_cores(tmp_path, groups, files, threads):
-    found = chosen(machine(tmp_path, groups=groups, **files))
-    assert found == ({} if threads is None else {"OMP_NUM_THREADS": threads})
-    assert chosen(tmp_path, {"OMP_NUM_THREADS": "7"})["OMP_NUM_THREADS"] == "7"
+def test_there_are_as_many_threads_as_the_quota_has_cores(tmp_path, monkeypatch):
+    for cores, threads in ((4, {}), (3, {"OMP_NUM_THREADS": "3"}), (1, {"OMP_NUM_THREADS": "1"})):
+        monkeypatch.setattr(sharing, "available_cores", lambda cores=cores, **_: cores)
+        assert chosen(tmp_path) == threads
+        assert chosen(tmp_path, {"OMP_NUM_THREADS": "7"}) == {"OMP_NUM_THREADS": "7"}
 
 
 def test_other_systems_say_nothing_and_nothing_changes(tmp_path):

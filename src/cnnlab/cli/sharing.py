@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import time
-from math import ceil
 from pathlib import Path
 from sys import modules
 
-from cnnlab.spawned import available_cores
+from cnnlab.cores import available_cores, cores_to_run_on
 
 #: Looks at how many tasks run, and the seconds between two: a command is not held up by as much as anyone sees.
 LOOKS, BETWEEN_S = 5, 0.002
@@ -35,9 +34,9 @@ def share_processor(
     if not any(name in environment for name in WAITING) and _others(proc) * 2 >= (os.cpu_count() or 1):
         environment["OMP_WAIT_POLICY"] = "passive"
         environment["GOMP_SPINCOUNT"] = "0"
-    quota = _quota(proc, sys)
-    if THREADS not in environment and quota is not None and quota < available_cores():
-        environment[THREADS] = str(ceil(quota))
+    cores = available_cores(proc=proc, sys=sys)
+    if THREADS not in environment and cores < cores_to_run_on():  # torch knows of these, and of no quota
+        environment[THREADS] = str(cores)
 
 
 def _others(proc: Path) -> int:
@@ -52,34 +51,3 @@ def _others(proc: Path) -> int:
         except (OSError, ValueError, StopIteration):
             return 0
     return sorted(found)[LOOKS // 2] - 1
-
-
-def _quota(proc: Path, sys: Path) -> float | None:
-    """The processor time that the control group of this process gets, in cores; None where nothing bounds it.
-
-    The second version of control groups has it in cpu.max, a quota and a period or `max`, in every group above, too;
-    the first in two files.
-    """
-    found = []
-    try:
-        groups = [line.split(":", 2) for line in (proc / "self" / "cgroup").read_text().splitlines()]
-    except OSError:
-        return None
-    for _, controllers, path in (group for group in groups if len(group) == 3):
-        if controllers == "":
-            root, names = sys / "fs" / "cgroup", ("cpu.max",)
-        elif "cpu" in controllers.split(","):
-            root, names = sys / "fs" / "cgroup" / "cpu", ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        else:
-            continue
-        inner = root / path.lstrip("/")
-        for folder in (inner, *inner.parents):
-            try:
-                quota, period = " ".join((folder / name).read_text() for name in names).split()
-                if float(quota) > 0 and float(period) > 0:
-                    found.append(float(quota) / float(period))
-            except (OSError, ValueError):  # no such group here, or no bound
-                pass
-            if folder == root:
-                break
-    return min(found, default=None)

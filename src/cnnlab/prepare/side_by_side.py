@@ -20,10 +20,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from cnnlab.cores import available_cores
 from cnnlab.errors import UserError
 from cnnlab.prepare.reading import open_image, read_image
 from cnnlab.prepare.several import prepared_and_counted
-from cnnlab.spawned import available_cores, safe_path
+from cnnlab.spawned import safe_path
 
 #: A process takes as long to start as so many photographs take to prepare.
 WORTH_A_PROCESS = 25

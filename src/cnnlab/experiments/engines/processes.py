@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING, Any
 
+from cnnlab.cores import available_cores
 from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, WorkerBug, failed, share_of
 from cnnlab.experiments.job import Job
 from cnnlab.own_code import own_mistakes
-from cnnlab.spawned import available_cores, safe_path
+from cnnlab.spawned import safe_path
 
 if TYPE_CHECKING:
     from cnnlab.config import RunConfig

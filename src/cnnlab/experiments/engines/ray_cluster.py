@@ -22,6 +22,7 @@ from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cnnlab.config import RunConfig
+from cnnlab.cores import available_cores
 from cnnlab.errors import UserError
 from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, failed
 from cnnlab.experiments.engines.ray_node import Board, Latest, OwnFiles, Parcel, train_parcel, versions
@@ -31,7 +32,6 @@ from cnnlab.own_code import read_code, shown
 from cnnlab.runs import Run, open_run
 from cnnlab.runs.carry import pack_run, unpack_run
 from cnnlab.runs.identity import Identity, identity_of
-from cnnlab.spawned import available_cores
 
 #: How often a run is begun again after its worker or node died with it. What it raises itself would come again.
 RETRIES = 3
