@@ -66,6 +66,7 @@ COMMANDS: dict[str, str] = {
     "find-lr": "find-lr lenet5 --data {npz}",
     "playground": "playground lenet5 --data {npz} --no-open",
     "data": "data",
+    "data --check": "data {npz} --check --out check",
     "describe": "describe simple-cnn",
     "bench": "bench --data {npz} --rounds 1 --seconds 1",
     "claims --quick": "claims dropout-mean --quick",

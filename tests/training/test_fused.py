@@ -230,6 +230,20 @@ def test_loops_are_compiled_once_it_is_said_and_a_torn_file_harms_nothing(tmp_pa
     assert in_a_process(read_only)[-1].startswith("quicker")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_forked_process_trains_without_loops():
+    net, x = SimpleCNN(dropout=0.0), torch.randn(4, 1, 28, 28)
+    lay_out(net, torch.channels_last)
+    view = quick_view(net)
+    view(x).sum().backward()
+    child = os.fork()
+    if not child:
+        torch.set_num_threads(1)
+        view(x).sum().backward()
+        os._exit(0 if loops() is None else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_the_commands_that_do_not_train_compile_nothing(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     for arguments in (["--help"], ["describe", "lenet5"]):

@@ -18,8 +18,8 @@ from cnnlab.data.shared import share
 from cnnlab.evaluation import BATCH, logits
 from cnnlab.features.statistics import statistics
 
-#: What Python, PyTorch and a command's own work take, in MB, and how often the images may lie in memory.
-OWN_MB, TIMES = 500, 3
+#: What Python, PyTorch, Numba and a command's own work take, in MB, and how often the images may lie in memory.
+OWN_MB, TIMES = 600, 3
 
 
 def digits(count: int = 200) -> ImageSet:

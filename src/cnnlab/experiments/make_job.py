@@ -30,8 +30,11 @@ def config_hash(config: RunConfig) -> str:
 
 
 def job_hash(config: RunConfig, identity: Identity) -> str:
-    """Twelve hex digits of the SHA-256 of a config, but for its seed, and the identity that it is trained with."""
-    parts = [config_hash(config.model_copy(update={"seed": 0})), identity.model_dump_json()]
+    """Twelve hex digits of the SHA-256 of a config, but for its seed, and the identity that it is trained with.
+
+    What an identity does not have is left out, as where it came later.
+    """
+    parts = [config_hash(config.model_copy(update={"seed": 0})), identity.model_dump_json(exclude_none=True)]
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
 

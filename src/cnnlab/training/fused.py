@@ -5,6 +5,7 @@ Where Numba is installed (the extra `speed`) its loops do it, of channels-last m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -27,9 +28,21 @@ _COMPUTED = (torch.float32, torch.bfloat16, torch.float64)
 _tellers: list[Callable[[], None]] = []
 
 
-@cache
+#: The process that imported this.
+_PROCESS = os.getpid()
+
+
 def loops() -> Any:
-    """The module `compiled`, or None where Numba or its OpenMP threads are missing."""
+    """The module `compiled`, or None where Numba or its OpenMP threads are missing.
+
+    None, too, in a process that was forked from the one that imported this: threads do not live on in a fork, and one
+    in which Numba wants them is ended by it.
+    """
+    return _compiled() if os.getpid() == _PROCESS else None
+
+
+@cache
+def _compiled() -> Any:
     try:
         module = import_module("cnnlab.training.compiled")
     except ImportError:
