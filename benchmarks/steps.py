@@ -1,11 +1,11 @@
-"""Steps of training beside busy neighbours, by how threads wait; writes results/sharing.json.
+"""Steps of training with and without loops that fuse layers, and beside busy neighbours; writes results/steps.json.
 
-    .venv/bin/python -m benchmarks.sharing [--rounds N] [--out FILE]
+    .venv/bin/python -m benchmarks.steps [--rounds N] [--out FILE]
 
 Neighbours are loops in Python that want a core each: none, one, and four times the cores. Each way to wait gets a
 process of its own in every round, the ways by turns: as OpenMP has it (spinning), passive, and as the command line
-chooses it (`cnnlab.cli.sharing`). Measured are steps of SimpleCNN and LeNet-5 at batches of 64 and 256, after loops
-are compiled.
+chooses it (`cnnlab.cli.sharing`); beside none, once more without Numba, as where it is not installed. Measured are
+steps of SimpleCNN and LeNet-5 at batches of 64 and 256, after loops are compiled.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import Any
 from cnnlab.cli.sharing import share_processor
 from cnnlab.whole_files import write_whole
 
-RESULTS = Path(__file__).parent.parent / "results" / "sharing.json"
+RESULTS = Path(__file__).parent.parent / "results" / "steps.json"
 
 #: Seconds that a net's steps are repeated for, and steps that come before.
-SECONDS, BEFORE = 2.0, 3
+SECONDS, BEFORE = 1.0, 3
 
-WAYS = ("spinning", "passive", "chosen")
+WAYS, WITHOUT = ("spinning", "passive", "chosen"), "without numba"
 NETS = (("simple-cnn", 64), ("simple-cnn", 256), ("lenet5", 64), ("lenet5", 256))
 
 NEIGHBOUR = "while True: pass"
@@ -39,11 +39,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--way", choices=WAYS, help="measure it in this process, and print the steps' times")
+    parser.add_argument(
+        "--way", choices=(*WAYS, WITHOUT), help="measure it in this process, and print the steps' times"
+    )
     given = parser.parse_args()
     if given.way:
-        if given.way == "chosen":
+        if given.way not in ("spinning", "passive"):
             share_processor()
+        if given.way == WITHOUT:
+            from cnnlab.training import fused
+
+            fused.loops = lambda: None  # ty: ignore[invalid-assignment]
         print(json.dumps(_steps()))
         return
     cores = os.cpu_count() or 1
@@ -52,9 +58,10 @@ def main() -> None:
         busy = [subprocess.Popen([sys.executable, "-c", NEIGHBOUR]) for _ in range(neighbours)]
         try:
             time.sleep(1.0)
-            found: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+            ways = WAYS if neighbours else (*WAYS, WITHOUT)
+            found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
             for _ in range(given.rounds):
-                for way in WAYS:
+                for way in ways:
                     found[way].append(_in_a_process(way))
         finally:
             for each in busy:
@@ -62,24 +69,34 @@ def main() -> None:
                 each.wait()
         for net, batch in NETS:
             name = f"{net}, batches of {batch}"
-            times = {way: [run["ms"][name] for run in found[way]] for way in WAYS}
-            middle = {way: median(times[way]) for way in WAYS}
+            times = {way: [run["ms"][name] for run in found[way]] for way in ways}
+            middle = {way: median(times[way]) for way in ways}
             rows.append(
                 {"neighbours": neighbours, "net": net, "batch_size": batch, "step_ms": middle, "rounds": times}
-                | {"chosen_by_passive": middle["chosen"] / middle["passive"]}
-                | {"chosen_by_spinning": middle["chosen"] / middle["spinning"]}
+                | {"chosen_by": {way: _paired(times["chosen"], times[way]) for way in ways if way != "chosen"}}
             )
             print(neighbours, name, {way: round(value, 1) for way, value in middle.items()}, flush=True)
     environment = found["chosen"][0]["environment"]
-    record = {"environment": environment, "seconds": SECONDS, "rounds": given.rounds, "rows": rows}
+    record = {
+        "command": "python -m benchmarks.steps",
+        "environment": environment,
+        "seconds": SECONDS,
+        "rounds": given.rounds,
+        "rows": rows,
+    }
     write_whole(given.out, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def _paired(ours: list[float], theirs: list[float]) -> float:
+    """Ours over theirs, the median of the rounds' own ratios."""
+    return median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
 def _in_a_process(way: str) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
     if way == "passive":
         environment |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
-    command = [sys.executable, "-m", "benchmarks.sharing", "--way", way]
+    command = [sys.executable, "-m", "benchmarks.steps", "--way", way]
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
 

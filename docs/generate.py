@@ -342,6 +342,31 @@ def predict_table(record: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def steps_table(record: dict[str, Any]) -> str:
+    """A step with and without loops, and beside neighbours, by how threads wait."""
+    where = record["environment"]
+    lines = [
+        "| net, batch | busy neighbours | ms a step: spinning | passive | as chosen | chosen by passive | no Numba |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in record["rows"]:
+        ms = row["step_ms"]
+        without = ms.get("without numba")
+        lines.append(
+            f"| `{row['net']}`, {row['batch_size']} | {row['neighbours']} | {ms['spinning']:.1f} | {ms['passive']:.1f} "
+            f"| {ms['chosen']:.1f} | {row['chosen_by']['passive']:.2f} × | "
+            + ("" if without is None else f"{without:.1f}, {1 / row['chosen_by']['without numba']:.2f} × as long")
+            + " |"
+        )
+    lines += [
+        "",
+        f"Medians of {record['rounds']} rounds by turns, {record['seconds']:g} s each; ratios are medians of the "
+        f"rounds' own. {where['device_name']}, {where['cores']} cores, {where['precision']}, torch {where['torch']}, "
+        f"Numba {where['numba']}. Made by `{record['command']}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def describe_table(record: dict[str, Any]) -> str:
     """What `describe` finds of the ten nets, and in what time."""
     lines = [
@@ -645,6 +670,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/how-to/experiments.md": {"engines": engines_sentence, "batched": batched_sentence},
     "docs/how-to/cluster.md": {"ray": ray_sentence},
     "docs/how-to/explorer.md": {"explorer": explorer_table},
+    "docs/how-to/speed.md": {"steps": steps_table},
     "docs/how-to/playground.md": {"playground": playground_table},
     "docs/explanation/claims.md": {
         "claims": claims_table,
