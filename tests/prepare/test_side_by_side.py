@@ -74,6 +74,11 @@ def test_the_processes_beside_do_their_part(files, four_cores, monkeypatch):
     require_the_same([found], files[:1])
 
 
+#: Python 3.11's own thread raises when a process dies after a task was cancelled; later versions do not.
+FORGETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+@FORGETS
 def test_what_another_process_does_not_do_this_one_does(files, four_cores):
     with SideBySide(len(files)) as all_of_us:
         assert all_of_us._give(os.getpid).result()
@@ -81,6 +86,19 @@ def test_what_another_process_does_not_do_this_one_does(files, four_cores):
             process.kill()
         require_the_same(all_of_us.prepared(files, **HOW), files)
         require_the_same(all_of_us.prepared(files, **HOW), files)
+
+
+@FORGETS
+def test_what_was_begun_by_a_process_that_died_this_one_does(files, four_cores):
+    with SideBySide(len(files)) as all_of_us:
+        assert all_of_us._give(os.getpid).result()
+        all_of_us.begin(files, **HOW)
+        for _, _, future in list(all_of_us._begun)[4:]:
+            future.cancel()  # as if this process had taken them; those after them are forgotten
+        all_of_us._begun[-1] = (files[-1], HOW, all_of_us._give_file(files[-1], HOW))
+        for process in list(all_of_us._pool._processes.values()):
+            process.kill()
+        require_the_same([*all_of_us.prepared(files[:3], **HOW), *all_of_us.prepared(files[3:], **HOW)], files)
 
 
 def test_where_no_process_can_be_started_this_one_does_all(files, four_cores, monkeypatch):
@@ -113,3 +131,39 @@ def test_nothing_in_the_folder_of_the_command_is_imported(files, four_cores, tmp
         found = all_of_us._give(side_by_side._prepared, files[0], HOW).result()
     require_the_same([found], files[:1])
     assert not (tmp_path / "was imported").exists()
+
+
+def test_what_is_begun_ahead_is_what_is_asked_for_then(files, four_cores, monkeypatch):
+    with SideBySide(len(files)) as all_of_us:
+        all_of_us.begin(files, **HOW)
+        monkeypatch.setattr(all_of_us, "_give_file", None)  # nothing is given again
+        require_the_same([*all_of_us.prepared(files[:7], **HOW), *all_of_us.prepared(files[7:], **HOW)], files)
+
+
+def test_only_so_much_is_begun_ahead(files, four_cores, monkeypatch):
+    monkeypatch.setattr(side_by_side, "MOST_AHEAD", 5 * 3 * 32 * 32)
+    with SideBySide(len(files)) as all_of_us:
+        all_of_us.begin(files, **HOW)
+        assert len(all_of_us._begun) == 5
+        require_the_same(all_of_us.prepared(files, **HOW), files)
+
+
+@pytest.mark.parametrize(
+    "begun", [{"preparation": "none"}, {"shape": (1, 32, 32)}, {"unpadded": None}], ids=["preparation", "shape", "pad"]
+)
+def test_what_was_begun_in_another_way_is_thrown_away(files, four_cores, begun):
+    with SideBySide(len(files)) as all_of_us:
+        all_of_us.begin(files, **(HOW | begun))
+        require_the_same(all_of_us.prepared(files, **HOW), files)
+
+
+def test_what_was_begun_in_another_order_is_thrown_away(files, four_cores):
+    with SideBySide(len(files)) as all_of_us:
+        all_of_us.begin([*files[:3], *files[:2:-1]], **HOW)
+        require_the_same(all_of_us.prepared(files, **HOW), files)
+
+
+def test_one_process_begins_nothing(files):
+    with SideBySide(0) as all_of_us:
+        all_of_us.begin(files, **HOW)
+        assert not all_of_us._begun

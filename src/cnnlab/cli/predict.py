@@ -77,13 +77,17 @@ def command(
     """
     from cnnlab.cli.predict_each import answer_each, check_each, print_each
     from cnnlab.prepare.side_by_side import SideBySide
+    from cnnlab.runs.records import data_record
 
     if no_prepare and preparation not in (None, "none"):
         raise UserError(
             f"--no-prepare: got --preparation {preparation} as well; expected one of the two: leave one out"
         )
-    # Before PyTorch loads, which takes longer than they take to start.
+    # Before PyTorch loads, which takes as long as dozens of photographs take to prepare.
     all_of_us = click.get_current_context().with_resource(SideBySide(0 if each else len(files)))
+    if all_of_us.beside and (said := data_record(run_path)) is not None:
+        how = "none" if no_prepare else preparation or said.preparation
+        all_of_us.begin(files, preparation=how, shape=said.image_shape, unpadded=said.unpadded)
     from cnnlab.runs import open_run
 
     run = open_run(run_path, say=notice)

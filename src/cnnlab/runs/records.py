@@ -3,7 +3,7 @@
 A file is a regular one and no longer than its kind may be, JSON is one object, and every value is checked before it is
 used. A key that this version does not know is refused, as a newer version may mean by it that the others are to be read
 differently; nothing is written then. Lines of metrics.jsonl alone are read past such keys, each line being a record of
-its own, and are kept byte for byte.
+its own, and are kept byte for byte. JSON is read without PyTorch, which takes seconds to load.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
-import torch
-from torch import Tensor
 
-from cnnlab.config import Record, checked
+from cnnlab.config import DataRecord, Record, RunConfig, checked
 from cnnlab.errors import UserError
 from cnnlab.plain_files import open_plain, read_plain
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: The most bytes of a record: config, environment, result, diverged, saved, lesson. A thousand classes make 30,000.
 RECORD_BYTES = 4_000_000
@@ -46,6 +47,14 @@ HEADER_BYTES = 4_000_000
 def read_record(kind: type[Record], path: Path, *, limit: int = RECORD_BYTES) -> Record:
     """The record that a JSON file holds. Raises UserError where it is missing, damaged or not of that kind."""
     return checked(kind, read_json(path, limit=limit), str(path), is_file=True)
+
+
+def data_record(run_path: Path) -> DataRecord | None:
+    """What a run folder says of its images; None where it is no run that can be read: `open_run` tells why."""
+    try:
+        return read_record(RunConfig, run_path / "config.json").data
+    except UserError:
+        return None
 
 
 def read_json(path: Path, *, limit: int = RECORD_BYTES) -> dict[str, Any]:
@@ -145,4 +154,6 @@ def _form(tensor: Tensor | None) -> str:
 
 def are_finite(tensors: Mapping[str, Tensor]) -> bool:
     """Whether no number of them is NaN or infinite."""
+    import torch
+
     return all(bool(torch.isfinite(value).all()) for value in tensors.values())
