@@ -16,8 +16,9 @@ from cnnlab.config import Augmentation, NetSpec, Training
 from cnnlab.data import ImageSet, Split
 from cnnlab.nets import build_net
 from cnnlab.training import Diverged, Epoch, fit, recipe, start
+from cnnlab.training import program as program_room
 from cnnlab.training.batched import fit_together
-from cnnlab.training.program import Program, why_alone
+from cnnlab.training.program import Program, _normalised, why_alone
 from cnnlab.training.stack import Stack
 
 SEEDS = (0, 3, 4)
@@ -338,3 +339,39 @@ def test_the_lessons_nets_by_both_recipes(small, name):
                     assert one == pytest.approx(other, rel=1e-5), (of, seed, split)
                     one, other = (getattr(record, f"{split}_accuracy") for record in (ours, alone))
                     assert one == other, (of, seed, split)
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm2d(3), nn.BatchNorm1d(3, momentum=0.3, eps=1e-3)], ids=["2d", "1d"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_batch_norm_by_sums_is_batch_norm(layer, dtype):
+    generator = torch.Generator().manual_seed(0)
+    shape = (5, 3, 4, 6) if isinstance(layer, nn.BatchNorm2d) else (9, 3)
+    x = (2 * torch.randn(shape, generator=generator) + 3).to(dtype).requires_grad_()
+    weights = torch.randn(shape, generator=generator)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([1.5, -0.5, 0.1]))
+        layer.bias.copy_(torch.tensor([0.2, 0.0, -1.0]))
+    ours, layer = copy.deepcopy(layer), copy.deepcopy(layer)
+    found, expected = _normalised(ours, x), layer(x)
+    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2e-2, "atol": 2e-2}
+    assert found.dtype == expected.dtype
+    torch.testing.assert_close(found, expected, **tolerance)
+    for name, value in layer.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], value, **tolerance)
+    of_ours = torch.autograd.grad((found.float() * weights).sum(), (x, ours.weight, ours.bias))
+    of_layer = torch.autograd.grad((expected.float() * weights).sum(), (x, layer.weight, layer.bias))
+    for one, other in zip(of_ours, of_layer, strict=True):
+        torch.testing.assert_close(one, other, rtol=10 * tolerance["rtol"], atol=10 * tolerance["atol"])
+
+
+def test_seeds_together_by_sums_are_those_alone(tiny: ImageSet, monkeypatch):
+    monkeypatch.setattr(program_room, "_asks_for_layout", lambda module: isinstance(module, nn.BatchNorm2d))
+    states = [start(make_net("simple-cnn", seed, exact=True), FAST, seed=seed) for seed in SEEDS]
+    for _ in fit_together(states, tiny, FAST):
+        pass
+    for seed, state in zip(SEEDS, states, strict=True):
+        alone = start(make_net("simple-cnn", seed, exact=True), FAST, seed=seed)
+        for _ in fit(alone, tiny, FAST):
+            pass
+        for one, other in zip(state.net.state_dict().values(), alone.net.state_dict().values(), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)

@@ -16,6 +16,10 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     """
     scale = [1 / (255 * s) for s in std]
     offset = [-m / s for m, s in zip(mean, std, strict=True)]
-    weight = torch.tensor(scale, dtype=torch.float32, device=images.device)[:, None, None]
-    bias = torch.tensor(offset, dtype=torch.float32, device=images.device)[:, None, None]
+    weight, bias = _by_channel(scale, images.device), _by_channel(offset, images.device)
     return torch.addcmul(bias, images.to(torch.float32), weight)
+
+
+def _by_channel(values: Sequence[float], device: torch.device) -> Tensor:
+    """float32 (C, 1, 1). Filled in on the device: nothing is copied there, which would be waited for."""
+    return torch.cat([torch.full((1, 1, 1), value, dtype=torch.float32, device=device) for value in values])

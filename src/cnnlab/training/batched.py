@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from cnnlab.config import Training
 from cnnlab.data.augment import augment
@@ -14,7 +15,8 @@ from cnnlab.data.imageset import ImageSet
 from cnnlab.training import loop
 from cnnlab.training.balance import class_weights, mean_loss
 from cnnlab.training.course import Course
-from cnnlab.training.execution import require_crop
+from cnnlab.training.execution import Crop, require_crop
+from cnnlab.training.graphed import Graphed, OneStep, can_be_graphed, set_learning_rate
 from cnnlab.training.loop import Diverged, Epoch, Step
 from cnnlab.training.machine import random_state
 from cnnlab.training.program import Program
@@ -56,6 +58,24 @@ def fit_together(
         stack = Stack(together, training)
         orders = torch.stack([course.order(state.seed, epoch) for state in together]).to(device)  # (S, images)
         lost: set[int] = set()  # places in `together`
+
+        def learn(
+            x: Tensor, y: Tensor, seen: Crop | None, stack: Stack = stack, seeds: int = seeds
+        ) -> tuple[Tensor, Tensor]:
+            """As that of `fit`, of images (S·N, C, H, W) and labels (S, N): a loss and a count a seed, (S,)."""
+            x = loop.net_input(x, data, training, seen).unflatten(0, (seeds, -1))
+            with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+                masks = program.draw_masks(stack, x, seen)
+                answers = program(stack.parameters, stack.buffers, x, masks, seen)
+            answers = answers.float()
+            losses = mean_loss(answers, y, training, weights)
+            stack.optimizer.zero_grad()
+            losses.sum().backward()  # a seed's loss depends on its own parameters alone
+            stack.optimizer.step()
+            return losses.detach(), (answers.detach().argmax(dim=2) == y).sum(dim=1)
+
+        is_graphed = can_be_graphed(together[0].net, training, device) and not program.has_dropout
+        one_step: OneStep = Graphed(learn, stack.optimizer, device) if is_graphed else learn
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             generators = [torch.Generator() for _ in together]
             for state, generator in zip(together, generators, strict=True):
@@ -69,9 +89,7 @@ def fit_together(
 
             while step < steps and not lost:
                 of_run = epoch * course.steps_per_epoch + step
-                for group in stack.optimizer.param_groups:
-                    group["lr"] = course.learning_rate(of_run)
-
+                set_learning_rate(stack.optimizer, course.learning_rate(of_run))
                 batch = orders[:, course.batch(step)]
                 x, y = images[batch], labels[batch]  # (S, N, C, H, W), (S, N)
                 x = torch.cat(
@@ -80,19 +98,10 @@ def fit_together(
                         for own, each in zip(x, generators, strict=True)
                     ]
                 )
-                seen = crop if course.is_cropped(of_run) else None
-                x = loop.net_input(x, data, training, seen).unflatten(0, (seeds, -1))
-                with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-                    masks = program.draw_masks(stack, x, seen)
-                    answers = program(stack.parameters, stack.buffers, x, masks, seen)
-                answers = answers.float()
-                losses = mean_loss(answers, y, training, weights)
-                stack.optimizer.zero_grad()
-                losses.sum().backward()  # a seed's loss depends on its own parameters alone
-                stack.optimizer.step()
+                losses, right = one_step(x, y, crop if course.is_cropped(of_run) else None)
 
-                loss_sums += losses.detach() * batch.shape[1]
-                correct += (answers.detach().argmax(dim=2) == y).sum(dim=1)
+                loss_sums += losses * batch.shape[1]
+                correct += right
                 step += 1
 
                 now = time.perf_counter()

@@ -25,6 +25,7 @@ from cnnlab.nets.answers import main_answer
 from cnnlab.training.balance import class_weights, mean_loss
 from cnnlab.training.course import Course
 from cnnlab.training.execution import Crop, central, proven_view, require_crop
+from cnnlab.training.graphed import Graphed, OneStep, can_be_graphed, set_learning_rate
 from cnnlab.training.machine import random_state, set_random_state
 from cnnlab.training.state import TrainingState, derived_seed
 
@@ -114,6 +115,21 @@ def fit(
     generator = torch.Generator()
     augmentation, fill = training.augmentation.model_dump(), background(data)
 
+    def learn(x: Tensor, y: Tensor, seen: Crop | None) -> tuple[Tensor, Tensor]:
+        """Learn from a batch. Returns its loss and how many of its answers are right, both before that."""
+        x = net_input(x, data, training, seen)
+        with torch.autocast(device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
+            answers = view(x) if seen is None else seen.forward(view, x)
+        answers = main_answer(answers).float()
+        loss = mean_loss(answers, y, training, weights)
+        state.optimizer.zero_grad()
+        loss.backward()
+        state.optimizer.step()
+        return loss.detach(), (answers.detach().argmax(dim=1) == y).sum()
+
+    is_graphed = can_be_graphed(state.net, training, device)
+    one_step: OneStep = Graphed(learn, state.optimizer, device) if is_graphed else learn
+
     while not course.is_over(position.epoch):
         if training.patience is not None and position.epoch - position.best_epoch >= training.patience:
             return
@@ -132,24 +148,13 @@ def fit(
 
             while position.step < steps:
                 step = first_step + position.step
-                for group in state.optimizer.param_groups:
-                    group["lr"] = course.learning_rate(step)
-
+                set_learning_rate(state.optimizer, course.learning_rate(step))
                 batch = order[course.batch(position.step)]
-                x, y = images[batch], labels[batch]
-                x = augment(x, **augmentation, fill=fill, generator=generator)
-                seen = crop if course.is_cropped(step) else None
-                x = net_input(x, data, training, seen)
-                with torch.autocast(device.type, torch.bfloat16, enabled=state.dtype == torch.bfloat16):
-                    answers = view(x) if seen is None else seen.forward(view, x)
-                answers = main_answer(answers).float()
-                loss = mean_loss(answers, y, training, weights)
-                state.optimizer.zero_grad()
-                loss.backward()
-                state.optimizer.step()
+                x = augment(images[batch], **augmentation, fill=fill, generator=generator)
+                loss, right = one_step(x, labels[batch], crop if course.is_cropped(step) else None)
 
-                loss_sum += loss.detach() * len(batch)
-                correct += (answers.detach().argmax(dim=1) == y).sum()
+                loss_sum += loss * len(batch)
+                correct += right
                 position.step += 1
                 position.seen += len(batch)
 

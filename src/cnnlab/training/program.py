@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +38,11 @@ class Program:
             for name, child in module._modules.items():
                 if type(child) is nn.Dropout:
                     module._modules[name] = _TapedDropout(child.p, self._tape)
+        for module in net.modules():
+            if _asks_for_layout(module):
+                module.forward = partial(_normalised, module)
+        #: Whether numbers are drawn for each seed at every step.
+        self.has_dropout = any(isinstance(module, _TapedDropout) and module.p > 0 for module in net.modules())
         self._net = quick_view(net, fused=False).train()
         self._calls: dict[tuple[int, ...], list[_Call]] = {}
 
@@ -125,6 +132,33 @@ def _difference(net: nn.Module, images: Tensor, training: Training) -> float:
     together.float().sum().backward()
     expected = torch.stack(alone).detach().float()
     return float((together.detach().float() - expected).abs().max() / expected.abs().max().clamp(min=1e-6))
+
+
+def _asks_for_layout(module: nn.Module) -> bool:
+    """Whether it is a batch norm whose kernels on CUDA want to know the layout in memory, which vmap does not say."""
+    if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        return False
+    is_whole = module.affine and module.track_running_stats and module.momentum is not None
+    return is_whole and module.weight.is_cuda
+
+
+def _normalised(norm: Any, x: Tensor) -> Tensor:
+    """What a batch norm gives in training, (N, C) or (N, C, H, W), by sums and products; it counts the batch.
+
+    In its parameters' precision, as the layer's own kernels compute.
+    """
+    dims = [0, *range(2, x.dim())]
+    wide = x.to(norm.weight.dtype)
+    var, mean = torch.var_mean(wide, dims, correction=0)
+    m = x.numel() // x.shape[1]
+    with torch.no_grad():
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.add_(1)
+        for running, of_batch in ((norm.running_mean, mean), (norm.running_var, var * (m / max(m - 1, 1)))):
+            running.mul_(1 - norm.momentum).add_(of_batch, alpha=norm.momentum)
+    scale = norm.weight * torch.rsqrt(var + norm.eps)
+    form = (1, -1, *[1] * (x.dim() - 2))
+    return (wide * scale.view(form) + (norm.bias - mean * scale).view(form)).to(x.dtype)
 
 
 @dataclass(frozen=True)
