@@ -93,8 +93,13 @@ def bench_in_short(record: dict[str, Any]) -> str:
     return (
         markdown(record).partition("\n\n")[0]
         + f"\n\n`{record['net']}` on `{record['data']}`, {record['cpu']}, {record['threads']} threads. "
-        "[How that was measured](docs/explanation/results.md).\n"
+        "[How that was measured](docs/explanation/results.md).\n\n" + history(record)
     )
+
+
+def bench_whole(record: dict[str, Any]) -> str:
+    """The bench's table with its remarks, and what earlier releases came to."""
+    return f"{markdown(record)}\n{history(record)}"
 
 
 def accuracy_table(record: dict[str, Any]) -> str:
@@ -338,6 +343,92 @@ def predict_table(record: dict[str, Any]) -> str:
         f"`cnnlab predict RUN FILE…` in a new process, {record['rounds']} times by turns; {record['net']}. Kinds: "
         f"{', '.join(kinds)}. {where['device_name']}, {where['threads']} "
         f"thread{'s' * (where['threads'] != 1)}, torch {where['torch']}. Made by `{record['command']}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def history(record: dict[str, Any]) -> str:
+    """A line a release: what its bench found, each on a machine of its own."""
+    earlier = (json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("bench-*.json")))
+    lines = [
+        "| cnnlab | machine | stock, images/s | cnnlab, images/s | ratio | time to 99 %, ratio |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for each in (*earlier, record):
+        rates = f"{each['stock']['images_per_s']:,.0f} | {each['cnnlab']['images_per_s']:,.0f}"
+        where = f"{each['cpu']}, {each['threads']} threads, {each['cnnlab']['precision']}"
+        ratios = f"{each['ratio']:.2f} × | {each['time_to_target_ratio']:.1f} ×"
+        lines.append(f"| {each['versions']['cnnlab']} | {where} | {rates} | {ratios} |")
+    return "\n".join(lines) + "\n"
+
+
+#: How many of a task's variants stand in the table, the best first.
+BEST = 4
+
+
+def recipes_table(record: dict[str, Any]) -> str:
+    """Of each task the recipe as it was, the best variants, and averages of weights."""
+    lines = [
+        "| net, data, epochs | variant | n | validation accuracy | against the first line | over shifts |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    tasks = dict.fromkeys(row["task"] for row in record["rows"])
+    for task in tasks:
+        rows = [row for row in record["rows"] if row["task"] == task]
+        others = [row for row in rows if row["variant"] != "as it is"]
+        averaged = [row for row in others[BEST:] if row["variant"].startswith(("EMA", "Lookahead"))]
+        own = [row for row in rows if row["variant"] == "as it is"]
+        for row in (*own, *others[:BEST], *averaged):
+            error = f" ± {100 * row['gain_error']:.2f}" if row["gain_error"] is not None else ""
+            gain = "" if row["variant"] == "as it is" else f"{100 * row['gain']:+.2f}{error}"
+            lines.append(
+                f"| {task if row['variant'] == 'as it is' else ''} | {row['variant']} | {row['n']} | "
+                f"{row['validation_accuracy']:.2%} | {gain} | {row['over_shifts']:.2%} |"
+            )
+    where = record["environment"]
+    lines += [
+        "",
+        f"{len(record['rows'])} variants, {len(record['runs'])} trainings in all; n seeds each; points, with the error "
+        "of the mean of the seeds' differences. *Over shifts*: answers averaged over the image and its four shifts "
+        f"by a pixel. {where['device_name']}, {where['precision']}, torch {where['torch']}. "
+        f"Made by `{record['command']}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def gpu_table(record: dict[str, Any]) -> str:
+    """What a CUDA device made of one net and of many."""
+    where = record["environment"]
+    lines = [
+        "| net, batch | images/s, steps recorded | kernel by kernel | ratio |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for row in record["steps"]:
+        rates = {way: median(found) for way, found in row["images_per_s"].items()}
+        lines.append(
+            f"| `{row['net']}`, {row['batch_size']} | {rates['graph']:,.0f} | {rates['kernel by kernel']:,.0f} | "
+            f"{row['ratio']:.2f} × |"
+        )
+    lines += ["", "| epochs of `fast` | test accuracy, mean (lowest – highest) | n | training time, median |"]
+    lines += ["| --- | ---: | ---: | ---: |"]
+    for row in record["trainings"]:
+        found, times = row["test_accuracy"], row["train_time_s"]
+        lines.append(
+            f"| {row['epochs']:g} | {mean(found):.2%} ({min(found):.2%} – {max(found):.2%}) | {len(found)} | "
+            f"{median(times):.2f} s |"
+        )
+    lines += ["", "| seeds together, an epoch | images/s of all | against one alone | steps | test accuracy, lowest |"]
+    lines += ["| ---: | ---: | ---: | ---: | ---: |"]
+    for row in record["together"]:
+        lines.append(
+            f"| {row['seeds']} | {row['images_per_s']:,.0f} | {row['ratio']:.2f} × | {row['steps_s']:.1f} s | "
+            f"{min(row['test_accuracy']):.2%} |"
+        )
+    lines += [
+        "",
+        f"`{record['data']}`, SimpleCNN unless said; {where['device_name']}, {where['precision']}, torch "
+        f"{where['torch']}, cnnlab {where['cnnlab']}. Rates are medians of {record['rounds']} rounds by turns. "
+        f"Training time counts training steps alone. Made by `{record['command']}`.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -670,7 +761,8 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/how-to/experiments.md": {"engines": engines_sentence, "batched": batched_sentence},
     "docs/how-to/cluster.md": {"ray": ray_sentence},
     "docs/how-to/explorer.md": {"explorer": explorer_table},
-    "docs/how-to/speed.md": {"steps": steps_table},
+    "docs/how-to/speed.md": {"steps": steps_table, "steps-bfloat16": steps_table},
+    "docs/how-to/gpu.md": {"gpu": gpu_table},
     "docs/how-to/playground.md": {"playground": playground_table},
     "docs/explanation/claims.md": {
         "claims": claims_table,
@@ -685,7 +777,8 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
         "unlike": unlike_table,
         "label_errors": label_errors_table,
         "rows": rows_table,
-        "bench": markdown,
+        "recipes": recipes_table,
+        "bench": bench_whole,
     },
 }
 

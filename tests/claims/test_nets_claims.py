@@ -9,6 +9,8 @@ import pytest
 
 from cnnlab.claims import cnn_beats_dense, early_edges, lenet_digits, locality_matters, pooling_invariance
 from cnnlab.claims.claim import found_over_seeds
+from cnnlab.config import NetSpec
+from cnnlab.runs.plan import Plan
 
 NOISE = (-0.001, 0.0, 0.001)
 
@@ -146,11 +148,12 @@ def lenets(accuracy, linear):
     class Laboratory:
         data, train_size = "mnist", None
 
-        def plan(self, *_, **__):
-            return None
+        def plan(self, net, **given):
+            return Plan(net=NetSpec(name=net), **given)
 
         def compare(self, plan, variants):
             assert [one.name for one in variants] == ["linear"]
+            assert plan.recipe == "fast"
             return Found
 
     return Laboratory()

@@ -163,9 +163,40 @@ def fast(net: nn.Module, data, epochs: float) -> Training:
 
 def test_fast_recipe_fits_net_and_data(mnist_5k, small):
     assert fast(make_net(), mnist_5k, 3).crop == 20, "MNIST's digits lie in the central 20×20"
-    assert fast(make_net("lenet5"), mnist_5k, 3).learning_rate < fast(make_net(), mnist_5k, 3).learning_rate
+    assert fast(make_net("lenet5"), mnist_5k, 3).learning_rate == fast(make_net(), mnist_5k, 3).learning_rate
+    for net in (make_net("mlp"), make_net("conv-net", widths=(4, 4, 4), batch_norm=False)):
+        assert fast(net, mnist_5k, 3).learning_rate < fast(make_net(), mnist_5k, 3).learning_rate
     full = dataclasses.replace(small, train=dataclasses.replace(small.train, images=255 - small.train.images * 0))
     assert fast(make_net(), full, 3).crop is None or full.train.images.float().var() == 0
+
+
+def test_garments_are_mirrored_and_seen_whole_in_the_end(small):
+    garments = dataclasses.replace(small, preparation="garment")
+    training = fast(make_net(), garments, 3)
+    assert (training.augmentation.flip, training.augmentation.shift) == (True, 0)
+    assert (training.crop, training.crop_share) == (20, 0.5)
+    assert fast(make_net("mlp"), garments, 3) == fast(make_net("mlp"), small, 3), "a dense net is not fed a crop"
+
+
+@pytest.mark.parametrize(("images", "epochs", "size"), [(55_000, 2, 64), (55_000, 3, 64), (55_000, 12, 256)])
+def test_garments_are_learned_in_more_steps(small, images, epochs, size):
+    train = dataclasses.replace(
+        small.train,
+        images=small.train.images[:1].expand(images, -1, -1, -1),
+        labels=small.train.labels[:1].expand(images),
+    )
+    garments = dataclasses.replace(small, preparation="garment", train=train)
+    assert fast(make_net(), garments, epochs).batch_size == size
+
+
+def test_the_best_recipe_is_fast_for_longer_on_whole_images(mnist_5k):
+    best, usual = (recipe(name, make_net(), mnist_5k) for name in ("best", "fast"))
+    assert best.epochs == pytest.approx(8 / 3 * usual.epochs, abs=0.5)
+    assert best.crop is None
+    assert best.batch_size <= 128
+    assert best.augmentation.shift == 1
+    garments = recipe("best", make_net(), dataclasses.replace(mnist_5k, preparation="garment"))
+    assert (garments.augmentation.flip, garments.augmentation.shift, garments.crop) == (True, 1, None)
 
 
 @pytest.mark.parametrize(

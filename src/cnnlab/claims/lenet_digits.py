@@ -26,6 +26,10 @@ LEARNT = Smallest(
 QUICK_IMAGES = 4000
 
 
+#: Both nets' peak learning rate.
+RATE = 0.005
+
+
 def decide(accuracy: float, images: int) -> tuple[VerdictWord, tuple[float, float]]:
     """Whether a test accuracy (0–1) on that many images lies above the threshold, and its 95 % interval in per cent."""
     low, high = (100 * end for end in wilson_interval(round(accuracy * images), images))
@@ -41,7 +45,8 @@ def measure(laboratory: Laboratory) -> Finding:
     whole = laboratory.train_size is None
     data = laboratory.data if whole else laboratory.at_most(laboratory.data, QUICK_IMAGES)
     linear = NetSpec(name="mlp", options={"hidden": ()})
-    found = laboratory.compare(laboratory.plan("lenet5", data=data, recipe="fast"), [to("linear", net=linear)])
+    plan = laboratory.plan("lenet5", data=data, recipe="fast").with_changes(learning_rate=RATE)
+    found = laboratory.compare(plan, [to("linear", net=linear)])
     lenet, control = found.variants
     runs, accuracies, images = lenet.runs, lenet.test, found.test_images
     learns, interval = decide(mean(accuracies), images)

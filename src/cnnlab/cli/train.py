@@ -44,7 +44,7 @@ CLASSES_SHOWN = 10
 @click.option(
     "--seed", type=options.SEED, help="Seed of initial weights, order, augmentation and dropout. [default: 0]"
 )
-@click.option("--recipe", default=None, help="How to train: fast or lesson. [default: fast]")
+@click.option("--recipe", default=None, help="How to train: fast, best or lesson. [default: fast]")
 @click.option("--out", type=options.GivenPath(), help="The run's folder. [default: runs/NET-DATA-N]")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped.")
 @click.option("--tensorboard", is_flag=True, help="Keep the figures for TensorBoard, too: RUN/tensorboard.")
