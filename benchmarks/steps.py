@@ -1,6 +1,6 @@
 """Steps of training with and without loops that fuse layers, and beside busy neighbours; writes results/steps.json.
 
-    .venv/bin/python -m benchmarks.steps [--rounds N] [--out FILE]
+    .venv/bin/python -m benchmarks.steps [--rounds N] [--neighbours N …] [--out FILE]
 
 Neighbours are loops in Python that want a core each: none, one, and four times the cores. Each way to wait gets a
 process of its own in every round, the ways by turns: as OpenMP has it (spinning), passive, and as the command line
@@ -38,6 +38,8 @@ def main() -> None:
     """Measure all ways beside all neighbours, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    cores = os.cpu_count() or 1
+    parser.add_argument("--neighbours", type=int, nargs="+", default=[0, 1, 4 * cores])
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument(
         "--way", choices=(*WAYS, WITHOUT), help="measure it in this process, and print the steps' times"
@@ -52,9 +54,8 @@ def main() -> None:
             fused.loops = lambda: None  # ty: ignore[invalid-assignment]
         print(json.dumps(_steps()))
         return
-    cores = os.cpu_count() or 1
     rows = []
-    for neighbours in (0, 1, 4 * cores):
+    for neighbours in given.neighbours:
         busy = [subprocess.Popen([sys.executable, "-c", NEIGHBOUR]) for _ in range(neighbours)]
         try:
             time.sleep(1.0)
