@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib import import_module
 
 #: In the order in which they are loaded; what cannot be imported is left to whoever needs it.
-MODULES = ("torch", "torch._dynamo", "cnnlab.training.compiled", "cnnlab.experiments.train_job")
+MODULES = ("torch", "cnnlab.training.compiled", "cnnlab.experiments.train_job")
 
 #: The variable that says which process the parent is, and that this is the process to load in.
 PARENT = "CNNLAB_LOADED_FOR"
