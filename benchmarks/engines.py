@@ -1,11 +1,12 @@
 """Many seeds: a process a core with one thread each, against one process with all threads. Writes results/engines.json.
 
-    .venv/bin/python -m benchmarks.engines
+    .venv/bin/python -m benchmarks.engines [starts]
 
 The same jobs (SimpleCNN by the lesson's recipe on mnist-5k, two epochs, eight seeds) are trained anew by each
 engine in turn, three rounds; the pool is started before the clock is. Before them, how long two workers take from the
 start of their processes until both have loaded all that trains: spawned, forked from a server that is started with
-them, and forked from one that has loaded already, as it has where a command comes to its first training.
+them, and forked from one that has loaded already, as it has where a command comes to its first training. With `starts`
+these alone are measured, and the rest of the record stays.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from importlib import import_module
 from multiprocessing import Pipe, connection
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from cnnlab.experiments.engines import Engine, InProcess, Processes, starting
 from cnnlab.experiments.engines.loaded import MODULES
@@ -32,17 +34,30 @@ STARTS = ("spawned", "forked", "forked from a loaded server")
 
 
 def main() -> None:
-    """Measure both engines and write the record."""
-    import torch
+    """Measure how workers start, then both engines, and write the record."""
+    starts = measure_starts()
+    record = measure_engines() | {"start_seconds": starts}
+    RESULTS.write_text(json.dumps(record, indent=2) + "\n")
 
-    from cnnlab.experiments.compare import train_jobs
-    from cnnlab.training.machine import keep_freed_memory
 
+def measure_starts() -> dict[str, list[float]]:
+    """Seconds of each round, by how workers start."""
     starts: dict[str, list[float]] = {how: [] for how in STARTS}
     for _ in range(ROUNDS):
         for how, found in starts.items():
             command = [sys.executable, "-m", "benchmarks.engines", how]
             found.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    print(", ".join(f"{how}: {median(found):.2f} s" for how, found in starts.items()))
+    return starts
+
+
+def measure_engines() -> dict[str, Any]:
+    """The record of both engines."""
+    import torch
+
+    from cnnlab.experiments.compare import train_jobs
+    from cnnlab.training.machine import keep_freed_memory
+
     keep_freed_memory()
     engines: dict[str, Engine] = {"process": Processes(), "here": InProcess()}
     times: dict[str, list[float]] = {name: [] for name in engines}
@@ -57,7 +72,8 @@ def main() -> None:
                 if round_number:
                     times[name].append(time.perf_counter() - started)
     ratio = median(here / process for here, process in zip(times["here"], times["process"], strict=True))
-    record = {
+    print(f"process {median(times['process']):.1f} s, here {median(times['here']):.1f} s: {ratio:.2f} ×")
+    return {
         "command": "python -m benchmarks.engines",
         "data": "mnist-5k",
         "epochs": 2.0,
@@ -66,11 +82,7 @@ def main() -> None:
         "cores": torch.get_num_threads(),
         "seconds": times,
         "ratio": ratio,
-        "start_seconds": starts,
     }
-    RESULTS.write_text(json.dumps(record, indent=2) + "\n")
-    print(f"process {median(times['process']):.1f} s, here {median(times['here']):.1f} s: {ratio:.2f} ×")
-    print(", ".join(f"{how}: {median(found):.2f} s" for how, found in starts.items()))
 
 
 def _jobs(folder: Path, engine: Engine) -> list[Job]:
@@ -115,7 +127,10 @@ def say_when_loaded(pipe: connection.Connection) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:] == ["starts"]:
+        kept = json.loads(RESULTS.read_text())
+        RESULTS.write_text(json.dumps(kept | {"start_seconds": measure_starts()}, indent=2) + "\n")
+    elif len(sys.argv) > 1:
         print(start(sys.argv[1]))
     else:
         main()

@@ -8,10 +8,10 @@ a fixed seed, so that hardly two are equal. They stand in an .npz file of uint8,
 them as PNG files.
 
 main: the largest resident memory of the command's own process (VmHWM). with workers: the largest sum over that process
-and all below it of what each holds for itself, what copies of a process share counted once (Pss_Anon), and once the pages
-of files that the one with most of them holds (RssFile, RssShmem), looked at every 0.1 s. Both in MB of 10^6 bytes. Python
-and PyTorch alone take what `describe` takes. Trainings are short: what a step takes depends on the batch, what
-an epoch takes on the split that it measures, and neither on their number.
+and all below it of what each holds for itself, what copies of a process share counted once (Pss_Anon), and once the
+pages of files that the one with most of them holds (RssFile, RssShmem), looked at every 0.1 s. Both in MB of 10^6
+bytes. Python and PyTorch alone take what `describe` takes. Trainings are short: what a step takes depends on the batch,
+what an epoch takes on the split that it measures, and neither on their number.
 """
 
 from __future__ import annotations
