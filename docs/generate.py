@@ -526,8 +526,8 @@ def engines_sentence(record: dict[str, Any]) -> str:
         f"For {record['seeds']} seeds of SimpleCNN on `{record['data']}`, {record['epochs']:g} epochs by the recipe "
         f"`lesson`, the pool takes {1 / record['ratio']:.2f} of the time: it is {record['ratio']:.2f} times as quick "
         f"on {record['cores']} cores ({process:.1f} s against {here:.1f} s, medians of {record['rounds']} rounds in "
-        f"turn). Two workers are ready after {ready:.2f} s where their server has loaded, after {forked:.1f} s where it "
-        f"starts with them, and after {spawned:.1f} s where each starts anew (`{record['command']}`).\n"
+        f"turn). Two workers are ready after {ready:.2f} s where their server has loaded, after {forked:.1f} s where "
+        f"it starts with them, and after {spawned:.1f} s where each starts anew (`{record['command']}`).\n"
     )
 
 
