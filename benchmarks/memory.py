@@ -8,10 +8,10 @@ a fixed seed, so that hardly two are equal. They stand in an .npz file of uint8,
 them as PNG files.
 
 main: the largest resident memory of the command's own process (VmHWM). with workers: the largest sum over that process
-and all below it of what each holds for itself (RssAnon), and once the pages of files that the one with most of them
-holds (RssFile, RssShmem), looked at every 0.1 s. Both in MB of 10^6 bytes. Python and PyTorch alone take what
-`describe` takes. Trainings are short: what a step takes depends on the batch, what
-an epoch takes on the split that it measures, and neither on their number.
+and all below it of what each holds for itself, what copies of a process share counted once (Pss_Anon), and once the
+pages of files that the one with most of them holds (RssFile, RssShmem), looked at every 0.1 s. Both in MB of 10^6
+bytes. Python and PyTorch alone take what `describe` takes. Trainings are short: what a step takes depends on the batch,
+what an epoch takes on the split that it measures, and neither on their number.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def peak_of(arguments: list[str], folder: Path) -> Peak:
             largest = max(largest, held[0]["VmHWM"] if held else 0)
             summed = max(
                 summed,
-                sum(one["RssAnon"] for one in held) + max(one["RssFile"] + one["RssShmem"] for one in held)
+                sum(one["Pss_Anon"] for one in held) + max(one["RssFile"] + one["RssShmem"] for one in held)
                 if held
                 else 0,
             )
@@ -179,7 +179,9 @@ def _family(pid: int) -> list[int]:
 
 def _kilobytes(pid: int) -> Counter[str]:
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = [
+            line for file in ("status", "smaps_rollup") for line in Path(f"/proc/{pid}/{file}").read_text().splitlines()
+        ]
     except OSError:  # it has ended meanwhile
         return Counter()
     return Counter({line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith(" kB")})

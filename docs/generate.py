@@ -609,12 +609,16 @@ def editions_table(first: dict[str, Any]) -> str:
 
 def engines_sentence(record: dict[str, Any]) -> str:
     """How much quicker one process on each core is for many seeds."""
-    here, process = (mean(record["seconds"][name]) for name in ("here", "process"))
+    here, process = (median(record["seconds"][name]) for name in ("here", "process"))
+    spawned, forked, ready = (
+        median(record["start_seconds"][how]) for how in ("spawned", "forked", "forked from a loaded server")
+    )
     return (
         f"For {record['seeds']} seeds of SimpleCNN on `{record['data']}`, {record['epochs']:g} epochs by the recipe "
         f"`lesson`, the pool takes {1 / record['ratio']:.2f} of the time: it is {record['ratio']:.2f} times as quick "
-        f"on {record['cores']} cores ({process:.1f} s against {here:.1f} s, {record['rounds']} rounds in turn; "
-        "`python -m benchmarks.engines`).\n"
+        f"on {record['cores']} cores ({process:.1f} s against {here:.1f} s, medians of {record['rounds']} rounds in "
+        f"turn). Two workers are ready after {ready:.2f} s where their server has loaded, after {forked:.1f} s where "
+        f"it starts with them, and after {spawned:.1f} s where each starts anew (`{record['command']}`).\n"
     )
 
 

@@ -6,22 +6,22 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
-_VARIABLE = "PYTHONSAFEPATH"
-
 
 @contextmanager
-def safe_path() -> Generator[None]:
+def safe_path(**variables: str) -> Generator[None]:
     """What is spawned in here does not look for modules in the current folder first, as `python -c` does.
 
     A file of somebody's there with the name of a standard module, random.py say, would be run by every worker. Once a
-    worker runs it gets its parent's `sys.path`, whatever is in that.
+    worker runs it gets its parent's `sys.path`, whatever is in that. variables: more that it finds in its environment.
     """
-    before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = "1"
+    wanted = {"PYTHONSAFEPATH": "1", **variables}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_VARIABLE]
-        else:
-            os.environ[_VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -231,7 +231,7 @@ def test_loops_are_compiled_once_it_is_said_and_a_torn_file_harms_nothing(tmp_pa
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
-def test_a_forked_process_trains_without_loops():
+def test_a_process_forked_after_loops_ran_trains_without_them():
     net, x = SimpleCNN(dropout=0.0), torch.randn(4, 1, 28, 28)
     lay_out(net, torch.channels_last)
     view = quick_view(net)
@@ -242,6 +242,40 @@ def test_a_forked_process_trains_without_loops():
         view(x).sum().backward()
         os._exit(0 if loops() is None else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_process_forked_before_loops_ran_has_threads_of_its_own():
+    alone = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=60)
+    assert (alone.returncode, alone.stdout) == (0, "loops, loops, none\n"), alone.stderr
+
+
+#: Loops in a fork, then here, then in another fork; 2 threads each, so that lost ones are missed.
+FORKS = """
+import os, numpy as np, torch
+from cnnlab.training.fused import loops
+torch.set_num_threads(2)
+
+def said():
+    if loops() is None:
+        return "none"
+    maps, sums = np.ones((4, 2, 2, 3), np.float32), np.empty((4, 2, 3), np.float32)
+    loops().sum_map(maps, np.zeros(3, np.float32), sums)
+    assert (sums == 4).all()
+    return "loops"
+
+def said_in_a_fork():
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(theirs, said().encode())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    return os.read(ours, 10).decode()
+
+loops()  # imported
+print(said_in_a_fork(), said(), said_in_a_fork(), sep=", ")
+"""
 
 
 def test_the_commands_that_do_not_train_compile_nothing(tmp_path):

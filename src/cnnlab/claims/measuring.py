@@ -9,21 +9,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from cnnlab.anatomy import describe
 from cnnlab.claims.claim import Claim, Finding
 from cnnlab.claims.entry import ClaimEntry, MadeOn
 from cnnlab.claims.laboratory import Laboratory
-from cnnlab.config import RunConfig
 from cnnlab.errors import Stopped
 from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
-from cnnlab.nets import build_net
+from cnnlab.experiments.work import work_of
 from cnnlab.runs import Run, open_run
 from cnnlab.runs.environment import environments_of
-from cnnlab.training.loop import REMEASURED
-
-#: Multiply-adds that an image costs besides those of the net, in its batch and on its way there.
-_AN_IMAGE = 300_000
 
 
 @dataclass(frozen=True)
@@ -105,18 +99,3 @@ class _NoTraining:
 
     def close(self) -> None:
         """Do nothing, as nothing was started."""
-
-
-def work_of(config: RunConfig, costs: dict[str, int]) -> float:
-    """What a training costs, in multiply-adds, roughly. costs: of nets that were asked about before, filled here.
-
-    A step costs three forward passes of its batch; each epoch measures training images again, and validation.
-    """
-    net = config.net.model_dump_json()
-    if net not in costs:
-        shape = config.data.image_shape
-        module = build_net(config.net, image_shape=shape, num_classes=len(config.data.classes), seed=0)
-        costs[net] = describe(module, shape).macs + _AN_IMAGE
-    images = config.data.images
-    an_epoch = 3 * images["train"] + min(images["train"], REMEASURED) + images["validation"]
-    return costs[net] * (config.training.epochs * an_epoch + images["validation"] + images["test"])

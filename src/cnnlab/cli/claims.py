@@ -10,6 +10,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.interrupts import stop_requests
 from cnnlab.cli.terminal import Console, ExperimentView, notice, prepare_training
+from cnnlab.experiments.engines.choice import load_ahead
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def command(
     trained again. A verdict is computed from the figures: supported, not supported, or undecided with so few seeds.
     OUT/index.html leads to a page for each claim.
     """
+    if not only_list:
+        load_ahead(engine)  # while PyTorch is imported here
     from cnnlab.claims.registry import CLAIMS, find_claim
     from cnnlab.claims.rounds import read_round
     from cnnlab.errors import Stopped

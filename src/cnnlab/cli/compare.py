@@ -11,6 +11,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.interrupts import stop_requests
 from cnnlab.cli.terminal import Console, ExperimentView, Work, notice, prepare_training
+from cnnlab.experiments.engines.choice import load_ahead
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def command(
     The baseline is NET by the recipe; a variant changes one thing in it. Runs lie in OUT/runs; one that is there
     already is not trained again, and one that was stopped goes on.
     """
+    load_ahead(engine)  # while PyTorch is imported here
     from cnnlab.errors import Stopped
     from cnnlab.experiments.variants import own_variant
     from cnnlab.workflows.comparison import compare

@@ -12,6 +12,7 @@ import click
 from cnnlab.cli import options
 from cnnlab.cli.interrupts import stop_requests
 from cnnlab.cli.terminal import Work, notice, prepare_training
+from cnnlab.experiments.engines.choice import load_ahead
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def command(data: str | None, data_root: Path | None, out: Path, full: bool, han
     The pages ask for predictions, and every number on them was computed in this run. A folder that already
     holds some of it is continued; what is finished is not done again. Without --full nothing is fetched.
     """
+    load_ahead("auto")  # while PyTorch is imported here
     from cnnlab.cli.lesson_view import LessonView
     from cnnlab.errors import Stopped
     from cnnlab.workflows.handout import handout_path

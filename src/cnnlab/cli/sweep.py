@@ -13,6 +13,7 @@ from cnnlab.cli.interrupts import stop_requests
 from cnnlab.cli.several import TakesSeveral
 from cnnlab.cli.terminal import Console, ExperimentView, Work, notice, prepare_training
 from cnnlab.errors import UserError
+from cnnlab.experiments.engines.choice import load_ahead
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def command(
     trained again on fresh seeds, and only these runs say how good it is. Runs lie in OUT/runs; one that is there
     already is not trained again, and one that was stopped goes on.
     """
+    load_ahead(engine)  # while PyTorch is imported here
     from cnnlab.config import NetSpec
     from cnnlab.errors import Stopped
     from cnnlab.runs.plan import Plan

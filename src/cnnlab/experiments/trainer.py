@@ -10,6 +10,7 @@ from cnnlab.errors import Stopped
 from cnnlab.experiments.compare import Contestant, make_jobs, require_trained, train_jobs
 from cnnlab.experiments.engines import Engine
 from cnnlab.experiments.job import Job
+from cnnlab.experiments.work import longest_first
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class Trainer:
     def train_jobs(self, jobs: Mapping[str, Sequence[Job]], *, later: int = 0, may_diverge: bool = False) -> None:
         """Train prepared jobs that are not finished. Raises as `train_jobs`; where one diverged, too, unless it may."""
         # One seed of every contestant before the next seed: stopped early, it has still compared something.
-        todo = [job for one_seed in zip(*jobs.values(), strict=True) for job in one_seed if not job.is_finished]
+        costs: dict[str, int] = {}
+        todo = []
+        for one_seed in zip(*jobs.values(), strict=True):
+            todo += longest_first([job for job in one_seed if not job.is_finished], costs)
         self.on_ahead(len(todo) + later)
         wrong = train_jobs(todo, self.engine, on_progress=self.on_progress, should_stop=self.should_stop)
         if self.should_stop():

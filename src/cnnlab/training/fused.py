@@ -6,6 +6,7 @@ Where Numba is installed (the extra `speed`) its loops do it, of channels-last m
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -28,17 +29,27 @@ _COMPUTED = (torch.float32, torch.bfloat16, torch.float64)
 _tellers: list[Callable[[], None]] = []
 
 
-#: The process that imported this.
-_PROCESS = os.getpid()
+#: Whether this process was forked from one in which Numba's threads had been launched.
+_has_lost_threads = False
 
 
 def loops() -> Any:
     """The module `compiled`, or None where Numba or its OpenMP threads are missing.
 
-    None, too, in a process that was forked from the one that imported this: threads do not live on in a fork, and one
-    in which Numba wants them is ended by it.
+    None, too, in a process that was forked from one in which a loop had run: Numba's threads, launched then, do not
+    live on in a fork, and one that wants them is ended. Forked before, a process launches its own.
     """
-    return _compiled() if os.getpid() == _PROCESS else None
+    return None if _has_lost_threads else _compiled()
+
+
+def _after_fork() -> None:
+    global _has_lost_threads
+    numba_threads = sys.modules.get("numba.np.ufunc.parallel")
+    _has_lost_threads |= numba_threads is not None and numba_threads._is_initialized
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @cache

@@ -9,6 +9,7 @@ import hashlib
 import inspect
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 import torch
@@ -129,7 +130,7 @@ def make_optimizer(
     """
     names = {"adam": "Adam", "adamw": "AdamW", "nadam": "NAdam", "radam": "RAdam", "adamax": "Adamax"}
     names |= {"adagrad": "Adagrad", "rmsprop": "RMSprop", "sgd": "SGD"}
-    make = getattr(torch.optim, names[training.optimizer])
+    make: Any = _without_compiler(getattr(torch.optim, names[training.optimizer]))
     offered = {
         "lr": training.learning_rate,
         "betas": training.betas,
@@ -154,6 +155,18 @@ def make_optimizer(
         ],
         **options,
     )
+
+
+@cache
+def _without_compiler(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """An optimizer with the methods of `kind` as they are beneath what `torch.compile` needs of them.
+
+    That imports the compiler with the first of them, for a second or two in which nothing is trained. Nobody compiles
+    these.
+    """
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    return type(kind.__name__, (kind,), methods | {"step": torch.no_grad()(inspect.unwrap(kind.step))})
 
 
 def position_of(record: dict[str, Any], packed_in: str) -> Position:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cnnlab.claims.entry import ClaimEntry
 from cnnlab.claims.judging import VerdictWord
 from cnnlab.claims.laboratory import FULL, QUICK, Laboratory, seeds_of_a_round
-from cnnlab.claims.measuring import measure, still_to_train, work_of
+from cnnlab.claims.measuring import measure, still_to_train
 from cnnlab.claims.registry import find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.config import NetSpec
@@ -23,6 +23,7 @@ from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.compare import Comparison, as_two_by_two
 from cnnlab.experiments.engines.choice import choose_engine
 from cnnlab.experiments.job import Job
+from cnnlab.experiments.work import work_of
 from cnnlab.explorer import ExploredRun, explorer_page
 from cnnlab.features.choosing import a_handful
 from cnnlab.features.looking import look

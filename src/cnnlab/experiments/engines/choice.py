@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnnlab.cores import available_cores
 from cnnlab.errors import UserError
+from cnnlab.experiments.engines import starting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,14 @@ ENGINES = {
     "ray": "spread over a Ray cluster",
 }
 
+_STARTS_WORKERS = ("auto", "process")
+
+
+def load_ahead(name: str) -> None:
+    """Let what the engine of that name starts load while this process does: returns at once."""
+    if name in _STARTS_WORKERS and available_cores() > 1:
+        starting.load_ahead()
+
 
 def choose_engine(name: str, *, ray_address: str | None = None, say: Callable[[str], None]) -> Engine:
     """The engine of that name, which is one of ENGINES.
@@ -34,6 +44,7 @@ def choose_engine(name: str, *, ray_address: str | None = None, say: Callable[[s
         return _ray(ray_address)
     from cnnlab.experiments.engines import Batched, InProcess, Processes
 
+    load_ahead(name)
     return {"auto": Processes, "process": Processes, "here": InProcess, "batched": lambda: Batched(say=say)}[name]()
 
 

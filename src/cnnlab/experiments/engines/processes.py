@@ -7,15 +7,15 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import connection, get_context
+from multiprocessing import Pipe, connection
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.cores import available_cores
 from cnnlab.errors import Stopped, UserError
 from cnnlab.experiments.engines.engine import Kind, OnProgress, Outcome, WorkerBug, failed, share_of
+from cnnlab.experiments.engines.starting import start
 from cnnlab.experiments.job import Job
 from cnnlab.own_code import own_mistakes
-from cnnlab.spawned import safe_path
 
 if TYPE_CHECKING:
     from cnnlab.config import RunConfig
@@ -134,11 +134,8 @@ class _Worker:
     _pipe: connection.Connection = field(init=False)
 
     def __post_init__(self) -> None:
-        context = get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs,), name="cnnlab worker", daemon=True)
-        with safe_path():
-            self.process.start()
+        self._pipe, theirs = Pipe()
+        self.process = start(_serve, theirs, name="cnnlab worker")
         theirs.close()
 
     @property
