@@ -1,0 +1,126 @@
+"""From what peers printed to figures: medians, ratios by turns, and where cnnlab is behind. No clock, no process.
+
+A peer's `turns` hold a round each: `images_per_s`, `first_step_s`, `peak_bytes`. Its `trainings` hold a seed each:
+`first_epoch_s`, None where its first epoch was not over in time, and `attempts`, each with `epochs`, `time_s` and
+`accuracy`; `ended` says why it went no further (`target`, `epochs` or `seconds`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf, isinf
+from statistics import median
+from typing import Any
+
+#: Test accuracies (0–1) that are trained to.
+TARGETS = (0.985, 0.99, 0.992, 0.994)
+
+#: Whose rows these are: all others are held to it.
+OURS = "cnnlab fast"
+
+#: Names of what is cnnlab's, which is not told of as being ahead of itself.
+CNNLAB = ("cnnlab fast", "cnnlab lesson")
+
+
+def time_to(target: float, training: Mapping[str, Any]) -> float:
+    """Seconds of training to a test accuracy: the shortest that was measured at it or above; infinite where none was.
+
+    Nothing is read in between two measurements.
+    """
+    return min((each["time_s"] for each in training["attempts"] if each["accuracy"] >= target), default=inf)
+
+
+def rows_of(peers: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The table's rows: a figure of each peer with its median and spread, and how far cnnlab is ahead or behind.
+
+    A row has `name`, `unit`, `more_is_better`; `peers`: name → `values` (None: never), `median` (None: never), `n`;
+    `ratios`: peer → how many times as good cnnlab is, the median of the rounds' own (None: the peer never got there);
+    `behind`: those peers that are better, with how many times (None: cnnlab never got there), the best first; `level`:
+    those that are as good, as where neither got there. Who has not been measured is left out.
+    """
+    rows = [
+        _row("rate of training", "images/s", peers, "turns", lambda turn: turn["images_per_s"], more_is_better=True),
+        _row("from the command to the first step", "s", peers, "turns", lambda turn: turn["first_step_s"]),
+        _row(
+            "from the command to the end of the first epoch",
+            "s",
+            peers,
+            "trainings",
+            lambda training: inf if training["first_epoch_s"] is None else training["first_epoch_s"],
+        ),
+        _row("peak memory in training", "bytes", peers, "turns", lambda turn: turn["peak_bytes"]),
+    ]
+    for target in TARGETS:
+        rows.append(
+            _row(
+                f"training time to {target:.1%} test accuracy".replace("%", " %"),
+                "s",
+                peers,
+                "trainings",
+                lambda training, target=target: time_to(target, training),
+            )
+        )
+    return [row for row in rows if row["peers"]]
+
+
+def _row(
+    name: str, unit: str, peers: Mapping[str, Any], kind: str, figure: Any, *, more_is_better: bool = False
+) -> dict:
+    values = {peer: [figure(each) for each in found[kind]] for peer, found in peers.items() if found[kind]}
+    row: dict[str, Any] = {
+        "name": name,
+        "unit": unit,
+        "more_is_better": more_is_better,
+        "peers": {
+            peer: {"values": [_finite(each) for each in of], "median": _finite(median(of)), "n": len(of)}
+            for peer, of in values.items()
+        },
+    }
+    if OURS not in values:
+        return row | {"ratios": {}, "behind": [], "level": []}
+    ratios = {
+        peer: how_much_better(values[OURS], of, more_is_better=more_is_better)
+        for peer, of in values.items()
+        if peer != OURS
+    }
+    behind = sorted((ratio, peer) for peer, ratio in ratios.items() if ratio < 1 and peer not in CNNLAB)
+    return row | {
+        "ratios": {peer: _finite(ratio) for peer, ratio in ratios.items()},
+        "behind": [{"peer": peer, "times": 1 / ratio if ratio else None} for ratio, peer in behind],
+        "level": [peer for peer, ratio in ratios.items() if ratio == 1 and peer not in CNNLAB],
+    }
+
+
+def how_much_better(ours: Sequence[float], theirs: Sequence[float], *, more_is_better: bool) -> float:
+    """How many times as good ours is: the median of the rounds' own ratios, of as many rounds as both have.
+
+    Infinite where they never get there, 0 where ours does not and they do, 1 where neither does.
+    """
+    return median(_better(one, other, more_is_better=more_is_better) for one, other in zip(ours, theirs, strict=False))
+
+
+def _better(one: float, other: float, *, more_is_better: bool) -> float:
+    if more_is_better:
+        return one / other
+    if isinf(one):
+        return 1.0 if isinf(other) else 0.0
+    return other / one
+
+
+def _finite(value: float) -> float | None:
+    return None if isinf(value) else value
+
+
+def behind_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line: in which rows cnnlab is behind which peer, and by how much, or that it is ahead in all."""
+    parts = []
+    for row in rows:
+        said = [
+            f"behind {each['peer']}" + (f" by {each['times']:.2f} ×" if each["times"] else ", which alone got there")
+            for each in row["behind"]
+        ] + [f"level with {peer}" for peer in row["level"]]
+        parts += [f"{row['name']}: {', '.join(said)}"] if said else []
+    peers = {peer for row in rows for peer in row["peers"] if peer not in CNNLAB}
+    if parts:
+        return f"Where {OURS} is not ahead: {'; '.join(parts)}."
+    return f"{OURS} is ahead of all {len(peers)} peers in all {len(rows)} rows."
