@@ -1,16 +1,20 @@
 """From what peers printed to figures: medians, ratios by turns, and where cnnlab is behind. No clock, no process.
 
-A peer's `turns` hold a round each: `images_per_s`, `first_step_s`, `peak_bytes`. Its `trainings` hold a seed each:
-`first_epoch_s`, None where its first epoch was not over in time, and `attempts`, each with `epochs`, `time_s` and
-`accuracy`; `ended` says why it went no further (`target`, `epochs` or `seconds`).
+A peer's `turns` hold a round each: `images_per_s`, `first_step_s`, `peak_bytes`, and `held_up`, the share of the time
+of its `start` and of its `rate` in which others had the cores: more than HELD_UP, and the round does not count. Its
+`trainings` hold a seed each: `first_epoch_s`, None where its first epoch was not over in time, and `attempts`, each
+with `epochs`, `time_s` and `accuracy`; `ended` says why it went no further (`target`, `epochs` or `seconds`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf, isinf
 from statistics import median
 from typing import Any
+
+#: Share of a turn's time (0–1) in which others may have had the cores.
+HELD_UP = 0.1
 
 #: Test accuracies (0–1) that are trained to.
 TARGETS = (0.985, 0.99, 0.992, 0.994)
@@ -39,48 +43,60 @@ def rows_of(peers: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     those that are as good, as where neither got there. Who has not been measured is left out.
     """
     rows = [
-        _row("rate of training", "images/s", peers, "turns", lambda turn: turn["images_per_s"], more_is_better=True),
-        _row("from the command to the first step", "s", peers, "turns", lambda turn: turn["first_step_s"]),
+        _row("rate of training", "images/s", _of_turns(peers, "images_per_s", "rate"), more_is_better=True),
+        _row("from the command to the first step", "s", _of_turns(peers, "first_step_s", "start")),
         _row(
             "from the command to the end of the first epoch",
             "s",
-            peers,
-            "trainings",
-            lambda training: inf if training["first_epoch_s"] is None else training["first_epoch_s"],
+            _of_trainings(peers, lambda each: inf if each["first_epoch_s"] is None else each["first_epoch_s"]),
         ),
-        _row("peak memory in training", "bytes", peers, "turns", lambda turn: turn["peak_bytes"]),
+        _row("peak memory in training", "bytes", _of_turns(peers, "peak_bytes", None)),
     ]
     for target in TARGETS:
-        rows.append(
-            _row(
-                f"training time to {target:.1%} test accuracy".replace("%", " %"),
-                "s",
-                peers,
-                "trainings",
-                lambda training, target=target: time_to(target, training),
-            )
-        )
+        name = f"training time to {100 * target:.1f} % test accuracy"
+        rows.append(_row(name, "s", _of_trainings(peers, lambda each, target=target: time_to(target, each))))
     return [row for row in rows if row["peers"]]
 
 
+def _of_turns(peers: Mapping[str, Any], figure: str, part: str | None) -> dict[str, dict[int, float]]:
+    """Peer → round → figure, of the rounds that count."""
+    return {
+        peer: {
+            number: turn[figure]
+            for number, turn in enumerate(found["turns"])
+            if part is None or turn["held_up"][part] <= HELD_UP
+        }
+        for peer, found in peers.items()
+    }
+
+
+def _of_trainings(peers: Mapping[str, Any], figure: Callable[[Any], float]) -> dict[str, dict[int, float]]:
+    """Peer → seed → figure."""
+    return {peer: {each["seed"]: figure(each) for each in found["trainings"]} for peer, found in peers.items()}
+
+
 def _row(
-    name: str, unit: str, peers: Mapping[str, Any], kind: str, figure: Any, *, more_is_better: bool = False
-) -> dict:
-    values = {peer: [figure(each) for each in found[kind]] for peer, found in peers.items() if found[kind]}
+    name: str, unit: str, of: Mapping[str, Mapping[int, float]], *, more_is_better: bool = False
+) -> dict[str, Any]:
+    values = {peer: found for peer, found in of.items() if found}
     row: dict[str, Any] = {
         "name": name,
         "unit": unit,
         "more_is_better": more_is_better,
         "peers": {
-            peer: {"values": [_finite(each) for each in of], "median": _finite(median(of)), "n": len(of)}
-            for peer, of in values.items()
+            peer: {
+                "values": [_finite(each) for each in found.values()],
+                "median": _finite(median(found.values())),
+                "n": len(found),
+            }
+            for peer, found in values.items()
         },
     }
     if OURS not in values:
         return row | {"ratios": {}, "behind": [], "level": []}
     ratios = {
-        peer: how_much_better(values[OURS], of, more_is_better=more_is_better)
-        for peer, of in values.items()
+        peer: how_much_better(values[OURS], found, more_is_better=more_is_better)
+        for peer, found in values.items()
         if peer != OURS
     }
     behind = sorted((ratio, peer) for peer, ratio in ratios.items() if ratio < 1 and peer not in CNNLAB)
@@ -91,12 +107,15 @@ def _row(
     }
 
 
-def how_much_better(ours: Sequence[float], theirs: Sequence[float], *, more_is_better: bool) -> float:
-    """How many times as good ours is: the median of the rounds' own ratios, of as many rounds as both have.
+def how_much_better(ours: Mapping[int, float], theirs: Mapping[int, float], *, more_is_better: bool) -> float:
+    """How many times as good ours is, by round: the median of the ratios of the rounds that both have.
 
-    Infinite where they never get there, 0 where ours does not and they do, 1 where neither does.
+    Where they have none in common, of the medians. Infinite where they never get there, 0 where ours does not and they
+    do, 1 where neither does.
     """
-    return median(_better(one, other, more_is_better=more_is_better) for one, other in zip(ours, theirs, strict=False))
+    both = [(ours[number], theirs[number]) for number in ours if number in theirs]
+    pairs = both or [(median(ours.values()), median(theirs.values()))]
+    return median(_better(one, other, more_is_better=more_is_better) for one, other in pairs)
 
 
 def _better(one: float, other: float, *, more_is_better: bool) -> float:

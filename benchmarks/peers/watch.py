@@ -1,10 +1,12 @@
 """What every peer has in common: its arguments, the images, and the lines that it prints. Needs NumPy alone.
 
-A line is a JSON object with an `event`, and the largest memory so far, `peak_bytes`:
+A line is a JSON object with an `event`, the largest memory so far, `peak_bytes`, and `held_up_s`, seconds that its main
+thread has waited for a core that others had (both None where no Linux says it):
 
 - `ready`: the net is made. `parameters`, `batch_size`, `precision`, `versions`.
 - `first step`: its first step of training is done.
-- `rate`: where seconds were asked for, `images` that took `time_s`, after steps that warm up; nothing comes after it.
+- `rate`: where seconds were asked for, `images` that took `time_s`, after steps that warm up, and the share `held_up`
+  of that time (0–1): of several `windows`, the one in which others had the cores least. Nothing comes after it.
 - `trained`: an epoch's last step is done; `epoch`, counted from 1.
 - `measured`: after an epoch its test `accuracy` (0–1), and `time_s`, of all training so far, evaluation left out.
   cnnlab's recipe `fast`, whose schedule must know its length beforehand, has one for each length: a whole training.
@@ -29,6 +31,9 @@ VALIDATION = 5_000
 
 #: Steps, and seconds after the first, that come before those that are counted as the rate.
 STEPS_BEFORE, SECONDS_BEFORE = 5, 2.0
+
+#: Where others had the cores for more than this share of them, the seconds are counted again, at most so often.
+HELD_UP, WINDOWS = 0.1, 8
 
 BATCH_SIZE, LEARNING_RATE, DROPOUT = 64, 1e-3, 0.5
 
@@ -75,7 +80,8 @@ class Watch:
         self._target, self._seconds = arguments.target, arguments.seconds
         self.threads = arguments.threads
         self._steps, self._images, self._since, self._first = 0, 0, 0.0, 0.0
-        self._epoch, self._began, self._trained_s = 0, 0.0, 0.0
+        self._windows: list[dict[str, Any]] = []
+        self._epoch, self._began, self._trained_s, self._held_up_s = 0, 0.0, 0.0, 0.0
 
     @classmethod
     def from_command_line(cls, add: Callable[[argparse.ArgumentParser], Any] = lambda parser: None) -> Watch:
@@ -134,12 +140,20 @@ class Watch:
             if time.perf_counter() - self._since < self._seconds:
                 return False
             wait()
-            self.tell("rate", images=self._images, time_s=time.perf_counter() - self._since)
-            return True
-        if self._steps >= STEPS_BEFORE and time.perf_counter() - self._first >= SECONDS_BEFORE:
-            wait()
-            self._since = time.perf_counter()
+            self._window_ends()
+            if self._windows[-1]["held_up"] <= HELD_UP or len(self._windows) == WINDOWS:
+                best = min(self._windows, key=lambda each: each["held_up"])
+                self.tell("rate", **best, windows=len(self._windows))
+                return True
+        elif self._steps < STEPS_BEFORE or time.perf_counter() - self._first < SECONDS_BEFORE:
+            return False
+        wait()
+        self._images, self._since, self._held_up_s = 0, time.perf_counter(), _held_up_s() or 0.0
         return False
+
+    def _window_ends(self) -> None:
+        time_s, held_up_s = time.perf_counter() - self._since, (_held_up_s() or 0.0) - self._held_up_s
+        self._windows.append({"images": self._images, "time_s": time_s, "held_up": held_up_s / time_s})
 
     def epoch_trained(self, wait: Callable[[], Any] = lambda: None) -> None:
         """The epoch's last step is done, or on its way."""
@@ -168,7 +182,8 @@ class Watch:
     @staticmethod
     def tell(event: str, **what: Any) -> None:
         """Print a line at once."""
-        print(json.dumps({"event": event} | what | {"peak_bytes": _peak_bytes()}), flush=True)
+        here = {"peak_bytes": _peak_bytes(), "held_up_s": _held_up_s()}
+        print(json.dumps({"event": event} | what | here), flush=True)
 
 
 def _peak_bytes() -> int | None:
@@ -178,3 +193,11 @@ def _peak_bytes() -> int | None:
     except OSError:
         return None
     return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+def _held_up_s() -> float | None:
+    """Seconds that this process's main thread was ready to run and had no core, as Linux counts it."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return None

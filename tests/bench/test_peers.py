@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.peers import __main__ as driver
+from benchmarks.peers import watch as watching
 from benchmarks.peers.figures import OURS, TARGETS, behind_sentence, how_much_better, rows_of, time_to
-from benchmarks.peers.watch import MEAN, STD, VALIDATION, Mnist
+from benchmarks.peers.watch import MEAN, STD, VALIDATION, Mnist, Watch
 
 from cnnlab.bench.stock import StockDataset
 from cnnlab.data.imageset import Split
@@ -39,8 +40,9 @@ def attempts(*accuracies: float, epoch_s: float = 10.0) -> dict[str, Any]:
     }
 
 
-def turns(*rates: float, first_s: float = 2.0, peak: int = 500) -> list[dict[str, Any]]:
-    return [{"images_per_s": rate, "first_step_s": first_s, "peak_bytes": peak} for rate in rates]
+def turns(*rates: float, first_s: float = 2.0, peak: int = 500, rate_held_up: float = 0.05) -> list[dict[str, Any]]:
+    held_up = {"start": 0.0, "rate": rate_held_up}
+    return [{"images_per_s": rate, "first_step_s": first_s, "peak_bytes": peak, "held_up": held_up} for rate in rates]
 
 
 def row(rows: list[dict[str, Any]], begin: str) -> dict[str, Any]:
@@ -64,8 +66,23 @@ def test_lengths_of_a_schedule_are_trainings_of_their_own():
 
 def test_ratios_are_the_median_of_the_rounds_own():
     # A drift that hits both: 100 against 300, 10 against 20, 50 against 250.
-    assert how_much_better([300, 20, 250], [100, 10, 50], more_is_better=True) == 3
-    assert how_much_better([2.0, 4.0], [1.0, 2.0], more_is_better=False) == 0.5
+    assert how_much_better({0: 300, 1: 20, 2: 250}, {0: 100, 1: 10, 2: 50}, more_is_better=True) == 3
+    assert how_much_better({0: 2.0, 1: 4.0}, {0: 1.0, 1: 2.0}, more_is_better=False) == 0.5
+    # A round that one of both does not have is left out; without a common one it is the medians'.
+    assert how_much_better({0: 300, 1: 20, 2: 250}, {1: 10}, more_is_better=True) == 2
+    assert how_much_better({0: 300, 2: 250}, {1: 10}, more_is_better=True) == 27.5
+
+
+def test_a_round_in_which_others_had_the_cores_does_not_count():
+    peers = {
+        "A": {"turns": [*turns(100, 110), *turns(3, rate_held_up=0.4)], "trainings": []},
+        "B": {"turns": turns(5, 6, 7, rate_held_up=0.2), "trainings": []},
+        OURS: {"turns": turns(400, 550, 20), "trainings": []},
+    }
+    rate, first = (row(rows_of(peers), name) for name in ("rate", "from the command to the first step"))
+    assert rate["peers"]["A"] == {"values": [100, 110], "median": 105, "n": 2}
+    assert rate["ratios"] == {"A": 4.5}
+    assert [found["n"] for found in first["peers"].values()] == [3, 3, 3]
 
 
 def test_rows_say_medians_ratios_and_where_cnnlab_is_behind():
@@ -104,7 +121,8 @@ def test_cnnlab_s_other_recipe_is_no_peer_that_it_is_behind():
 
 
 def test_a_seed_in_the_middle_counts_never_as_the_longest():
-    peers = {OURS: {"turns": [], "trainings": [attempts(0.99), attempts(0.9, 0.9), attempts(0.9, 0.99, epoch_s=20)]}}
+    seeds = [attempts(0.99), attempts(0.9, 0.9), attempts(0.9, 0.99, epoch_s=20)]
+    peers = {OURS: {"turns": [], "trainings": [each | {"seed": seed} for seed, each in enumerate(seeds)]}}
     found = row(rows_of(peers), "training time to 98.5 %")["peers"][OURS]
     assert found == {"values": [10, None, 40], "median": 40, "n": 3}
 
@@ -118,23 +136,29 @@ def test_lines_of_a_training():
     assert driver.training_of([ready, trained[0], measured[0], trained[1], measured[1]]) == {
         "first_epoch_s": 12.0,
         "ended": "target",
+        "held_up_s": None,
         "attempts": [{name: each[name] for name in ("epochs", "time_s", "accuracy")} for each in measured],
     }
     assert driver.training_of([ready, trained[0], measured[0]])["ended"] == "epochs"
     cut = driver.training_of([ready, {"event": "cut"}])
+    assert [driver.training_of([{"event": "ready", "held_up_s": 0.5}])["held_up_s"], cut["held_up_s"]] == [0.5, None]
     assert (cut["ended"], cut["first_epoch_s"], cut["attempts"]) == ("seconds", None, [])
 
 
 FAKE = """
 import json, os, sys, time
-def tell(event, **what): print(json.dumps({"event": event} | what | {"peak_bytes": 1000}), flush=True)
+def tell(event, **what):
+    print(json.dumps({"event": event} | what | {"peak_bytes": 1000, "held_up_s": 0.0}), flush=True)
 kind, arguments = sys.argv[1], sys.argv[2:]
+nth = os.path.exists(os.environ["CALLS"]) and open(os.environ["CALLS"]).read().count(kind)
+waits = {"crowded": [0.9, 0.5, 0.02], "busy": [0.9, 0.3, 0.6, 0.4]}
+rate = {"images": 640 + nth * (kind in waits), "time_s": 2.0, "held_up": waits[kind][nth] if kind in waits else 0.0}
 with open(os.environ["CALLS"], "a") as calls: calls.write(f"{kind} {'--seconds' in arguments}\\n")
 print("a library's own words")
 if kind == "broken": sys.exit("no such thing")
 tell("ready", parameters=421834 + (kind == "wider"), batch_size=64, precision="fp32", versions={"fake": "1"})
 tell("first step")
-if "--seconds" in arguments: tell("rate", images=640, time_s=2.0); sys.exit()
+if "--seconds" in arguments: tell("rate", **rate); sys.exit()
 if kind == "slow": time.sleep(60)
 tell("trained", epoch=1)
 tell("measured", epochs=1, time_s=8.0, accuracy=0.9941)
@@ -189,11 +213,45 @@ def test_a_record_is_gone_on_with(fakes):
     assert len(run("quick", rounds=1, seeds=0)["peers"]["quick"]["turns"]) == 1
 
 
+def test_a_turn_in_which_others_had_the_cores_is_taken_again(fakes):
+    run, _ = fakes
+    # The first call of each does not count.
+    record = run("crowded", "busy", rounds=1, seeds=0)
+    (crowded,), (busy,) = (record["peers"][kind]["turns"] for kind in ("crowded", "busy"))
+    assert (crowded["images_per_s"], crowded["held_up"]["rate"], crowded["tries"]) == (642 / 2, 0.02, 2)
+    assert (busy["images_per_s"], busy["held_up"]["rate"], busy["tries"]) == (641 / 2, 0.3, 3)
+    assert busy["held_up"]["start"] == 0
+    (note,) = record["notes"]
+    assert note.startswith("busy: other programs had the cores for up to 30% of the time of 1 of its 1 turns")
+
+
 def test_a_peer_that_takes_too_long_is_cut(fakes):
     run, _ = fakes
     record = run("slow", rounds=1, most_seconds=1.0)
     (training,) = record["peers"]["slow"]["trainings"]
     assert (training["ended"], training["attempts"]) == ("seconds", [])
+
+
+def test_a_rate_is_that_of_the_window_in_which_others_had_the_cores_least(monkeypatch, capsys):
+    # A step takes a second; of windows of 3 s the first is held up by 2 s, the second by 1 s, the third not at all.
+    now, held = [100.0], [5.0]
+    monkeypatch.setattr(watching.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(watching, "_held_up_s", lambda: held[0])
+    given = {"data": ".", "images": None, "seed": 0, "epochs": 1, "target": 2.0, "seconds": 3.0, "threads": 1}
+    watch = Watch(argparse.Namespace(**given))
+    waits = [0.0] * 6 + [1.0, 1.0, 0.0] + [0.0, 1.0, 0.0] + [0.0] * 3
+    for number, wait in enumerate(waits):
+        now[0] += 1
+        held[0] += wait
+        # Steps that come later have more images, so that windows can be told apart.
+        if is_over := watch.step(10 * number):
+            break
+    assert is_over
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["event"] for line in lines] == ["first step", "rate"]
+    assert (lines[1]["windows"], lines[1]["held_up"], lines[1]["time_s"]) == (3, 0, 3)
+    begin = number - 2
+    assert lines[1]["images"] == sum(10 * each for each in range(begin, number + 1))
 
 
 def idx(array: np.ndarray) -> bytes:
