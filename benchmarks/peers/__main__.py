@@ -97,6 +97,12 @@ def main() -> None:
     parser.add_argument("--most-seconds", type=float, default=900.0, help="most seconds of a process to the targets")
     parser.add_argument("--peers", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--waiting",
+        choices=("as they choose", "passive"),
+        default="as they choose",
+        help="how OpenMP's threads wait: on a busy machine, spinning ones take minutes for seconds of work",
+    )
     parser.add_argument("--data", type=Path, help="folder with MNIST's four idx files")
     parser.add_argument("--images", type=int, help="take that many alone, to try this out")
     parser.add_argument("--keep", action="store_true", help="go on with the record that is there")
@@ -187,6 +193,8 @@ def turn(peer: Peer, here: dict[str, Any], *, data: Path, seed: int) -> dict[str
         "ready": tries[0]["ready"],
         "first_step_s": start["first_step_s"],
         "images_per_s": rate["images_per_s"],
+        "images_per_processor_s": rate["images_per_processor_s"],
+        "first_step_processor_s": start["processor_s"],
         "peak_bytes": rate["peak_bytes"],
         "held_up": {"start": start["held_up"], "rate": rate["held_up"]},
         "tries": len(tries),
@@ -200,11 +208,17 @@ def _best(tries: Sequence[dict[str, Any]], part: str) -> dict[str, Any]:
 def _one_turn(peer: Peer, here: dict[str, Any], *, data: Path, seed: int) -> dict[str, Any]:
     lines = list(_lines(peer, here, data, seed, ["--seconds", str(here["seconds"])], LONGEST_TURN_S))
     ready, first, rate = _only(lines, "ready"), _only(lines, "first step"), _only(lines, "rate")
+    held_up = (first["held_up_s"] or 0.0) / (here["threads"] * first["after_s"])
     return {
         "ready": _told(ready),
-        "start": {"first_step_s": first["after_s"], "held_up": (first["held_up_s"] or 0.0) / first["after_s"]},
+        "start": {
+            "first_step_s": first["after_s"],
+            "processor_s": first["processor_s"],
+            "held_up": held_up,
+        },
         "rate": {
             "images_per_s": rate["images"] / rate["time_s"],
+            "images_per_processor_s": rate["images_per_processor_s"],
             "peak_bytes": rate["peak_bytes"],
             "held_up": rate["held_up"],
         },
@@ -296,6 +310,8 @@ def _environment(peer: Peer, here: dict[str, Any]) -> dict[str, str]:
     ours = ("OMP_", "GOMP_", "KMP_", "MKL_", "PYTHON", "XLA_", "JAX_", "KERAS_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     environment |= {"OMP_NUM_THREADS": str(here["threads"]), "CUDA_VISIBLE_DEVICES": ""}
+    if here["waiting"] == "passive":
+        environment |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
     if peer.environment is None:
         return environment | {"PYTHONPATH": str(ROOT / "src")}
     return environment | {"KERAS_HOME": str(ENVIRONMENTS / "keras"), "JAX_PLATFORMS": "cpu"}
@@ -328,6 +344,7 @@ def _conditions(given: argparse.Namespace) -> dict[str, Any]:
         "data": "mnist",
         "images": given.images,
         "threads": given.threads,
+        "waiting": given.waiting,
         "seconds": given.seconds,
         "most_epochs": given.epochs,
         "most_seconds": given.most_seconds,

@@ -1,9 +1,10 @@
 """From what peers printed to figures: medians, ratios by turns, and where cnnlab is behind. No clock, no process.
 
-A peer's `turns` hold a round each: `images_per_s`, `first_step_s`, `peak_bytes`, and `held_up`, the share of the time
-of its `start` and of its `rate` in which others had the cores: more than HELD_UP, and the round does not count. Its
-`trainings` hold a seed each: `first_epoch_s`, None where its first epoch was not over in time, and `attempts`, each
-with `epochs`, `time_s` and `accuracy`; `ended` says why it went no further (`target`, `epochs` or `seconds`).
+A peer's `turns` hold a round each: `images_per_s`, `first_step_s`, the same by processor time, `peak_bytes`, and
+`held_up`, the share of the time of its `start` and of its `rate` in which others had the cores: more than HELD_UP, and
+that time does not count; processor time does. Its `trainings` hold a seed each: `first_epoch_s`, None where its first
+epoch was not over in time, and `attempts`, each with `epochs`, `time_s` and `accuracy`; `ended` says why it went no
+further (`target`, `epochs` or `seconds`).
 """
 
 from __future__ import annotations
@@ -44,7 +45,11 @@ def rows_of(peers: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     rows = [
         _row("rate of training", "images/s", _of_turns(peers, "images_per_s", "rate"), more_is_better=True),
+        _row(
+            "rate by processor time", "images/s", _of_turns(peers, "images_per_processor_s", None), more_is_better=True
+        ),
         _row("from the command to the first step", "s", _of_turns(peers, "first_step_s", "start")),
+        _row("processor time to the first step", "s", _of_turns(peers, "first_step_processor_s", None)),
         _row(
             "from the command to the end of the first epoch",
             "s",

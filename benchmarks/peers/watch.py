@@ -1,12 +1,14 @@
 """What every peer has in common: its arguments, the images, and the lines that it prints. Needs NumPy alone.
 
-A line is a JSON object with an `event`, the largest memory so far, `peak_bytes`, and `held_up_s`, seconds that its main
-thread has waited for a core that others had (both None where no Linux says it):
+A line is a JSON object with an `event`, the largest memory so far, `peak_bytes`, `processor_s`, the processor time of
+all its threads so far, and `held_up_s`, seconds that they have waited for a core that others had, in all (None, as
+`peak_bytes`, where no Linux says it):
 
 - `ready`: the net is made. `parameters`, `batch_size`, `precision`, `versions`.
 - `first step`: its first step of training is done.
 - `rate`: where seconds were asked for, `images` that took `time_s`, after steps that warm up, and the share `held_up`
-  of that time (0–1): of several `windows`, the one in which others had the cores least. Nothing comes after it.
+  of that time (0–1): of several `windows`, the one in which others had the cores least. `images_per_processor_s` is of
+  all of them. Nothing comes after it.
 - `trained`: an epoch's last step is done; `epoch`, counted from 1.
 - `measured`: after an epoch its test `accuracy` (0–1), and `time_s`, of all training so far, evaluation left out.
   cnnlab's recipe `fast`, whose schedule must know its length beforehand, has one for each length: a whole training.
@@ -19,6 +21,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +36,7 @@ VALIDATION = 5_000
 STEPS_BEFORE, SECONDS_BEFORE = 5, 2.0
 
 #: Where others had the cores for more than this share of them, the seconds are counted again, at most so often.
-HELD_UP, WINDOWS = 0.1, 8
+HELD_UP, WINDOWS = 0.1, 4
 
 BATCH_SIZE, LEARNING_RATE, DROPOUT = 64, 1e-3, 0.5
 
@@ -81,6 +84,7 @@ class Watch:
         self.threads = arguments.threads
         self._steps, self._images, self._since, self._first = 0, 0, 0.0, 0.0
         self._windows: list[dict[str, Any]] = []
+        self._processor_s = 0.0
         self._epoch, self._began, self._trained_s, self._held_up_s = 0, 0.0, 0.0, 0.0
 
     @classmethod
@@ -143,17 +147,23 @@ class Watch:
             self._window_ends()
             if self._windows[-1]["held_up"] <= HELD_UP or len(self._windows) == WINDOWS:
                 best = min(self._windows, key=lambda each: each["held_up"])
-                self.tell("rate", **best, windows=len(self._windows))
+                images = sum(each["images"] for each in self._windows)
+                per_processor_s = images / (time.process_time() - self._processor_s)
+                windows = len(self._windows)
+                self.tell("rate", **best, windows=windows, images_per_processor_s=per_processor_s)
                 return True
         elif self._steps < STEPS_BEFORE or time.perf_counter() - self._first < SECONDS_BEFORE:
             return False
         wait()
+        if not self._windows:
+            self._processor_s = time.process_time()
         self._images, self._since, self._held_up_s = 0, time.perf_counter(), _held_up_s() or 0.0
         return False
 
     def _window_ends(self) -> None:
         time_s, held_up_s = time.perf_counter() - self._since, (_held_up_s() or 0.0) - self._held_up_s
-        self._windows.append({"images": self._images, "time_s": time_s, "held_up": held_up_s / time_s})
+        held_up = held_up_s / (self.threads * time_s)
+        self._windows.append({"images": self._images, "time_s": time_s, "held_up": held_up})
 
     def epoch_trained(self, wait: Callable[[], Any] = lambda: None) -> None:
         """The epoch's last step is done, or on its way."""
@@ -182,7 +192,7 @@ class Watch:
     @staticmethod
     def tell(event: str, **what: Any) -> None:
         """Print a line at once."""
-        here = {"peak_bytes": _peak_bytes(), "held_up_s": _held_up_s()}
+        here = {"peak_bytes": _peak_bytes(), "processor_s": time.process_time(), "held_up_s": _held_up_s()}
         print(json.dumps({"event": event} | what | here), flush=True)
 
 
@@ -196,8 +206,9 @@ def _peak_bytes() -> int | None:
 
 
 def _held_up_s() -> float | None:
-    """Seconds that this process's main thread was ready to run and had no core, as Linux counts it."""
-    try:
-        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return None
+    """Seconds that threads of this process were ready to run and had no core, in all, as Linux counts them."""
+    found = []
+    for task in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError, ValueError, IndexError):  # a thread may end meanwhile
+            found.append(int(task.read_text().split()[1]) / 1e9)
+    return sum(found) if found else None

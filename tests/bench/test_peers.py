@@ -42,7 +42,17 @@ def attempts(*accuracies: float, epoch_s: float = 10.0) -> dict[str, Any]:
 
 def turns(*rates: float, first_s: float = 2.0, peak: int = 500, rate_held_up: float = 0.05) -> list[dict[str, Any]]:
     held_up = {"start": 0.0, "rate": rate_held_up}
-    return [{"images_per_s": rate, "first_step_s": first_s, "peak_bytes": peak, "held_up": held_up} for rate in rates]
+    return [
+        {
+            "images_per_s": rate,
+            "first_step_s": first_s,
+            "peak_bytes": peak,
+            "images_per_processor_s": rate / 2,
+            "first_step_processor_s": first_s,
+            "held_up": held_up,
+        }
+        for rate in rates
+    ]
 
 
 def row(rows: list[dict[str, Any]], begin: str) -> dict[str, Any]:
@@ -79,7 +89,7 @@ def test_a_round_in_which_others_had_the_cores_does_not_count():
         "B": {"turns": turns(5, 6, 7, rate_held_up=0.2), "trainings": []},
         OURS: {"turns": turns(400, 550, 20), "trainings": []},
     }
-    rate, first = (row(rows_of(peers), name) for name in ("rate", "from the command to the first step"))
+    rate, first = (row(rows_of(peers), name) for name in ("rate of", "from the command to the first step"))
     assert rate["peers"]["A"] == {"values": [100, 110], "median": 105, "n": 2}
     assert rate["ratios"] == {"A": 4.5}
     assert [found["n"] for found in first["peers"].values()] == [3, 3, 3]
@@ -92,10 +102,11 @@ def test_rows_say_medians_ratios_and_where_cnnlab_is_behind():
         OURS: {"turns": turns(400, 600, 330, peak=400), "trainings": [attempts(0.99, 0.9921, epoch_s=5)]},
     }
     rows = rows_of(peers)
-    rate = row(rows, "rate")
+    rate = row(rows, "rate of")
     assert {name: found["median"] for name, found in rate["peers"].items()} == {"A": 110, "B": 50, OURS: 400}
     assert rate["ratios"] == {"A": 4, "B": 8}
     assert rate["behind"] == []
+    assert row(rows, "rate by")["ratios"] == {"A": 4, "B": 8}
     assert row(rows, "from the command to the first step")["behind"] == [{"peer": "B", "times": 4}]
     assert row(rows, "peak memory")["behind"] == [{"peer": "B", "times": 1.6}]
     to_98_5, to_99_4 = row(rows, "training time to 98.5 %"), row(rows, "training time to 99.4 %")
@@ -104,7 +115,9 @@ def test_rows_say_medians_ratios_and_where_cnnlab_is_behind():
     assert to_99_4["behind"] == [{"peer": "A", "times": None}]
     assert to_99_4["level"] == ["B"]
     said = behind_sentence(rows)
-    assert said.startswith("Where cnnlab fast is not ahead: from the command to the first step: behind B by 4.00 ×, ")
+    assert said.startswith(
+        "Where cnnlab fast is not ahead: from the command to the first step: behind B by 4.00 ×, level with A; "
+    )
     assert "peak memory in training: behind B by 1.60 ×" in said
     assert "to 99.4 % test accuracy: behind A, which alone got there, level with B" in said
 
@@ -116,8 +129,14 @@ def test_cnnlab_s_other_recipe_is_no_peer_that_it_is_behind():
         "cnnlab lesson": {"turns": turns(500, first_s=0.5, peak=300), "trainings": []},
     }
     rows = rows_of(peers)
-    assert [each["name"].split()[0] for each in rows] == ["rate", "from", "peak"]  # what was not measured has none
-    assert behind_sentence(rows) == "cnnlab fast is ahead of all 1 peers in all 3 rows."
+    assert [each["name"].split()[0] for each in rows] == [
+        "rate",
+        "rate",
+        "from",
+        "processor",
+        "peak",
+    ]  # what was not measured has none
+    assert behind_sentence(rows) == "cnnlab fast is ahead of all 1 peers in all 5 rows."
 
 
 def test_a_seed_in_the_middle_counts_never_as_the_longest():
@@ -148,11 +167,12 @@ def test_lines_of_a_training():
 FAKE = """
 import json, os, sys, time
 def tell(event, **what):
-    print(json.dumps({"event": event} | what | {"peak_bytes": 1000, "held_up_s": 0.0}), flush=True)
+    print(json.dumps({"event": event} | what | {"peak_bytes": 1000, "held_up_s": 0.0, "processor_s": 1.0}), flush=True)
 kind, arguments = sys.argv[1], sys.argv[2:]
 nth = os.path.exists(os.environ["CALLS"]) and open(os.environ["CALLS"]).read().count(kind)
 waits = {"crowded": [0.9, 0.5, 0.02], "busy": [0.9, 0.3, 0.6, 0.4]}
-rate = {"images": 640 + nth * (kind in waits), "time_s": 2.0, "held_up": waits[kind][nth] if kind in waits else 0.0}
+rate = {"images": 640 + nth * (kind in waits), "time_s": 2.0, "images_per_processor_s": 160.0}
+rate |= {"held_up": waits[kind][nth] if kind in waits else 0.0}
 with open(os.environ["CALLS"], "a") as calls: calls.write(f"{kind} {'--seconds' in arguments}\\n")
 print("a library's own words")
 if kind == "broken": sys.exit("no such thing")
@@ -177,7 +197,15 @@ def fakes(tmp_path, monkeypatch):
     record = tmp_path / "peers.json"
 
     def run(*kinds: str, **changes: Any) -> dict[str, Any]:
-        given = {"rounds": 2, "seconds": 1.0, "seeds": 1, "epochs": 3, "most_seconds": 20.0, "threads": 1}
+        given = {
+            "rounds": 2,
+            "seconds": 1.0,
+            "waiting": "passive",
+            "seeds": 1,
+            "epochs": 3,
+            "most_seconds": 20.0,
+            "threads": 1,
+        }
         given |= {"data": tmp_path, "images": None, "keep": False, "out": record} | changes
         peers = [driver.Peer(kind, "fake", None, "a fake", (kind,)) for kind in kinds]
         driver.measure(argparse.Namespace(**given), peers)
@@ -236,6 +264,7 @@ def test_a_rate_is_that_of_the_window_in_which_others_had_the_cores_least(monkey
     # A step takes a second; of windows of 3 s the first is held up by 2 s, the second by 1 s, the third not at all.
     now, held = [100.0], [5.0]
     monkeypatch.setattr(watching.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(watching.time, "process_time", lambda: 2 * now[0])
     monkeypatch.setattr(watching, "_held_up_s", lambda: held[0])
     given = {"data": ".", "images": None, "seed": 0, "epochs": 1, "target": 2.0, "seconds": 3.0, "threads": 1}
     watch = Watch(argparse.Namespace(**given))
@@ -250,6 +279,7 @@ def test_a_rate_is_that_of_the_window_in_which_others_had_the_cores_least(monkey
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["event"] for line in lines] == ["first step", "rate"]
     assert (lines[1]["windows"], lines[1]["held_up"], lines[1]["time_s"]) == (3, 0, 3)
+    assert lines[1]["images_per_processor_s"] == sum(10 * each for each in range(number - 8, number + 1)) / 18
     begin = number - 2
     assert lines[1]["images"] == sum(10 * each for each in range(begin, number + 1))
 
