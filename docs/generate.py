@@ -458,6 +458,75 @@ def steps_table(record: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def peers_table(record: dict[str, Any]) -> str:
+    """cnnlab beside other libraries, a row a figure: each peer's, how many times as good cnnlab is, who is ahead."""
+    names = list(record["peers"])
+    lines = [f"| | {' | '.join(names)} | `fast` against the peers |", f"| --- |{' ---: |' * len(names)} --- |"]
+    for row in record["rows"]:
+        cells = [_peers_cell(row, name, record["peers"][name]["trainings"]) for name in names]
+        behind = [
+            f"behind {each['peer']}" + (f" by {each['times']:.2f} ×" if each["times"] else ", which alone got there")
+            for each in row["behind"]
+        ] + [f"level with {name}" for name in row["level"]]
+        name = row["name"] + (", images/s" if row["unit"] == "images/s" else "")
+        lines.append(f"| {name} | {' | '.join(cells)} | {', '.join(behind) or 'ahead of all'} |")
+    where = record["environment"]
+    turns = [len(found["turns"]) for found in record["peers"].values() if found["turns"]]
+    seeds = [len(found["trainings"]) for found in record["peers"].values() if found["trainings"]]
+    waiting = ", OpenMP's waiting passively" if record["waiting"] == "passive" else ""
+    trained = (
+        f"Seeds trained to the targets: {_from_to(seeds)}, at most {record['most_epochs']} epochs and "
+        f"{record['most_seconds']:g} s a process."
+        if seeds
+        else "No seed has been trained to the targets yet: rows of time to an accuracy and to the end of the first "
+        "epoch are not measured."
+    )
+    lines += [
+        "",
+        record["behind"],
+        "",
+        "Medians (smallest–largest); in square brackets, how many times as good `fast` is, the median of the rounds' "
+        f"own ratios. Rounds by turns: {_from_to(turns)}, {record['seconds']:g} s each. {trained} MNIST, 55,000 images "
+        f"to train on; {where['device_name']}, {record['threads']} threads{waiting}, Python {where['python']}. Made by "
+        f"`{record['command']}`.",
+        "",
+    ]
+    for name, found in record["peers"].items():
+        if "versions" in found:
+            versions = ", ".join(f"{package} {number}" for package, number in found["versions"].items())
+            lines.append(
+                f"- {name}: {found['how']}; batches of {found['batch_size']}, {found['precision']}; {versions}."
+            )
+    lines += ["", *(f"Note: {note}." for note in record["notes"])] if record["notes"] else []
+    return "\n".join(lines) + "\n"
+
+
+def _peers_cell(row: dict[str, Any], name: str, trainings: list[dict[str, Any]]) -> str:
+    """A peer's figure in a row, and how many times as good cnnlab is."""
+    if name not in row["peers"]:
+        return "not measured"
+    found = row["peers"][name]
+    if found["median"] is None:
+        attempts = [each for training in trainings for each in training["attempts"]]
+        if not attempts:
+            return "never in time"
+        best, most = max(each["accuracy"] for each in attempts), max(each["epochs"] for each in attempts)
+        return f"never within {most:g} epoch{'s' * (most != 1)} ({best:.2%})"
+    scale, digits, unit = {"images/s": (1, 0, ""), "s": (1, 1, " s"), "bytes": (1e-6, 0, " MB")}[row["unit"]]
+
+    def written(value: float | None) -> str:
+        return "never" if value is None else f"{value * scale:,.{digits}f}"
+
+    values = sorted((each for each in found["values"]), key=lambda each: (each is None, each))
+    spread = f" ({written(values[0])}–{written(values[-1])})" if found["n"] > 1 else ""
+    ratio = row["ratios"].get(name)
+    return f"{written(found['median'])}{unit}{spread}" + (f" [{ratio:.2f} ×]" if ratio is not None else "")
+
+
+def _from_to(counts: list[int]) -> str:
+    return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+
+
 def describe_table(record: dict[str, Any]) -> str:
     """What `describe` finds of the ten nets, and in what time."""
     lines = [
@@ -783,6 +852,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
         "rows": rows_table,
         "recipes": recipes_table,
         "bench": bench_whole,
+        "peers": peers_table,
     },
 }
 
