@@ -5,16 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 from tests.features.nets import images, residual
 
 import cnnlab
+from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
+from cnnlab.features import tsne as tsne_module
 from cnnlab.features.activations import feature_maps
 from cnnlab.features.ascent import ascend
-from cnnlab.features.embedding import embed
+from cnnlab.features.choosing import a_handful
+from cnnlab.features.embedding import embed, principal_plane
+from cnnlab.features.looking import look, look_at_layer
 from cnnlab.features.stages import filters, last_maps, stages
 from cnnlab.features.statistics import statistics
 from cnnlab.features.strongest import strongest
+from cnnlab.features.tsne import similarities, tsne
 from cnnlab.nets import MLP, LeNet5, SimpleCNN
 
 PIXELS = {"image_shape": (2, 12, 12), "low": (-1.0, -2.0), "high": (3.0, 2.5)}
@@ -52,6 +59,32 @@ def test_a_unit_is_dead_when_no_image_reaches_it() -> None:
     assert found["max_pool2d"].dead == (4,)
     assert found["norm"].dead == ()
     assert found["relu"].to_json()["dead"] == [4]
+
+
+def test_one_pass_over_many_images_gives_what_all_maps_together_give() -> None:
+    net, pixels = residual(), np.random.default_rng(3).integers(0, 256, (60, 12, 12, 3), dtype=np.uint8)
+    net.stem = torch.nn.Conv2d(3, 6, 3, padding=1)
+    data = cnnlab.data_of(pixels, np.arange(60) % 3)
+    found = look(net, data, a_handful(data.test, [], classes=3), []).look
+    x = normalise(found.measured, data.mean, data.std)
+    maps = feature_maps(net, x)
+    assert list(found.statistics) == list(maps)
+    for name, values in maps.items():
+        plain = np.moveaxis(values.numpy().astype(np.float64), 1, 0).reshape(values.shape[1], -1)
+        one = found.statistics[name]
+        assert (one.images, one.values) == (len(x), plain.shape[1])
+        np.testing.assert_allclose(one.unit_mean, plain.mean(axis=1), atol=1e-6)
+        np.testing.assert_allclose(one.unit_std, plain.std(axis=1), atol=1e-5)
+        np.testing.assert_allclose(one.unit_zeros, (plain == 0).mean(axis=1), atol=1e-3)
+        np.testing.assert_allclose(one.unit_low, plain.min(axis=1), atol=1e-5)
+        np.testing.assert_allclose(one.unit_high, plain.max(axis=1), atol=1e-5)
+    for stage in found.stages:
+        best = found.exciting[stage.name].strongest
+        peaks = maps[stage.output.name].flatten(2).amax(dim=2) if stage.has_maps else maps[stage.output.name]
+        torch.testing.assert_close(best.values, peaks.T.sort(dim=1, descending=True).values[:, :5])
+    alone = look_at_layer(net, data, a_handful(data.test, [], classes=3), "relu").look
+    assert list(alone.statistics) == ["relu"]
+    np.testing.assert_allclose(alone.statistics["relu"].unit_std, found.statistics["relu"].unit_std, atol=1e-6)
 
 
 @pytest.mark.parametrize("layer", ["stem", "relu_1", "tanh"])
@@ -142,6 +175,45 @@ def test_tsne_keeps_two_clusters_apart() -> None:
     apart = np.linalg.norm(near.mean(axis=0) - far.mean(axis=0))
     assert apart > 2 * max(near.std(), far.std())
     assert np.array_equal(embed(features).tsne, found.tsne)
+
+
+@pytest.mark.parametrize("count", [30, 90])
+def test_tsne_goes_where_the_exact_one_of_scikit_learn_goes(count: int) -> None:
+    generator = np.random.default_rng(1)
+    values = np.concatenate([generator.normal(loc=8 * i, size=(count // 3, 7)) for i in range(3)])
+    plane, shares = principal_plane(values)
+    known = PCA(n_components=2, svd_solver="full").fit(values)
+    np.testing.assert_allclose(plane, known.transform(values), atol=1e-9)
+    np.testing.assert_allclose(shares, known.explained_variance_ratio_)
+    start = (plane / plane[:, 0].std() * 1e-4).astype(np.float32)
+    theirs = TSNE(perplexity=9, init=start, method="exact", random_state=0).fit(values)
+    likely, places = similarities(values, 9.0), tsne(values, plane, perplexity=9.0)
+    assert divergence(likely, places) < 1.05 * divergence(likely, theirs.embedding_.astype(np.float64)) + 1e-3
+
+
+def test_tsne_s_slope_is_that_of_the_divergence_and_its_perplexity_the_one_asked_for() -> None:
+    generator = np.random.default_rng(2)
+    values, places = generator.normal(size=(25, 4)), generator.normal(size=(25, 2))
+    likely = similarities(values, 6.0)
+    assert likely.sum() == pytest.approx(1)
+    assert np.array_equal(likely, likely.T)
+    slope = tsne_module._Slope(25).at(places.astype(np.float32), likely.astype(np.float32))
+    for i, axis in [(0, 0), (7, 1), (24, 0)]:
+        step = np.zeros_like(places)
+        step[i, axis] = 1e-5
+        rise = divergence(likely, places + step) - divergence(likely, places - step)
+        assert slope[i, axis] == pytest.approx(rise / 2e-5, rel=1e-3, abs=1e-5)
+    # Each row of the conditional similarities has the entropy asked for; two points have them from their joint one.
+    two = similarities(np.array([[0.0], [1.0], [5.0], [6.0]]), 1.000001)
+    np.testing.assert_allclose(two, np.kron(np.eye(2), [[0, 1], [1, 0]]) / 4, atol=1e-4)
+
+
+def divergence(likely: np.ndarray, places: np.ndarray) -> float:
+    """Kullback-Leibler, of the similarities in the plane from those in space, written out."""
+    near = 1 / (1 + ((places[:, None] - places) ** 2).sum(axis=2))
+    np.fill_diagonal(near, 0)
+    counts = likely > 0
+    return float((likely[counts] * np.log(likely[counts] * near.sum() / near[counts])).sum())
 
 
 def test_what_cannot_be_embedded_is_none() -> None:

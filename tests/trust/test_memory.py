@@ -21,6 +21,9 @@ from cnnlab.features.statistics import statistics
 #: What Python, PyTorch, Numba and a command's own work take, in MB, and how often the images may lie in memory.
 OWN_MB, TIMES = 600, 3
 
+#: The same of a look at SimpleCNN, whose maps of all images that are measured would be 1,000 MB.
+LOOK_MB = 450
+
 
 def digits(count: int = 200) -> ImageSet:
     random = np.random.default_rng(0)
@@ -107,6 +110,22 @@ def test_peak_memory_of_commands_on_many_images(tmp_path: Path) -> None:
         f"train lenet5 --data {place} --epochs 0.02 --out run",
         "evaluate run --split train",
         "look run",
+        f"train simple-cnn --data {place} --epochs 0.02 --out cnn",
+        "look cnn",
     ):
+        peak = peak_of(command.split(), tmp_path)
+        assert peak.main <= bound, f"cnnlab {command}: {peak.main:.0f} MB; expected at most {bound:.0f}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_look_at_a_net_takes_little_more_than_its_images_do(tmp_path: Path) -> None:
+    from benchmarks.memory import make_images, peak_of
+
+    count = 30_000
+    place = make_images(tmp_path, count, with_pictures=False)["npz"]
+    peak_of(f"train simple-cnn --data {place} --epochs 0.02 --out run".split(), tmp_path)
+    bound = LOOK_MB + TIMES * count * 28 * 28 / 1e6
+    for command in ("look run", "look run --layer features.0 --out layer", "explore run --no-open"):
         peak = peak_of(command.split(), tmp_path)
         assert peak.main <= bound, f"cnnlab {command}: {peak.main:.0f} MB; expected at most {bound:.0f}"
