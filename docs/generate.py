@@ -662,7 +662,21 @@ def playground_table(record: dict[str, Any]) -> str:
 
 TUTORIAL = "docs/tutorial/first-hour.md"
 
+
 #: Page → its blocks, each by the name of its record in results/.
+def look_sentence(record: dict[str, Any]) -> str:
+    """What a look at SimpleCNN on MNIST takes."""
+    where, rows = record["environment"], record["rows"]
+    whole, layer = rows["look"], rows["look --layer features.0"]
+    return (
+        f"Of SimpleCNN on all of MNIST the page takes {median(whole['time_s']):.1f} s, "
+        f"{median(rows['import torch']['time_s']):.1f} of them for PyTorch's import, at most {whole['peak_mb']} MB; "
+        f"one layer {median(layer['time_s']):.1f} s and {layer['peak_mb']} MB (medians of {record['rounds']} on "
+        f"{where['device_name']}, {where['cores']} cores, `{record['command']}`). "
+        + (f"Note: {record['note']}.\n" if "note" in record else "\n")
+    )
+
+
 BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"bench": bench_in_short, "accuracy": accuracy_table},
     TUTORIAL: {"first-hour": first_hour_sentence},
@@ -670,6 +684,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/how-to/experiments.md": {"engines": engines_sentence, "batched": batched_sentence},
     "docs/how-to/cluster.md": {"ray": ray_sentence},
     "docs/how-to/explorer.md": {"explorer": explorer_table},
+    "docs/how-to/look.md": {"look": look_sentence},
     "docs/how-to/speed.md": {"steps": steps_table},
     "docs/how-to/playground.md": {"playground": playground_table},
     "docs/explanation/claims.md": {
