@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from cnnlab.data.imageset import ImageSet, content_hash
 from cnnlab.data.shared import share
 from cnnlab.evaluation import BATCH, logits
 from cnnlab.features.statistics import statistics
+from cnnlab.training.loop import fit
+from cnnlab.training.recipes import recipe
+from cnnlab.training.state import start
 
 #: What Python, PyTorch, Numba and a command's own work take, in MB, and how often the images may lie in memory.
 OWN_MB, TIMES = 600, 3
@@ -96,6 +100,19 @@ def test_workers_map_one_file_of_the_images(tmp_path: Path) -> None:
     mapped = Path("/proc/self/maps")
     if mapped.exists():
         assert str(tmp_path / "train-images.npy") in mapped.read_text()
+
+
+def test_a_mapped_set_is_trained_on_as_the_one_in_memory(tmp_path: Path) -> None:
+    data = digits(300)
+    mapped = share(data, tmp_path).open()
+    figures = []
+    for each in (data, mapped):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 2))
+        training = recipe("lesson", net, each, epochs=2, augmentation={"shift": 1})
+        epochs = list(fit(start(net, training, seed=3), each, training))
+        figures.append([replace(one, train_time_s=0.0, eval_time_s=0.0) for one in epochs])
+    assert figures[0] == figures[1]
 
 
 @pytest.mark.slow
