@@ -826,7 +826,66 @@ def playground_table(record: dict[str, Any]) -> str:
 
 TUTORIAL = "docs/tutorial/first-hour.md"
 
+
 #: Page → its blocks, each by the name of its record in results/.
+def look_sentence(record: dict[str, Any]) -> str:
+    """What a look at SimpleCNN on MNIST takes."""
+    where, rows = record["environment"], record["rows"]
+    whole, layer = rows["look"], rows["look --layer features.0"]
+    return (
+        f"Of SimpleCNN on all of MNIST the page takes {median(whole['time_s']):.1f} s, "
+        f"{median(rows['import torch']['time_s']):.1f} of them for PyTorch's import, at most {whole['peak_mb']} MB; "
+        f"one layer {median(layer['time_s']):.1f} s and {layer['peak_mb']} MB (medians of {record['rounds']} on "
+        f"{where['device_name']}, {where['cores']} cores, `{record['command']}`). "
+        + (f"Note: {record['note']}.\n" if "note" in record else "\n")
+    )
+
+
+def scale_table(record: dict[str, Any]) -> str:
+    """How training grows along each axis, and mapped sets beside those in memory."""
+    words = {
+        "images": "images, `mlp`, time of an epoch",
+        "side": "pixels of a side",
+        "width": "channels of the first block",
+        "depth": "convolutions",
+    }
+    lines = [
+        "| x | from – to | images a second of processor, smallest and largest | peak, MB | slope |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, axis in record["axes"].items():
+        first, last = axis["rows"][0], axis["rows"][-1]
+        speeds = " – ".join(f"{row['images_per_processor_s']:,.0f}" for row in (first, last))
+        lines.append(
+            f"| {words[name]} | {first['x']:,} – {last['x']:,} | {speeds} | {first['peak_mb']:,} – "
+            f"{last['peak_mb']:,} | {axis['slope']:.2f} |"
+        )
+    lines += [
+        "",
+        "Slope: d log time / d log x; 1 is linear, 0 does not matter. Of size, width and depth the time of an image; "
+        "in seconds of processor, all cores together.",
+        "",
+        f"| {record['images']:,} images | way | images a second of processor | share of the speed in memory | "
+        "own memory, MB | with the file's pages, MB |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for net, ways in record["mapped"].items():
+        for way, row in ways.items():
+            speeds = f"{median(row['images_per_processor_s']):,.0f}"
+            lines.append(
+                f"| `{net}` | {way} | {speeds} | {row['share']:.0%} | {row['own_mb']:,} | {row['peak_mb']:,} |"
+            )
+    where = record["environment"]
+    lines += [
+        "",
+        "Own memory has no file behind it; the system takes the file's pages back when it needs room. Cold: the "
+        f"system was told to forget the file first. {where['device_name']}, {where['cores']} cores, "
+        f"{where['precision']}, torch {where['torch']}. Made by `{record['command']}`."
+        + (f" Note: {record['note']}." if "note" in record else ""),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "README.md": {"bench": bench_in_short, "accuracy": accuracy_table},
     TUTORIAL: {"first-hour": first_hour_sentence},
@@ -834,6 +893,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/how-to/experiments.md": {"engines": engines_sentence, "batched": batched_sentence},
     "docs/how-to/cluster.md": {"ray": ray_sentence},
     "docs/how-to/explorer.md": {"explorer": explorer_table},
+    "docs/how-to/look.md": {"look": look_sentence},
     "docs/how-to/speed.md": {"steps": steps_table, "steps-bfloat16": steps_table},
     "docs/how-to/gpu.md": {"gpu": gpu_table},
     "docs/how-to/playground.md": {"playground": playground_table},
@@ -853,6 +913,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
         "recipes": recipes_table,
         "bench": bench_whole,
         "peers": peers_table,
+        "scale": scale_table,
     },
 }
 

@@ -21,17 +21,17 @@ def copied(net: Net, instead: Mapping[int, Any] | None = None) -> Net:
     """
     memo: dict[int, Any] = {**(instead or {})}
     for module in net.modules():
-        for value in _tensors(vars(module).values(), set()):
+        for value in tensors_in(vars(module).values(), set()):
             if id(value) not in memo and not value.is_leaf:
                 memo[id(value)] = value.detach().clone()
     return copy.deepcopy(net, memo)
 
 
-def _tensors(values: Any, seen: set[int]) -> Iterator[Tensor]:
+def tensors_in(values: Any, seen: set[int]) -> Iterator[Tensor]:
     """Every tensor in nested lists, tuples, sets and dicts; none of a module's children, which are asked themselves."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, dict | list | tuple | set) and id(value) not in seen:
             seen.add(id(value))
-            yield from _tensors(value.values() if isinstance(value, dict) else value, seen)
+            yield from tensors_in(value.values() if isinstance(value, dict) else value, seen)

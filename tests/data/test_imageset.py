@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.data import load
+from cnnlab.data import load, overlap
 from cnnlab.data.imageset import Split, channel_statistics, content_hash, image_set
 
 
@@ -41,6 +41,28 @@ def test_statistics_are_those_of_numpy():
     pixels = images.numpy() / 255
     np.testing.assert_allclose(mean, pixels.mean((0, 2, 3)), rtol=1e-12)
     np.testing.assert_allclose(std, pixels.std((0, 2, 3)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 5, 5), (1, 1, 3), (1, 2, 4)])
+@pytest.mark.parametrize("are_all_sums_equal", [False, True])
+def test_images_that_stand_among_others_are_those_of_the_same_bytes(
+    shape: tuple[int, ...], are_all_sums_equal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the weighted sums say, by which most are told apart at once."""
+    if are_all_sums_equal:
+        monkeypatch.setattr(overlap, "_weighted_sums", lambda images: np.zeros(len(images), dtype=np.uint64))
+    monkeypatch.setattr(overlap, "AT_ONCE", 7)
+    random = np.random.default_rng(0)
+    most = 2 if shape == (1, 1, 3) else 256
+    others = torch.from_numpy(random.integers(0, most, (60, *shape), dtype=np.uint8))
+    images = torch.from_numpy(random.integers(0, most, (40, *shape), dtype=np.uint8))
+    images[[0, 3, 4]] = others[[59, 7, 7]]
+    images[9] = others[9]
+    images[9].flatten()[-1] ^= 1  # the last pixel alone
+    among = {one.numpy().tobytes() for one in others}
+    expected = sum(one.numpy().tobytes() in among for one in images)
+    assert expected >= 3
+    assert overlap.repeated(images, among=others) == expected
 
 
 def test_the_hash_sees_pixels_labels_and_their_split():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Callable
 
@@ -124,6 +125,97 @@ def test_batches_together_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_big_layer_takes_fewer_images_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnnlab.features.activations.MEMORY", 2 * 4 * 6 * 12 * 12)
     assert max(part.stop - part.start for part, _ in batches(residual(), images(3))) == 1
+
+
+class KeepsMaps(nn.Module):
+    """Keeps what it saw, and answers with it the next time: every run has to be its first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.seen = nn.Conv2d(2, 4, 3), []
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.conv(x).relu()
+        self.seen.append(maps)
+        return sum(one.mean() for one in self.seen) + maps.mean(dim=(2, 3))
+
+
+class ByViews(nn.Module):
+    """Takes no images stored channels last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(2, 4, 3), nn.Linear(400, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.conv(x).view(len(x), -1))
+
+
+class OtherWays(nn.Module):
+    """Runs another layer for images that are bright."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dark, self.bright, self.head = nn.Conv2d(2, 4, 3), nn.Conv2d(2, 4, 3), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.bright(x).tanh() if x.mean() > 5 else self.dark(x)
+        return self.head(maps.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("make", [residual, KeepsMaps, ByViews, OtherWays])
+def test_many_runs_of_one_copy_are_first_runs(make: Callable[[], nn.Module], monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = make().eval(), images(9)
+    x[3:6] += 10
+    monkeypatch.setattr("cnnlab.features.activations.BATCH", 3)
+    for part, found in batches(net, x):
+        expected = feature_maps(make_again(net), x[part])
+        assert list(found) == [name for name in expected if expected[name].dim() > 0]
+        for name, values in found.items():
+            torch.testing.assert_close(values, expected[name], msg=lambda said, name=name: f"{name}: {said}")
+    if make is not KeepsMaps:
+        with torch.no_grad():
+            torch.testing.assert_close(answers(net, x[:3]), net(x[:3]))
+
+
+def make_again(net: nn.Module) -> nn.Module:
+    if isinstance(net, KeepsMaps):
+        net.seen.clear()
+    return net
+
+
+def test_layers_that_are_asked_for_are_the_last_that_run() -> None:
+    net, x = residual(), images(7)
+    ran: list[str] = []
+    net.hidden.register_forward_hook(lambda *_: ran.append("hidden"))
+    whole = feature_maps(net, x)
+    ran.clear()
+    (found,) = [found for _, found in batches(net, x, layers=["norm", "conv"])]
+    assert list(found) == ["norm", "conv"]
+    for name, values in found.items():
+        torch.testing.assert_close(values, whole[name])
+    assert ran == ["hidden"]  # by the run that finds out what there is
+
+
+def test_of_the_batches_before_nothing_is_kept_but_what_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnlab.features.activations.BATCH", 50)
+    monkeypatch.setattr("cnnlab.features.activations.MEMORY", 2**40)
+    gc.collect()
+    gc.disable()
+    try:
+        live = []
+
+        def take(name: str, values: Tensor) -> float:
+            if name == "stem":
+                live.append(sum(one.numel() for one in gc.get_objects() if type(one) is Tensor))
+            return float(values.sum())
+
+        for _, found in batches(residual(), images(400), take):
+            assert all(isinstance(one, float) for one in found.values())
+        assert len(live) == 8
+        assert max(live) - live[0] < 50 * 6 * 12 * 12  # one map of one batch
+    finally:
+        gc.enable()
 
 
 def test_pixels_that_nobody_normalised_are_refused_in_one_line() -> None:

@@ -8,10 +8,13 @@ import torch
 from tests.features.nets import images, residual
 
 import cnnlab
+from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
 from cnnlab.features.activations import feature_maps
 from cnnlab.features.ascent import ascend
+from cnnlab.features.choosing import a_handful
 from cnnlab.features.embedding import embed
+from cnnlab.features.looking import look, look_at_layer
 from cnnlab.features.stages import filters, last_maps, stages
 from cnnlab.features.statistics import statistics
 from cnnlab.features.strongest import strongest
@@ -52,6 +55,32 @@ def test_a_unit_is_dead_when_no_image_reaches_it() -> None:
     assert found["max_pool2d"].dead == (4,)
     assert found["norm"].dead == ()
     assert found["relu"].to_json()["dead"] == [4]
+
+
+def test_one_pass_over_many_images_gives_what_all_maps_together_give() -> None:
+    net, pixels = residual(), np.random.default_rng(3).integers(0, 256, (60, 12, 12, 3), dtype=np.uint8)
+    net.stem = torch.nn.Conv2d(3, 6, 3, padding=1)
+    data = cnnlab.data_of(pixels, np.arange(60) % 3)
+    found = look(net, data, a_handful(data.test, [], classes=3), []).look
+    x = normalise(found.measured, data.mean, data.std)
+    maps = feature_maps(net, x)
+    assert list(found.statistics) == list(maps)
+    for name, values in maps.items():
+        plain = np.moveaxis(values.numpy().astype(np.float64), 1, 0).reshape(values.shape[1], -1)
+        one = found.statistics[name]
+        assert (one.images, one.values) == (len(x), plain.shape[1])
+        np.testing.assert_allclose(one.unit_mean, plain.mean(axis=1), atol=1e-6)
+        np.testing.assert_allclose(one.unit_std, plain.std(axis=1), atol=1e-5)
+        np.testing.assert_allclose(one.unit_zeros, (plain == 0).mean(axis=1), atol=1e-3)
+        np.testing.assert_allclose(one.unit_low, plain.min(axis=1), atol=1e-5)
+        np.testing.assert_allclose(one.unit_high, plain.max(axis=1), atol=1e-5)
+    for stage in found.stages:
+        best = found.exciting[stage.name].strongest
+        peaks = maps[stage.output.name].flatten(2).amax(dim=2) if stage.has_maps else maps[stage.output.name]
+        torch.testing.assert_close(best.values, peaks.T.sort(dim=1, descending=True).values[:, :5])
+    alone = look_at_layer(net, data, a_handful(data.test, [], classes=3), "relu").look
+    assert list(alone.statistics) == ["relu"]
+    np.testing.assert_allclose(alone.statistics["relu"].unit_std, found.statistics["relu"].unit_std, atol=1e-6)
 
 
 @pytest.mark.parametrize("layer", ["stem", "relu_1", "tanh"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,15 @@ from cnnlab.data.imageset import ImageSet, content_hash
 from cnnlab.data.shared import share
 from cnnlab.evaluation import BATCH, logits
 from cnnlab.features.statistics import statistics
+from cnnlab.training.loop import fit
+from cnnlab.training.recipes import recipe
+from cnnlab.training.state import start
 
 #: What Python, PyTorch, Numba and a command's own work take, in MB, and how often the images may lie in memory.
 OWN_MB, TIMES = 600, 3
+
+#: The same of a look at SimpleCNN, whose maps of all images that are measured would be 1,000 MB.
+LOOK_MB = 450
 
 
 def digits(count: int = 200) -> ImageSet:
@@ -95,6 +102,19 @@ def test_workers_map_one_file_of_the_images(tmp_path: Path) -> None:
         assert str(tmp_path / "train-images.npy") in mapped.read_text()
 
 
+def test_a_mapped_set_is_trained_on_as_the_one_in_memory(tmp_path: Path) -> None:
+    data = digits(300)
+    mapped = share(data, tmp_path).open()
+    figures = []
+    for each in (data, mapped):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 2))
+        training = recipe("lesson", net, each, epochs=2, augmentation={"shift": 1})
+        epochs = list(fit(start(net, training, seed=3), each, training))
+        figures.append([replace(one, train_time_s=0.0, eval_time_s=0.0) for one in epochs])
+    assert figures[0] == figures[1]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_peak_memory_of_commands_on_many_images(tmp_path: Path) -> None:
@@ -107,6 +127,22 @@ def test_peak_memory_of_commands_on_many_images(tmp_path: Path) -> None:
         f"train lenet5 --data {place} --epochs 0.02 --out run",
         "evaluate run --split train",
         "look run",
+        f"train simple-cnn --data {place} --epochs 0.02 --out cnn",
+        "look cnn",
     ):
+        peak = peak_of(command.split(), tmp_path)
+        assert peak.main <= bound, f"cnnlab {command}: {peak.main:.0f} MB; expected at most {bound:.0f}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_look_at_a_net_takes_little_more_than_its_images_do(tmp_path: Path) -> None:
+    from benchmarks.memory import make_images, peak_of
+
+    count = 30_000
+    place = make_images(tmp_path, count, with_pictures=False)["npz"]
+    peak_of(f"train simple-cnn --data {place} --epochs 0.02 --out run".split(), tmp_path)
+    bound = LOOK_MB + TIMES * count * 28 * 28 / 1e6
+    for command in ("look run", "look run --layer features.0 --out layer", "explore run --no-open"):
         peak = peak_of(command.split(), tmp_path)
         assert peak.main <= bound, f"cnnlab {command}: {peak.main:.0f} MB; expected at most {bound:.0f}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from cnnlab.anatomy.signatures import (
     is_reflected,
 )
 from cnnlab.errors import UserError
-from cnnlab.net_copy import copied
+from cnnlab.net_copy import copied, tensors_in
 from cnnlab.own_code import own_mistake
 
 #: Images in the run: two, so that a net which squeezes its answers keeps the batch apart from them.
@@ -117,7 +118,11 @@ class Trace:
     outputs: tuple[int, ...]
     notes: list[str]
     images: Tensor
-    results: list[Tensor | None]
+    results: list[Any]
+
+
+#: What to keep of a call's result: asked with the call's number, the call, and the result.
+Keep = Callable[[int, Call, Tensor], Any]
 
 
 def walk(
@@ -128,57 +133,103 @@ def walk(
     images: Tensor | None = None,
     seed: int = 0,
     dtype: torch.dtype | None = None,
-    keep: Callable[[int, Tensor], Tensor | None] | None = None,
+    keep: Keep | None = None,
 ) -> Trace:
     """Run a copy of the net in eval mode on images (C, H, W) and write down its calls.
 
     The net, its random state and the process's are left as they were. images: float (N, C, H, W), by default `batch`
-    random ones. dtype: of images and weights, by default the net's own. keep: what to keep of the result of a call, by
-    its number; asked right after the call, when no other has written over it. Raises UserError where the net cannot be
-    copied or run, naming the layer, what came in and what it wanted; or the line of the user's own that raised.
+    random ones. dtype: of images and weights, by default the net's own. keep: as of `Walks.run`. Raises UserError where
+    the net cannot be copied or run, naming the layer, what came in and what it wanted; or the line of the user's own
+    that raised.
     """
-    net = with_parameters(net, image_shape)
-    try:
-        with torch.no_grad():
-            net = copied(net)
-    except Exception as error:
-        raise UserError(
-            f"{type(net).__name__} cannot be copied ({type(error).__name__}: {error}), and anatomy looks at a copy; "
-            "expected a net that copy.deepcopy accepts: make its attributes modules, parameters or buffers"
-        ) from error
-    net = getattr(net, "_orig_mod", net)  # what torch.compile wraps
-    if isinstance(net, torch.jit.ScriptModule):
-        raise UserError(
-            f"{net.original_name} is scripted or traced (torch.jit), so that its calls cannot be followed; expected "
-            "the torch.nn.Module that it was made from: give that one"
-        )
-    net.eval()
-    if dtype is not None:
-        net.to(dtype)
-    parameter = next((one for one in net.parameters() if one.is_floating_point()), torch.empty(0))
+    walks = Walks(net, image_shape, dtype=dtype)
     if images is None:
         images = torch.randn(batch, *image_shape, generator=torch.Generator().manual_seed(seed))
-    images = images.detach().to(parameter.device, dtype or parameter.dtype, copy=True)
-    net.requires_grad_(False)
-    images.requires_grad_()  # a result that needs a gradient and was not seen before tells that the thread is lost
+    return walks.run(images, seed=seed, keep=keep)
 
-    with torch.enable_grad():
-        given = images.clone()  # a net may write over what it is given, which PyTorch forbids for a leaf
-    recorder = _Recorder(net, images, given, keep)
-    with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []), torch.enable_grad():
-        torch.manual_seed(seed)
+
+class Walks:
+    """A copy of a net in eval mode, to be run again and again: copying it and its hooks takes longer than a small run.
+
+    A net that a run changes, since it keeps maps in its attributes, is copied anew for every run.
+    """
+
+    def __init__(self, net: nn.Module, image_shape: tuple[int, ...], *, dtype: torch.dtype | None = None) -> None:
+        """Copy the net. image_shape, dtype: as of `walk`. Raises UserError where the net cannot be copied."""
+        self._net, self._image_shape, self._dtype = with_parameters(net, image_shape), image_shape, dtype
+        self._recorder = _Recorder(self._copy())
+        self._is_changed_by_runs: bool | None = None
+
+    def run(self, images: Tensor, *, seed: int = 0, keep: Keep | None = None, last: int | None = None) -> Trace:
+        """Run it on images and write down its calls. Raises as `walk` does.
+
+        images: float (N, C, H, W). keep: what to keep of a call's result, by the call's number; asked right after the
+        call, when no other has written over it. last: the number of the call after which the run ends, for a net whose
+        calls are known and none of them `opaque`; the outputs are then empty.
+        """
+        if self._is_changed_by_runs:
+            self._recorder = _Recorder(self._copy())
+        recorder = self._recorder
+        net = recorder.net
+        parameter = next((one for one in net.parameters() if one.is_floating_point()), torch.empty(0))
+        images = images.detach().to(parameter.device, self._dtype or parameter.dtype, copy=True)
+        images.requires_grad_()  # a result that needs a gradient and was not seen before tells that the thread is lost
+        with torch.enable_grad():
+            given = images.clone()  # a net may write over what it is given, which PyTorch forbids for a leaf
+        held = _held(net) if self._is_changed_by_runs is None else None
+        recorder.begin(images, given, keep, last)
+        with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []), torch.enable_grad():
+            torch.manual_seed(seed)
+            answer = None
+            try:
+                with recorder, suppress(_Enough):
+                    answer = net(given)
+                return recorder.finish(answer)
+            except UserError:
+                raise
+            except Exception as error:
+                misfit = recorder.misfit(error)
+                slip = own_mistake(error) if misfit is None else None
+                words = misfit_words(type(net).__name__, self._image_shape, error, misfit)
+                raise (slip or UserError(words)) from error
+            finally:
+                recorder.let_go()
+                if held is not None:
+                    self._is_changed_by_runs = held != _held(net)
+
+    def _copy(self) -> nn.Module:
+        net = self._net
         try:
-            with recorder:
-                answer = net(given)
-            return recorder.finish(answer)
-        except UserError:
-            raise
+            with torch.no_grad():
+                net = copied(net)
         except Exception as error:
-            misfit = recorder.misfit(error)
-            slip = own_mistake(error) if misfit is None else None
-            raise (slip or UserError(misfit_words(type(net).__name__, image_shape, error, misfit))) from error
-        finally:
-            recorder.let_go()
+            raise UserError(
+                f"{type(net).__name__} cannot be copied ({type(error).__name__}: {error}), and anatomy looks at a "
+                "copy; expected a net that copy.deepcopy accepts: make its attributes modules, parameters or buffers"
+            ) from error
+        net = getattr(net, "_orig_mod", net)  # what torch.compile wraps
+        if isinstance(net, torch.jit.ScriptModule):
+            raise UserError(
+                f"{net.original_name} is scripted or traced (torch.jit), so that its calls cannot be followed; "
+                "expected the torch.nn.Module that it was made from: give that one"
+            )
+        net.eval()
+        if self._dtype is not None:
+            net.to(self._dtype)
+        return net.requires_grad_(False)
+
+
+class _Enough(BaseException):
+    """The last call that is asked for was made. No Exception: a net's own `except` is not meant."""
+
+
+def _held(net: nn.Module) -> list[tuple[int, int]]:
+    """What tells whether a run changed a net: the tensors in its modules, and how often each was written over."""
+    found = []
+    for module in net.modules():
+        for one in tensors_in(vars(module).values(), set()):
+            found.append((id(one), 0 if one.is_inference() else one._version))
+    return found
 
 
 def _count_flop(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:
@@ -191,32 +242,34 @@ def _count_flop(func: Any, args: Any, kwargs: Any) -> tuple[Any, int]:
 
 
 class _Recorder(TorchFunctionMode):
-    def __init__(
-        self, net: nn.Module, images: Tensor, given: Tensor, keep: Callable[[int, Tensor], Tensor | None] | None
-    ) -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self._net = net
+        self.net = self._net = net
+        for path, module in net.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):  # takes no hooks; its answer is noticed when it is used
+                continue
+            module.register_forward_pre_hook(self._enter(path), with_kwargs=True)
+            module.register_forward_hook(self._leave, with_kwargs=True)
+
+    def begin(self, images: Tensor, given: Tensor, keep: Keep | None, last: int | None) -> None:
+        """Forget the run before. given: the images as the net gets them."""
         self._calls: list[Call] = []
         self._notes: dict[str, None] = {}
         self._images = images
         self._kept: list[Any] = [given]  # so that no id is used twice
         self._results: list[Tensor] = []
         self._keep_of = keep
-        self._kept_results: list[Tensor | None] = []
+        self._kept_results: list[Any] = []
+        self._last = last
         self._source: dict[int, int] = {id(given): -1}  # a tensor's id → the call that made it
         self._parameters: dict[int, dict[str, Tensor]] = {
-            id(parameter): {name: parameter} for name, parameter in net.named_parameters()
+            id(parameter): {name: parameter} for name, parameter in self._net.named_parameters()
         }
         self._modules: list[tuple[str, nn.Module]] = []
         self._first_call: list[int] = []
         self._visits: list[int] = []
         self._entered = 0
         self._failed: tuple[Exception, Misfit] | None = None
-        for path, module in net.named_modules():
-            if isinstance(module, torch.jit.ScriptModule):  # takes no hooks; its answer is noticed when it is used
-                continue
-            module.register_forward_pre_hook(self._enter(path), with_kwargs=True)
-            module.register_forward_hook(self._leave, with_kwargs=True)
 
     # What the net calls.
 
@@ -333,7 +386,9 @@ class _Recorder(TorchFunctionMode):
         )
         self._results.append(first)
         if self._keep_of is not None:
-            self._kept_results.append(self._keep_of(len(self._results) - 1, first))
+            self._kept_results.append(self._keep_of(len(self._results) - 1, self._calls[-1], first))
+        if self._last is not None and len(self._calls) > self._last:
+            raise _Enough
         for tensor in results if inputs else ():
             self._keep(tensor, len(self._calls) - 1)
 
@@ -473,7 +528,7 @@ class _Recorder(TorchFunctionMode):
             dict.fromkeys(self._source[id(tensor)] for tensor in _tensors(answer) if id(tensor) in self._source)
         )
         made_by = {id(tensor): i for i, tensor in enumerate(self._results)}
-        kept: list[Tensor | None] = [*self._kept_results]
+        kept: list[Any] = [*self._kept_results]
         if self._keep_of is None:
             kept = [tensor if made_by[id(tensor)] == i else None for i, tensor in enumerate(self._results)]
         return Trace(self._calls, outputs, list(self._notes), self._images, kept)

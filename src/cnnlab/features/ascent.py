@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnlab.anatomy.walk import name_calls, walk
+from cnnlab.anatomy.walk import Call, Walks, name_calls
 from cnnlab.errors import UserError
-from cnnlab.features.activations import run, units_second
+from cnnlab.features.activations import first_walk, units_second
 
 #: Steps, and how far each goes: that many times a gradient scaled to a root mean square of 1.
 STEPS, STEP = 48, 0.5
@@ -52,16 +52,19 @@ def ascend(
     images = 0.1 * torch.randn(len(targets), *image_shape, generator=generator)
     least, most = (torch.tensor(bound)[:, None, None] for bound in (low, high))
     images = images.clamp(least, most)
-    names = [name for name, _ in name_calls(run(net, images[:1]).calls)]
+    walks, lay, first = first_walk(net, images[:1])
+    images, found = lay(images), first.calls
+    names = [name for name, _ in name_calls(found)]
     for layer, _ in targets:
         if layer not in names:
             raise UserError(f"the net runs no layer {layer}; expected one of: {', '.join(names)}")
     calls = [names.index(layer) for layer, _ in targets]
     units = [unit for _, unit in targets]
-    before = _values(net, images, calls, units)[0].detach()
+    last = None if any(call.function == "opaque" for call in found) else max(calls)
+    before = _values(walks, images, calls, units, last)[0].detach()
     for step in range(STEPS):
         with torch.enable_grad():
-            values, leaf = _values(net, images, calls, units)
+            values, leaf = _values(walks, images, calls, units, last)
             aim = values.sum()
         (gradient,) = torch.autograd.grad(aim, leaf)
         size = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
@@ -69,26 +72,27 @@ def ascend(
         if step % BLUR_EVERY == BLUR_EVERY - 1:
             images = _blurred(images)
         images = images.clamp(least, most)
-    return Ascent(images, before, _values(net, images, calls, units)[0].detach())
+    return Ascent(images, before, _values(walks, images, calls, units, last)[0].detach())
 
 
-def _values(net: nn.Module, images: Tensor, calls: Sequence[int], units: Sequence[int]) -> tuple[Tensor, Tensor]:
+def _values(
+    walks: Walks, images: Tensor, calls: Sequence[int], units: Sequence[int], last: int | None
+) -> tuple[Tensor, Tensor]:
     """Of each image the unit that it is for, in the result of the call, and the images to take gradients for."""
     aimed_at = set(calls)
-    trace = walk(
-        net,
-        tuple(images.shape[1:]),
-        images=images,
-        keep=lambda call, result: result.clone() if call in aimed_at else None,
-    )
+
+    def middles(number: int, call: Call, result: Tensor) -> tuple[Tensor, Tensor] | None:
+        if number not in aimed_at:
+            return None
+        found = units_second(result, call)
+        which = torch.tensor([i for i, one in enumerate(calls) if one == number])
+        middle = tuple(side // 2 for side in found.shape[2:])
+        return which, found[(which, torch.tensor(units)[which], *middle)]
+
+    trace = walks.run(images, keep=middles, last=last)
     values = images.new_zeros(len(units))
     for call in aimed_at:
-        found = trace.results[call]
-        assert found is not None  # it was kept
-        found = units_second(found, trace.calls[call])
-        which = torch.tensor([i for i, one in enumerate(calls) if one == call])
-        middle = tuple(side // 2 for side in found.shape[2:])
-        values = values.index_put((which,), found[(which, torch.tensor(units)[which], *middle)])
+        values = values.index_put((trace.results[call][0],), trace.results[call][1])
     return values, trace.images
 
 

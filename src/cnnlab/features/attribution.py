@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cnnlab.features.activations import answers, logits_of, result_of, run
+from cnnlab.features.activations import ANSWERED, answers, answers_to, logits_of, result_of, run
 
 
 def saliency(net: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
@@ -40,12 +40,16 @@ def occlusion(net: nn.Module, images: Tensor, classes: Tensor, *, size: int, str
     hidden = torch.zeros(len(rows) * len(columns), height, width, dtype=torch.bool, device=images.device)
     for i, (row, column) in enumerate((row, column) for row in rows for column in columns):
         hidden[i, row : row + size, column : column + size] = True
-    whole = answers(net, images).gather(1, classes[:, None])[:, 0]
-    falls = []
-    for image, score, class_ in zip(images, whole, classes, strict=True):
-        scores = answers(net, image.where(~hidden[:, None], torch.zeros_like(image)))[:, class_]
-        falls.append(torch.einsum("s,shw->hw", score - scores, hidden.to(scores.dtype)))
-    return torch.stack(falls) / hidden.sum(dim=0)
+    some = hidden.split(ANSWERED)
+    whole = answers(net, images).gather(1, classes[:, None])
+    nothing = torch.zeros_like(images[0])
+    parts = (image.where(~squares[:, None], nothing) for image in images for squares in some)
+    scores = answers_to(net, images[:1], parts).unflatten(0, (len(images), len(hidden)))
+    falls = whole - scores.gather(2, classes[:, None, None].expand(-1, len(hidden), 1))[:, :, 0]  # (N, squares)
+    summed = torch.zeros_like(images[:, 0])
+    for fall, squares in zip(falls.split(ANSWERED, dim=1), some, strict=True):
+        summed += torch.einsum("ns,shw->nhw", fall, squares.to(fall.dtype))
+    return summed / hidden.sum(dim=0)
 
 
 def grad_cam(net: nn.Module, images: Tensor, classes: Tensor, *, layer: str) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnlab.anatomy import Anatomy, Layer, describe
@@ -19,8 +21,8 @@ from cnnlab.features.attribution import grad_cam, occlusion, saliency
 from cnnlab.features.choosing import Chosen, evenly
 from cnnlab.features.embedding import Embedding, embed
 from cnnlab.features.stages import Stage, last_hidden, last_maps, stages
-from cnnlab.features.statistics import LayerStatistics, statistics
-from cnnlab.features.strongest import Strongest, strongest
+from cnnlab.features.statistics import LayerStatistics, Sums
+from cnnlab.features.strongest import Peaks, Strongest, together
 
 #: Validation images that statistics and strongest images are taken over, and test images in the embedding, at most.
 MEASURED, EMBEDDED = 2000, 500
@@ -130,12 +132,15 @@ def look(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], mistakes: Seq
     data: what it was trained on; statistics are taken over its validation images, the embedding over test images, with
     `mistakes` (on the test split, the most confident first) among them.
     """
-    common = _common(net, data, chosen)
-    x = normalise(common.measured, data.mean, data.std)
+    common, best = _common(net, data, chosen)
     shown = {one.name: busiest(common.statistics[one.output.name], UNITS) for one in common.stages}
     shown |= {one.name: tuple(range(one.units)) for one in common.stages if one.is_answer and one.units <= 2 * UNITS}
-    best = strongest(net, x, [one.output.name for one in common.stages], count=STRONGEST)
-    made = _made(net, data, [(one.affine.name, unit) for one in in_full(common.stages) for unit in shown[one.name]])
+    arranged = _arranged(net, data, common.anatomy, mistakes)
+    with ThreadPoolExecutor(1) as beside:  # PyTorch leaves parts of a processor idle that NumPy can use meanwhile
+        embedding = None if arranged is None else beside.submit(embed, arranged.features)
+        made = _made(net, data, [(one.affine.name, unit) for one in in_full(common.stages) for unit in shown[one.name]])
+        attribution = _attribution(net, data, common)
+        arrangement = None if arranged is None or embedding is None else arranged.arrangement(embedding.result())
     exciting, at = {}, 0
     for one in common.stages:
         units = shown[one.name]
@@ -144,24 +149,18 @@ def look(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], mistakes: Seq
             part = slice(at, at + len(units))
             ascent, at = Ascent(made.images[part], made.before[part], made.after[part]), at + len(units)
         exciting[one.name] = Exciting(units, best[one.output.name], ascent)
-    return WholeLook(
-        look=replace(common, exciting=exciting),
-        attribution=_attribution(net, data, common),
-        arrangement=_arrangement(net, data, common.anatomy, mistakes),
-    )
+    return WholeLook(look=replace(common, exciting=exciting), attribution=attribution, arrangement=arrangement)
 
 
 def look_at_layer(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], layer: str) -> LayerLook:
     """Look at one layer. Raises KeyError for a layer that the net does not run. The net stays as it was."""
-    common = _common(net, data, chosen)
+    common, best = _common(net, data, chosen, layer)
     found = common.anatomy.layer(layer)
     stage = next((one for one in common.stages if layer in (one.name, one.affine.name, one.output.name)), None)
     before_activation = stage.affine.name if stage is not None else layer
     units = busiest(common.statistics[layer], UNITS_ALONE)
-    x = normalise(common.measured, data.mean, data.std)
-    best = strongest(net, x, [layer], count=STRONGEST)[layer]
     made = _made(net, data, [(before_activation, unit) for unit in units])
-    return LayerLook(replace(common, exciting={layer: Exciting(units, best, made)}), found, stage)
+    return LayerLook(replace(common, exciting={layer: Exciting(units, best[layer], made)}), found, stage)
 
 
 def in_full(all_stages: Sequence[Stage]) -> list[Stage]:
@@ -178,25 +177,51 @@ def busiest(layer: LayerStatistics, count: int) -> tuple[int, ...]:
     return tuple(sorted(int(unit) for unit in order))
 
 
-def _common(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen]) -> Look:
+def _common(
+    net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], layer: str | None = None
+) -> tuple[Look, dict[str, Strongest]]:
+    """What both looks show, and the strongest images of the stages' outputs, or of one layer alone."""
     anatomy = describe(net, data.image_shape)
     pixels = torch.stack([one.pixels for one in chosen])
     x = normalise(pixels, data.mean, data.std)
     sure, said = answers(net, x).double().softmax(dim=1).max(dim=1)
     measured = data.validation.images[evenly(len(data.validation), MEASURED)]
-    return Look(
+    found = stages(anatomy)
+    outputs = {one.output.name for one in found} if layer is None else {layer}
+    figures, best = _measured(net, normalise(measured, data.mean, data.std), layer, outputs)
+    look = Look(
         data=data,
         anatomy=anatomy,
-        stages=stages(anatomy),
+        stages=found,
         images=tuple(
             AnsweredImage(one, int(class_), float(probability))
             for one, class_, probability in zip(chosen, said, sure, strict=True)
         ),
         maps=units(net, x),
-        statistics=statistics(net, normalise(measured, data.mean, data.std)),
+        statistics=figures,
         measured=measured,
         exciting={},
     )
+    return look, best
+
+
+def _measured(
+    net: nn.Module, images: Tensor, layer: str | None, outputs: Collection[str]
+) -> tuple[dict[str, LayerStatistics], dict[str, Strongest]]:
+    """`statistics` of all layers or of one, and `strongest` of some, in one pass over the images."""
+    sums: dict[str, Sums] = {}
+    peaks: dict[str, list[Peaks]] = {name: [] for name in outputs}
+
+    def take(name: str, values: Tensor) -> tuple[Sums, Peaks | None]:
+        return Sums.of(values), Peaks.of(values) if name in outputs else None
+
+    for _, found in batches(net, images, take, layers=None if layer is None else [layer]):
+        for name, (part, peak) in found.items():
+            sums[name] = sums[name] + part if name in sums else part
+            if peak is not None:
+                peaks[name].append(peak)
+    figures = {name: one.figures(name) for name, one in sums.items()}
+    return figures, {name: together(parts, STRONGEST) for name, parts in peaks.items()}
 
 
 def _made(net: nn.Module, data: ImageSet, targets: Sequence[tuple[str, int]]) -> Ascent | None:
@@ -223,7 +248,35 @@ def _attribution(net: nn.Module, data: ImageSet, common: Look) -> Attribution:
     )
 
 
-def _arrangement(net: nn.Module, data: ImageSet, anatomy: Anatomy, mistakes: Sequence[Mistake]) -> Arrangement | None:
+@dataclass(frozen=True, eq=False)
+class _Arranged:
+    """What an arrangement is made of. features: float32 (N, values), of the layer; the rest as in `Arrangement`."""
+
+    layer: str
+    features: NDArray[np.float32]
+    indices: Tensor
+    labels: Tensor
+    predicted: Tensor
+    probability: Tensor
+    spaced: int
+
+    def arrangement(self, embedding: Embedding | None) -> Arrangement | None:
+        """The arrangement; None where the features cannot be embedded."""
+        if embedding is None:
+            return None
+        return Arrangement(
+            layer=self.layer,
+            values=self.features.shape[1],
+            embedding=embedding,
+            indices=self.indices,
+            labels=self.labels,
+            predicted=self.predicted,
+            probability=self.probability,
+            spaced=self.spaced,
+        )
+
+
+def _arranged(net: nn.Module, data: ImageSet, anatomy: Anatomy, mistakes: Sequence[Mistake]) -> _Arranged | None:
     layer = last_hidden(anatomy)
     if layer is None:
         return None
@@ -231,15 +284,12 @@ def _arrangement(net: nn.Module, data: ImageSet, anatomy: Anatomy, mistakes: Seq
     besides = [one.index for one in mistakes[:MISTAKES] if one.index not in set(spaced)]
     indices = torch.tensor([*spaced, *besides])
     x = normalise(data.test.images[indices], data.mean, data.std)
-    features = torch.cat([found[layer].flatten(1).cpu() for _, found in batches(net, x)]).numpy()
-    embedding = embed(features)
-    if embedding is None:
-        return None
+    taken = batches(net, x, lambda _, values: values.flatten(1).clone(), layers=[layer])
+    features = torch.cat([found[layer].cpu() for _, found in taken]).numpy()
     probability, predicted = answers(net, x).double().softmax(dim=1).max(dim=1)
-    return Arrangement(
+    return _Arranged(
         layer=layer,
-        values=features.shape[1],
-        embedding=embedding,
+        features=features,
         indices=indices,
         labels=data.test.labels[indices],
         predicted=predicted,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnlab.features.activations import batches
 
 Floats = NDArray[np.float64]
+
+#: Values that are summed at a time: in double precision 4 MB, which stay in the processor's caches.
+AT_ONCE = 2**19
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,49 +72,71 @@ class LayerStatistics:
         }
 
 
-def statistics(net: nn.Module, images: Tensor) -> dict[str, LayerStatistics]:
-    """Every layer's figures over images: float (N, C, H, W), normalised. Raises as `feature_maps` does."""
-    sums: dict[str, list[Floats]] = {}
-    counts: dict[str, tuple[int, int]] = {}
-    for _, found in batches(net, images):
-        for name, result in found.items():
-            values = result.reshape(*result.shape[:2], -1) if result.dim() > 1 else result[:, None, None]
-            parts = _sums(values)
-            images_before, values_before = counts.get(name, (0, 0))
-            counts[name] = images_before + len(values), values_before + values.shape[0] * values.shape[2]
-            if name not in sums:
-                sums[name] = parts
-                continue
-            total, squares, zeros, low, high = sums[name]
-            sums[name] = [
-                total + parts[0],
-                squares + parts[1],
-                zeros + parts[2],
-                np.minimum(low, parts[3]),
-                np.maximum(high, parts[4]),
-            ]
-    return {
-        name: _figures(name, *counts[name], total, squares, zeros, low, high)
-        for name, (total, squares, zeros, low, high) in sums.items()
-    }
+def statistics(net: nn.Module, images: Tensor, *, layers: Collection[str] | None = None) -> dict[str, LayerStatistics]:
+    """Layers' figures over images: float (N, C, H, W), normalised. Raises as `feature_maps` does.
+
+    layers: as `describe` names them, by default all.
+    """
+    all_sums: dict[str, Sums] = {}
+    for _, found in batches(net, images, lambda _, values: Sums.of(values), layers=layers):
+        for name, sums in found.items():
+            all_sums[name] = all_sums[name] + sums if name in all_sums else sums
+    return {name: sums.figures(name) for name, sums in all_sums.items()}
 
 
-def _sums(values: Tensor) -> list[Floats]:
-    """values: (N, units, places). The sums are taken in float64, so that no order of batches matters to a reader."""
-    exact = values.double()
-    parts = (
-        exact.sum(dim=(0, 2)),
-        exact.square().sum(dim=(0, 2)),
-        (exact == 0).sum(dim=(0, 2)).double(),
-        exact.amin(dim=(0, 2)),
-        exact.amax(dim=(0, 2)),
-    )
-    return [part.cpu().numpy() for part in parts]
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What is kept of a layer's values to some images, unit by unit: two of them add up to that of all the images.
 
+    images, values: how many of them, values being those of one unit. total, squares, zeros, low, high: float64
+    (units,).
+    """
 
-def _figures(
-    name: str, images: int, values: int, total: Floats, squares: Floats, zeros: Floats, low: Floats, high: Floats
-) -> LayerStatistics:
-    mean = total / values
-    variance = np.maximum(squares / values - mean**2, 0)
-    return LayerStatistics(name, images, values, mean, np.sqrt(variance), zeros / values, low, high)
+    images: int
+    values: int
+    total: Floats
+    squares: Floats
+    zeros: Floats
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, found: Tensor) -> Sums:
+        """Of what a layer answers to images, float (N, units, …)."""
+        values = found.real if found.is_complex() else found
+        values = values if values.dim() > 1 else values[:, None]
+        places = [dim for dim in range(values.dim()) if dim != 1]
+        rows = max(1, AT_ONCE // max(1, values[0].numel()))
+        parts = [cls._of(part, places) for part in values.split(rows)]
+        return reduce(add, parts)
+
+    @classmethod
+    def _of(cls, values: Tensor, places: list[int]) -> Sums:
+        # Sums are taken in float64, so that no order of batches matters to a reader. Writing 0 and 1 as floats is a
+        # quarter of the work of adding up booleans, and exact for so few.
+        exact = values.double()
+        total = exact.sum(dim=places)
+        squares = exact.square_().sum(dim=places) if exact is not values else exact.square().sum(dim=places)
+        is_zero = torch.empty_like(values, dtype=torch.float32)
+        torch.eq(values, 0, out=is_zero)
+        parts = (total, squares, is_zero.sum(dim=places), values.amin(dim=places), values.amax(dim=places))
+        return cls(len(values), values.numel() // values.shape[1], *(part.double().cpu().numpy() for part in parts))
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(
+            self.images + other.images,
+            self.values + other.values,
+            self.total + other.total,
+            self.squares + other.squares,
+            self.zeros + other.zeros,
+            np.minimum(self.low, other.low),
+            np.maximum(self.high, other.high),
+        )
+
+    def figures(self, name: str) -> LayerStatistics:
+        """The figures of a layer of that name."""
+        mean = self.total / self.values
+        variance = np.maximum(self.squares / self.values - mean**2, 0)
+        return LayerStatistics(
+            name, self.images, self.values, mean, np.sqrt(variance), self.zeros / self.values, self.low, self.high
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,22 +30,39 @@ def strongest(net: nn.Module, images: Tensor, layers: Iterable[str], *, count: i
     images: float (N, C, H, W), normalised. Among equal values the first image stands first. Raises as `feature_maps`
     does.
     """
-    wanted = list(layers)
-    peaks: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in wanted}
-    widths: dict[str, int] = {}
-    for _, found in batches(net, images):
-        for name in wanted:
-            widths[name] = found[name].shape[-1] if found[name].dim() == 4 else 1
-            value, place = found[name].flatten(2).max(dim=2) if found[name].dim() > 2 else (found[name], None)
-            peaks[name].append((value, torch.zeros_like(value, dtype=torch.int64) if place is None else place))
-    result = {}
-    for name, parts in peaks.items():
-        values, places = (torch.cat(part).T for part in zip(*parts, strict=True))  # (units, N)
-        order = values.argsort(dim=1, descending=True, stable=True)[:, :count]
-        at = places.gather(1, order)
-        result[name] = Strongest(
-            values=values.gather(1, order).cpu(),
-            images=order.cpu(),
-            places=torch.stack([at // widths[name], at % widths[name]], dim=2).cpu(),
-        )
-    return result
+    peaks: dict[str, list[Peaks]] = {name: [] for name in layers}
+    for _, found in batches(net, images, lambda _, values: Peaks.of(values), layers=peaks.keys()):
+        for name, parts in peaks.items():
+            parts.append(found[name])
+    return {name: together(parts, count) for name, parts in peaks.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """Of each image and unit the largest value and its place: float and int64 (N, units). width: places in a row."""
+
+    values: Tensor
+    places: Tensor
+    width: int
+
+    @classmethod
+    def of(cls, found: Tensor) -> Peaks:
+        """Of what a layer answers to images, float (N, units, …)."""
+        width = found.shape[-1] if found.dim() == 4 else 1
+        if found.dim() <= 2:
+            return cls(found.clone(), torch.zeros_like(found, dtype=torch.int64), width)
+        values, places = found.flatten(2).max(dim=2)
+        return cls(values, places, width)
+
+
+def together(parts: Sequence[Peaks], count: int) -> Strongest:
+    """The `count` strongest of all images, whose peaks were taken some at a time, in order."""
+    values = torch.cat([part.values for part in parts]).T  # (units, N)
+    places = torch.cat([part.places for part in parts]).T
+    order = values.argsort(dim=1, descending=True, stable=True)[:, :count]
+    at, width = places.gather(1, order), parts[0].width
+    return Strongest(
+        values=values.gather(1, order).cpu(),
+        images=order.cpu(),
+        places=torch.stack([at // width, at % width], dim=2).cpu(),
+    )

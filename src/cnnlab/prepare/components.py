@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class Components:
 
 def components(mask: np.ndarray) -> Components:
     """The 8-connected parts of a bool mask (H, W), numbered in the order in which reading its rows meets them."""
+    from scipy import ndimage  # 0.2 s to import, for which not every command has a use
+
     labels, count = ndimage.label(mask, structure=np.ones((3, 3), dtype=bool), output=np.int32)
     boxes = ndimage.find_objects(labels)
     ends = np.array(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 #: The paper is estimated on a picture of at most this many pixels a side: it varies slowly.
 COARSE = 64
@@ -166,4 +165,6 @@ def _closed(array: np.ndarray, reach: int) -> np.ndarray:
     """
     extended = np.pad(array, 2 * reach, mode="edge")
     side = 2 * reach + 1
+    from scipy import ndimage  # late: as in `components`
+
     return ndimage.grey_closing(extended, size=(side, side))[2 * reach : -2 * reach, 2 * reach : -2 * reach]

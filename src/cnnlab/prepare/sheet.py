@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from cnnlab.prepare.components import components
 
@@ -205,6 +204,8 @@ def _inner(light: np.ndarray, *, beyond: str) -> Spans | None:
 
     beyond: what lies beyond the picture, nearest (more of the same) or constant (ground).
     """
+    from scipy import ndimage  # late: as in `components`
+
     parts = components(ndimage.minimum_filter(light, size=2 * EDGE + 1, mode=beyond))
     return _spans(parts.labels == int(parts.area.argmax()) + 1) if len(parts) else None
 

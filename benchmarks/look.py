@@ -1,0 +1,88 @@
+"""What a look at SimpleCNN on all of MNIST takes, time and memory; writes results/look.json.
+
+    .venv/bin/python -m benchmarks.look [--rounds N] [--run FOLDER] [--out FILE]
+
+It needs MNIST ($CNNLAB_DATA, or the cache). A run is trained first, one epoch, unless --run names one. Then by turns,
+each a process of its own: importing PyTorch, a look at the whole net, a look at its first layer. Work is what is left
+of a look's time without the median of the imports. peak: the largest resident memory of the process, in MB of 10^6
+bytes. processor: seconds of all cores, which neighbours on the machine change less than they do the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import torch
+
+from cnnlab.runs.environment import environment
+from cnnlab.whole_files import write_whole
+
+RESULTS = Path(__file__).parent.parent / "results" / "look.json"
+
+#: What a look may take at most, in MB.
+BOUND = 1000
+
+
+def main() -> None:
+    """Measure, and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--run", type=Path, help="a finished run of simple-cnn on mnist")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        run = given.run or Path(folder) / "run"
+        if given.run is None:
+            _process("-m", "cnnlab", "train", "simple-cnn", "--data", "mnist", "--epochs", "1", "--out", str(run))
+        look = ("-m", "cnnlab", "look", str(run), "--out", str(Path(folder) / "look"))
+        ways = {
+            "import torch": ("-c", "import torch"),
+            "look": look,
+            "look --layer features.0": (*look, "--layer", "features.0"),
+        }
+        measured: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
+        for _ in range(given.rounds):
+            for name, arguments in ways.items():
+                measured[name].append(_process(*arguments))
+                print(name, *(f"{value:.2f}" for value in measured[name][-1]), flush=True)
+    imported = median(time_s for time_s, _, _ in measured["import torch"])
+    record = {
+        "command": f"python -m benchmarks.look --rounds {given.rounds}",
+        "rounds": given.rounds,
+        "bound_mb": BOUND,
+        "environment": environment(torch.device("cpu"), torch.float32).to_json(of_a_run=False),
+        "rows": {
+            name: {
+                "time_s": [round(each[0], 3) for each in found],
+                "work_s": round(median(each[0] for each in found) - imported, 3),
+                "processor_s": [round(each[1], 3) for each in found],
+                "peak_mb": round(max(each[2] for each in found)),
+            }
+            for name, found in measured.items()
+        },
+    }
+    write_whole(given.out, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def _process(*arguments: str) -> tuple[float, float, float]:
+    """Run Python with these arguments: seconds, seconds of processor, and the peak in MB. Raises where it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    taken = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"python {' '.join(arguments)}: exit {process.returncode}")
+    return taken, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    main()
