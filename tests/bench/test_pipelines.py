@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import cnnlab
 from cnnlab.bench.fast_recipe import FastRecipe
@@ -69,18 +70,13 @@ def test_stock_counts_every_image_and_learns(small: ImageSet, threads: int) -> N
 
 
 def test_cnnlab_counts_the_steps_that_the_loop_took(
-    small: ImageSet, threads: int, monkeypatch: pytest.MonkeyPatch
+    small: ImageSet, threads: int, request: pytest.FixtureRequest
 ) -> None:
     pipeline = FastRecipe(small, threads=threads)
     assert pipeline._training.crop is None
     stepped: list[int] = []
-    step = torch.optim.Adam.step
-
-    def counted(self: torch.optim.Adam, *given: object) -> object:
-        stepped.append(1)
-        return step(self, *given)
-
-    monkeypatch.setattr(torch.optim.Adam, "step", counted)
+    hook = register_optimizer_step_post_hook(lambda *_: stepped.append(1))
+    request.addfinalizer(hook.remove)
     # Calls that end within an epoch, and one that outlasts the recipe's own length and begins anew.
     pipeline._training = pipeline._training.model_copy(update={"epochs": 2})
     for seconds in (0.001, 0.15, 0.15):

@@ -77,7 +77,6 @@ def command(
     """
     from cnnlab.cli.predict_each import answer_each, check_each, print_each
     from cnnlab.prepare.side_by_side import SideBySide
-    from cnnlab.runs.records import data_record
 
     if no_prepare and preparation not in (None, "none"):
         raise UserError(
@@ -85,6 +84,8 @@ def command(
         )
     # Before PyTorch loads, which takes as long as dozens of photographs take to prepare.
     all_of_us = click.get_current_context().with_resource(SideBySide(0 if each else len(files)))
+    from cnnlab.runs.records import data_record
+
     if all_of_us.beside and (said := data_record(run_path)) is not None:
         how = "none" if no_prepare else preparation or said.preparation
         all_of_us.begin(files, preparation=how, shape=said.image_shape, unpadded=said.unpadded)
