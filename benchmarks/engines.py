@@ -100,7 +100,7 @@ def _jobs(folder: Path, engine: Engine) -> list[Job]:
 def start(how: str) -> float:
     """Seconds from the start of two workers until both have loaded all that trains. In a process of its own."""
     if how == "spawned":
-        starting.is_served = lambda: False
+        starting.is_served = lambda: False  # ty: ignore[invalid-assignment]
     elif how == "forked from a loaded server":
         _start_two()
     started = time.perf_counter()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean, median
@@ -72,7 +72,7 @@ def _net(name: str, data: ImageSet, seed: int) -> nn.Module:
 
 
 @contextmanager
-def _kernel_by_kernel() -> Iterator[None]:
+def _kernel_by_kernel() -> Generator[None]:
     """Inside, no step is recorded as a graph."""
     kept = loop.can_be_graphed
     loop.can_be_graphed = batched.can_be_graphed = lambda *_: False  # ty: ignore[invalid-assignment]

@@ -19,7 +19,7 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import cache
@@ -282,7 +282,7 @@ def _right(answers: Tensor, split: Split) -> float:
 
 
 @contextmanager
-def _kernel_by_kernel(wanted: bool) -> Iterator[None]:
+def _kernel_by_kernel(wanted: bool) -> Generator[None]:
     """Inside, where that is wanted, no step is recorded as a graph, which would repeat what Python decided once."""
     kept = loop.can_be_graphed
     if wanted:

@@ -90,7 +90,7 @@ def main() -> None:
     parts = given.parts or [*PARTS]
     if unknown := set(parts) - set(PARTS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; expected some of: {', '.join(PARTS)}")
-    record = _kept(given.out, given.images) | {
+    record: dict[str, Any] = _kept(given.out, given.images) | {
         "command": f"python -m benchmarks.scale --images {given.images} --rounds {given.rounds}",
         "images": given.images,
         "meant_share": MEANT,
