@@ -714,11 +714,11 @@ def batched_sentence(record: dict[str, Any]) -> str:
     )
     threads = f", threads: {where['threads']}" if where["device"] == "cpu" else ""
     note = f" Note: {record['note']}." if "note" in record else ""
-    unmeasured = "" if where["device"] == "cuda" else " On a GPU it has not been measured."
+    elsewhere = "" if where["device"] == "cuda" else " On [a GPU](gpu.md) they are quicker together."
     return (
         f"Seeds of SimpleCNN together against one after another, batches of {record['batch_size']}, on "
         f"{where['device_name']}{threads}: {rows}; medians of {record['rounds']} rounds in turn "
-        f"(`{record['command']}`).{note}{unmeasured}\n"
+        f"(`{record['command']}`).{note}{elsewhere}\n"
     )
 
 
