@@ -26,7 +26,7 @@ from cnnlab.training.state import start
 OWN_MB, TIMES = 600, 3
 
 #: The same of a look at SimpleCNN, whose maps of all images that are measured would be 1,000 MB.
-LOOK_MB = 550
+LOOK_MB = 800
 
 
 def digits(count: int = 200) -> ImageSet:
