@@ -72,7 +72,7 @@ def _net(name: str, data: ImageSet, seed: int) -> nn.Module:
 
 
 @contextmanager
-def _kernel_by_kernel() -> Generator[None]:
+def kernel_by_kernel() -> Generator[None]:
     """Inside, no step is recorded as a graph."""
     kept = loop.can_be_graphed
     loop.can_be_graphed = batched.can_be_graphed = lambda *_: False  # ty: ignore[invalid-assignment]
@@ -96,7 +96,7 @@ def _steps(data: ImageSet) -> list[dict[str, Any]]:
         rates: dict[str, list[float]] = {"graph": [], "kernel by kernel": []}
         for number in range(ROUNDS + 1):
             graph = _rate(name, data, training)
-            with _kernel_by_kernel():
+            with kernel_by_kernel():
                 kernels = _rate(name, data, training)
             if number:
                 rates["graph"].append(graph)

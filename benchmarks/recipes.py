@@ -19,9 +19,8 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import nullcontext
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,6 +28,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import torch
+from benchmarks.gpu import kernel_by_kernel
 from torch import Tensor, nn
 
 from cnnlab import load
@@ -37,7 +37,7 @@ from cnnlab.data import ImageSet, Split
 from cnnlab.evaluation import logits
 from cnnlab.nets import build_net
 from cnnlab.runs.environment import environment
-from cnnlab.training import fit, loop, recipe, start
+from cnnlab.training import fit, recipe, start
 from cnnlab.training.machine import keep_freed_memory, resolve_device, resolve_precision
 from cnnlab.whole_files import write_whole
 
@@ -254,7 +254,8 @@ def _run(task: str, variant: str, seed: int, ends: float, is_test: bool = False)
     averaged = _Average(net, state.optimizer, changes["ema"]) if "ema" in changes else None
     if "lookahead" in changes:
         _look_ahead(net, state.optimizer, changes["lookahead"])
-    with _kernel_by_kernel("lookahead" in changes):
+    # a graph would repeat what Lookahead's Python decided once
+    with kernel_by_kernel() if "lookahead" in changes else nullcontext():
         records = list(fit(state, data, training))
     if averaged is not None:
         averaged.put()
@@ -279,18 +280,6 @@ def _answers(net: nn.Module, data: ImageSet, images: Tensor) -> Tensor:
 
 def _right(answers: Tensor, split: Split) -> float:
     return float((answers.argmax(dim=1) == split.labels).double().mean())
-
-
-@contextmanager
-def _kernel_by_kernel(wanted: bool) -> Generator[None]:
-    """Inside, where that is wanted, no step is recorded as a graph, which would repeat what Python decided once."""
-    kept = loop.can_be_graphed
-    if wanted:
-        loop.can_be_graphed = lambda *_: False  # ty: ignore[invalid-assignment]
-    try:
-        yield
-    finally:
-        loop.can_be_graphed = kept
 
 
 class _Average:
