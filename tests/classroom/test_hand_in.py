@@ -81,6 +81,21 @@ def content() -> dict[str, Any]:
     }
 
 
+def lesson_answers() -> dict[str, Any]:
+    """What lessons saved before there were hand-ins."""
+    return {
+        "name": "Grace",
+        "saved": "2026-03-01T10:00:00.000Z",
+        "lesson": {"made": "9f9f9f", "data": "mnist-5k", "cnnlab": "0.1.0"},
+        "covers": "all pages",
+        "score": {"asked": 2},
+        "questions": [
+            {"id": "a", "standing": "right later", "answers": [{"given": "3", "right": False, "when": "2026"}]},
+            {"id": "b", "standing": "open", "answers": []},
+        ],
+    }
+
+
 def test_what_was_written_is_read() -> None:
     found = read_hand_in(write_hand_in(content(), KEY), KEY)
     assert (found.form, found.is_edited, found.made_by, found.cnnlab) == ("hand-in", False, "lesson page", "0.2.0")
@@ -181,18 +196,7 @@ def test_a_playground_s_record_of_the_first_format_has_no_nets() -> None:
 
 
 def test_the_answers_that_lessons_saved_before_are_read() -> None:
-    answers = {
-        "name": "Grace",
-        "saved": "2026-03-01T10:00:00.000Z",
-        "lesson": {"made": "9f9f9f", "data": "mnist-5k", "cnnlab": "0.1.0"},
-        "covers": "all pages",
-        "score": {"asked": 2},
-        "questions": [
-            {"id": "a", "standing": "right later", "answers": [{"given": "3", "right": False, "when": "2026"}]},
-            {"id": "b", "standing": "open", "answers": []},
-        ],
-    }
-    found = read_hand_in(json.dumps(answers, indent=2).encode() + b"\n", KEY)
+    found = read_hand_in(json.dumps(lesson_answers(), indent=2).encode() + b"\n", KEY)
     assert (found.form, found.student_name, found.student_id) == ("lesson answers", "Grace", "")
     assert (found.lesson_made, found.class_made, found.cnnlab) == ("9f9f9f", None, "0.1.0")
     assert found.answers == {"a": (Given("3", "2026"),)}

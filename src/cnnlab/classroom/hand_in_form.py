@@ -38,6 +38,17 @@ def _decoded(given: Any) -> bytes:
         raise ValueError("expected base64: letters, digits, + and /, in groups of four") from None
 
 
+def _at_most(most: int) -> BeforeValidator:
+    """Of a list, before any of it is looked at: a million wrong entries would be a million errors."""
+
+    def counted(given: Any) -> Any:
+        if isinstance(given, list) and len(given) > most:
+            raise ValueError(f"expected at most {most:,}, got {len(given):,}")
+        return given
+
+    return BeforeValidator(counted)
+
+
 def _once(what: str, found: Iterable[Any]) -> None:
     """Raise ValueError where one of several stands there twice."""
     twice = next((name for name, times in Counter(found).items() if times > 1), None)
@@ -73,7 +84,7 @@ class _Given(_Part):
 
 class _Answer(_Part):
     id: _Short
-    given: Annotated[tuple[_Given, ...], Field(max_length=50)]
+    given: Annotated[tuple[_Given, ...], _at_most(50)]
 
 
 class _Written(_Part):
@@ -111,7 +122,7 @@ class _Drawn(_Part):
 class _Tried(_Part):
     """A run of the page."""
 
-    test_openings: Annotated[tuple[Any, ...], Field(max_length=1000)]
+    test_openings: Annotated[tuple[Any, ...], _at_most(1000)]
 
 
 class _Words(_Part):
@@ -139,10 +150,10 @@ class PlaygroundForm(_Part):
     name: _Short
     saved: _Short
     data: _Images
-    runs: Annotated[tuple[_Tried, ...], Field(max_length=1000)]
-    homework: Annotated[tuple[_Words, ...], Field(max_length=100)]
-    nets: Annotated[tuple[_Net, ...], Field(max_length=20)] = ()
-    drawn: Annotated[tuple[_Drawn, ...], Field(max_length=500)] = ()
+    runs: Annotated[tuple[_Tried, ...], _at_most(1000)]
+    homework: Annotated[tuple[_Words, ...], _at_most(100)]
+    nets: Annotated[tuple[_Net, ...], _at_most(20)] = ()
+    drawn: Annotated[tuple[_Drawn, ...], _at_most(500)] = ()
 
     @model_validator(mode="after")
     def _each_homework_once(self) -> PlaygroundForm:
@@ -170,7 +181,7 @@ class _RunFile(_Part):
 
 class _Run(_Part):
     name: _Name
-    files: Annotated[tuple[_RunFile, ...], Field(max_length=100)]
+    files: Annotated[tuple[_RunFile, ...], _at_most(100)]
 
     @model_validator(mode="after")
     def _each_file_once(self) -> _Run:
@@ -192,11 +203,11 @@ class ContentForm(_Part):
     lesson: _Group | None
     student: _Student
     saved: _Short
-    answers: Annotated[tuple[_Answer, ...], Field(max_length=500)]
-    texts: Annotated[tuple[_Written, ...], Field(max_length=100)]
-    playground: Annotated[tuple[PlaygroundForm, ...], Field(max_length=20)]
-    weights: Annotated[tuple[_Weights, ...], Field(max_length=20)]
-    runs: Annotated[tuple[_Run, ...], Field(max_length=20)]
+    answers: Annotated[tuple[_Answer, ...], _at_most(500)]
+    texts: Annotated[tuple[_Written, ...], _at_most(100)]
+    playground: Annotated[tuple[PlaygroundForm, ...], _at_most(20)]
+    weights: Annotated[tuple[_Weights, ...], _at_most(20)]
+    runs: Annotated[tuple[_Run, ...], _at_most(20)]
     notebook: _Notebook | None
     text: _Text
 
@@ -217,7 +228,7 @@ class _Asked(_Part):
     """A question of the answers' file, answered or not."""
 
     id: _Short
-    given: Annotated[tuple[_Given, ...], Field(max_length=50, alias="answers")]
+    given: Annotated[tuple[_Given, ...], _at_most(50), Field(alias="answers")]
 
 
 class AnswersForm(_Part):
@@ -226,7 +237,7 @@ class AnswersForm(_Part):
     name: _Short
     saved: _Short
     lesson: _Group
-    questions: Annotated[tuple[_Asked, ...], Field(max_length=500)]
+    questions: Annotated[tuple[_Asked, ...], _at_most(500)]
 
     @model_validator(mode="after")
     def _each_once(self) -> AnswersForm:
