@@ -16,11 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import safetensors.torch
 from PIL import Image
+from tests.classroom import test_hand_in
 from tests.playground import test_saved
 from tests.trust import mutations
 
 import cnnlab.runs.saved
 from cnnlab.claims.rounds import read_round
+from cnnlab.classroom.hand_in import read_hand_in
 from cnnlab.config import NetSpec
 from cnnlab.data import load
 from cnnlab.data.cifar import load_cifar
@@ -74,6 +76,7 @@ def readers(folder: Path) -> dict[str, Reader]:
     found |= _arrays(folder)
     found |= _of_a_run(folder)
     found |= _records(folder)
+    found |= _handed_in()
     found |= _texts(folder)
     return found
 
@@ -409,6 +412,23 @@ def _records(folder: Path) -> dict[str, Reader]:
         "lesson.json": Reader([lesson.read_bytes()], mutations.mutate_json, read_lesson, 2),
         "claims.json": Reader([round_seed], mutations.mutate_json, read_claims, 2),
     }
+
+
+def _handed_in() -> dict[str, Reader]:
+    """What a student hands in: the file of all, a playground's record alone, the answers of a lesson."""
+    whole = (
+        test_hand_in.of_a_page(),
+        *map(_as_json, (test_hand_in.playground_record(), test_hand_in.lesson_answers())),
+    )
+
+    def read(content: bytes) -> object:
+        return read_hand_in(content, test_hand_in.KEY)
+
+    return {"a hand-in": Reader(whole, mutations.mutate_json, read, 3)}
+
+
+def _as_json(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, indent=2).encode()
 
 
 def _texts(folder: Path) -> dict[str, Reader]:

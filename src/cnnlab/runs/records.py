@@ -9,6 +9,7 @@ its own, and are kept byte for byte. JSON is read without PyTorch, which takes s
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,7 @@ def unreadable(path: Path, error: OSError) -> UserError:
     )
 
 
-def parse_json(content: bytes | str, what: str) -> dict[str, Any]:
+def parse_json(content: bytes | str, what: str, *, mend: str = "train the run again") -> dict[str, Any]:
     """The object that JSON holds. what: the thing at fault, as the user knows it. Raises UserError for all else."""
     try:
         text = content if isinstance(content, str) else content.decode()
@@ -97,14 +98,14 @@ def parse_json(content: bytes | str, what: str) -> dict[str, Any]:
         if isinstance(record, dict):
             return record
         reason = f"it is a {type(record).__name__}" if record is not None else "it is null"
-    raise UserError(f"{what} is damaged: {reason[:200]}; expected a JSON object: train the run again")
+    raise UserError(f"{what} is damaged: {reason[:200]}; expected a JSON object: {mend}")
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands in it twice")
+        times = Counter(key for key, _ in pairs)
+        raise ValueError(f"the key {next(key for key in record if times[key] > 1)!r} stands in it twice")
     return record
 
 
