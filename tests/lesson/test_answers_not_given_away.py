@@ -55,13 +55,18 @@ def tells(text: str, number: str) -> bool:
 
 def test_no_number_that_is_asked_for_stands_on_its_page_or_in_another_question(evidence: Evidence) -> None:
     sections = {chapter: chapter.section(evidence).questions for chapter in CHAPTERS}
-    asked = [(chapter, question) for chapter, questions in sections.items() for question in questions]
+    asked = [
+        (chapter, each)
+        for chapter, questions in sections.items()
+        for question in questions
+        for each in question.variants
+    ]
     told = []
     for chapter, question in asked:
         if question.choices:
             continue
         seen = Seen((evidence.folder / chapter.file).read_text()).text
-        others = [other.text + " ".join(other.choices) for _, other in asked if other is not question]
+        others = [other.text + " ".join(other.choices) for _, other in asked if other.id != question.id]
         told += [(question.id, number) for number in telling(question) if tells(seen, number)]
         told += [(question.id, number, text) for number in telling(question) for text in others if tells(text, number)]
     assert told == []
@@ -74,9 +79,12 @@ def test_a_page_s_source_does_not_tell_what_it_judges_by(evidence: Evidence) -> 
         record = json.loads(text)
         questions = chapter.section(evidence).questions
         sealed = json.loads(base64.b64decode(record.pop("sealed")))
-        assert sealed == [question.to_page() for question in questions]
+        assert [one["id"] for one in sealed] == [question.id for question in questions]
+        for one, question in zip(sealed, questions, strict=True):
+            assert one["page"] == chapter.file
+            assert one["variants"] == [each.to_page() for each in question.variants]
         left = json.dumps(record, ensure_ascii=False)
-        for question in questions:
+        for question in (each for one in questions for each in one.variants):
             assert question.worked not in left
             assert all(slip.hint not in left for slip in question.slips)
             assert f'"{question.answer}"' not in left

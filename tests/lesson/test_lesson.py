@@ -163,6 +163,26 @@ def test_every_question_is_on_its_page_and_its_answer_is_not_told_before(
                 assert slip.hint not in shown.text
 
 
+def test_questions_json_holds_what_the_pages_ask_in_all_numbers_and_the_texts(small: Small, evidence: Evidence) -> None:
+    record = json.loads((small.out / "questions.json").read_text())
+    assert record["format"] == 1
+    assert record["lesson"]["made"] == small.record.made
+    assert record["lesson"]["data_sha256"] == evidence.data.sha256
+    asked = {one["id"]: one for one in record["questions"]}
+    expected = {
+        question.id: (chapter.file, [each.to_page() for each in question.variants])
+        for chapter in CHAPTERS
+        for question in chapter.section(evidence).questions
+    }
+    assert list(asked) == list(expected)
+    assert {name: (one["page"], one["variants"]) for name, one in asked.items()} == expected
+    homework = [chapter for chapter in CHAPTERS if chapter.is_homework]
+    assert [(one["id"], one["page"], one["title"]) for one in record["texts"]] == [
+        (f"homework-{i}", chapter.file, chapter.title) for i, chapter in enumerate(homework, start=1)
+    ]
+    assert all("?" in one["text"] for one in record["texts"])
+
+
 def test_validation_and_not_test_chooses_the_net_of_homework_4(evidence: Evidence) -> None:
     means = {one.variant.name: sum(one.validation) / len(one.validation) for one in evidence.architectures.variants}
     winner = best(evidence.architectures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from cnnlab.experiments.statistics import paired_difference
 from cnnlab.lesson.chapters import CHAPTERS
 from cnnlab.lesson.evidence import Evidence
-from cnnlab.lesson.question import Question, choice, measured_choice, number
+from cnnlab.lesson.question import Question, choice, in_other_numbers, is_answered_alike, measured_choice, number
 from cnnlab.nets import LeNet5, SimpleCNN, build_net
 from cnnlab.nets.resolve import NETS
 from cnnlab.runs import Run
@@ -235,6 +236,114 @@ ORACLES: dict[str, Callable[[Evidence, Question], Any]] = {
 }
 
 
+def dense(question: Question) -> int:
+    pixels, *_, outputs = numbers_in(question.text)
+    return count(nn.Linear(int(pixels), int(outputs)))
+
+
+def filters(question: Question) -> int:
+    filters, side, _, channels = map(int, numbers_in(question.text.partition(" has ")[2]))
+    return count(nn.Conv2d(channels, filters, side))
+
+
+def height(question: Question) -> int:
+    K, s, p, H = map(int, numbers_in(question.text))
+    return nn.Conv2d(1, 1, K, stride=s, padding=p)(torch.zeros(1, 1, H, H)).shape[2]
+
+
+def same(question: Question) -> int:
+    K = int(numbers_in(question.text)[0])
+    (found,) = [p for p in range(K) if nn.Conv2d(1, 1, K, padding=p)(torch.zeros(1, 1, 28, 28)).shape[2] == 28]
+    return found
+
+
+def block(question: Question) -> str:
+    _, N, C, H, W, filters, K, _, padding, _, _ = map(int, numbers_in(question.text))
+    net = nn.Sequential(nn.Conv2d(C, filters, K, padding=padding), nn.ReLU(), nn.MaxPool2d(2))
+    return str(tuple(net(torch.zeros(N, C, H, W)).shape))
+
+
+#: A number that a question begins with, in words.
+WORDS = {"Two": 2, "Three": 3, "Four": 4, "Five": 5, "Six": 6}
+
+
+def stacked(question: Question) -> list[nn.Module]:
+    return [nn.Conv2d(1, 1, int(numbers_in(question.text)[0])) for _ in range(WORDS[question.text.split()[0]])]
+
+
+def with_a_pool(question: Question) -> int:
+    K, _, stride, _, k, _ = map(int, numbers_in(question.text.partition(": ")[2]))
+    return width_of_gradient(nn.Sequential(nn.Conv2d(1, 1, K), nn.AvgPool2d(stride), nn.Conv2d(1, 1, k)), 64)
+
+
+def pooled(question: Question) -> int:
+    C, H, W, *_ = map(int, numbers_in(question.text))
+    return nn.MaxPool2d(2, stride=2)(torch.zeros(1, C, H, W)).numel()
+
+
+def flattened(question: Question) -> int:
+    side = int(numbers_in(question.text)[0])
+    return SimpleCNN(1, side, 4).features(torch.zeros(1, 1, side, side)).numel()
+
+
+def dense_of_simple_cnn(question: Question) -> int:
+    side = int(numbers_in(question.text)[0]) if question.text.startswith("On images of") else 16
+    return count(SimpleCNN(1, side, 4).classifier[1])
+
+
+def instead_of_one(question: Question) -> float:
+    K, _, W, *_ = map(int, numbers_in(question.text))
+    seen = width_of_gradient(nn.Sequential(*stacked(question)), 40)
+    assert seen == W, "one of that size sees as far"
+    small = nn.Sequential(*(nn.Conv2d(64, 64, K, bias=False) for _ in stacked(question)))
+    return 100 * count(small) / count(nn.Conv2d(64, 64, W, bias=False))
+
+
+def nearest(question: Question) -> int:
+    images, batch = map(int, numbers_in(question.text)[:2])
+    return min(range(1, images), key=lambda steps: abs(images - steps * batch))
+
+
+def guessed(question: Question) -> float:
+    """How many of a hundred images of all classes, equally many of each, one and the same answer is right for."""
+    classes = int(numbers_in(question.text)[0]) if "classes" in question.text else 4
+    return 100 * float((torch.arange(classes * 1000) % classes == 0).double().mean())
+
+
+#: Question that has several numbers → its answer to any of them, from the numbers that stand in its text.
+BY_TEXT: dict[str, Callable[[Question], Any]] = {
+    "dense-parameters": dense,
+    "conv-parameters": lambda q: filters(replace(q, text=q.text.replace("of LeNet-5", ""))),
+    "twice-the-image": lambda q: (
+        "As many as before" if count(LeNet5(1, 32, 4).features[0]) == count(LeNet5(1, 80, 4).features[0]) else "more"
+    ),
+    "one-sum": one_sum,
+    "two-threes": lambda q: width_of_gradient(nn.Sequential(*stacked(q)), 64),
+    "field-behind-a-pool": with_a_pool,
+    "output-height": height,
+    "same-padding": same,
+    "block-shape": block,
+    "values-behind-the-pool": pooled,
+    "max-of-a-window": lambda q: float(
+        F.max_pool2d(torch.tensor(numbers_in(q.text)[:4], dtype=torch.float64).reshape(1, 1, 2, 2), 2)
+    ),
+    "c3-parameters": lambda q: filters(q),
+    "labels-at-random": guessed,
+    "kept-unit": kept_unit,
+    "off-at-inference": lambda q: int((nn.Dropout(0.5).eval()(torch.ones(int(numbers_in(q.text)[0]))) == 0).sum()),
+    "normalised-value": normalised,
+    "batch-norm-parameters": lambda q: count(nn.BatchNorm2d(int(numbers_in(q.text)[0]))),
+    "flattened": flattened,
+    "dense-of-simple-cnn": dense_of_simple_cnn,
+    "loss-of-guessing": lambda q: float(F.cross_entropy(torch.zeros(1, int(numbers_in(q.text)[0])), torch.tensor([0]))),
+    "steps-an-epoch": nearest,
+    "two-threes-for-a-five": instead_of_one,
+    "vgg-first-dense": lambda q: count(
+        nn.Linear(512 * 7 * 7, int(numbers_in(q.text.partition(" of VGG-16 ")[2])[3]), device="meta")
+    ),
+}
+
+
 def untrained(run: Run) -> nn.Module:
     """The run's net with fresh weights: a lesson keeps those of its two nets alone."""
     data = run.config.data
@@ -253,6 +362,52 @@ def test_the_right_answer_is_the_oracle_s(name: str, asked: dict[str, Question],
         assert question.answer == expected
     else:
         assert float(question.answer) == pytest.approx(expected, abs=max(question.tolerance, 1e-9))
+
+
+@pytest.mark.parametrize("name", BY_TEXT)
+def test_the_right_answer_to_other_numbers_is_the_oracle_s(name: str, asked: dict[str, Question]) -> None:
+    assert asked[name].others
+    for question in asked[name].variants:
+        expected = BY_TEXT[name](question)
+        if question.choices:
+            assert question.answer == expected, question.text
+        else:
+            within = max(question.tolerance / 2, 1e-9)
+            assert float(question.answer) == pytest.approx(expected, abs=within), question.text
+
+
+def test_what_rests_on_this_lesson_s_figures_is_asked_in_one_way_and_the_rest_in_several(
+    asked: dict[str, Question],
+) -> None:
+    assert {name for name, question in asked.items() if question.others} == set(BY_TEXT)
+    for name, question in asked.items():
+        # as many windows of the picture as differ
+        assert len(question.variants) in range(4 if name in set(BY_TEXT) - {"max-of-a-window"} else 1, 9), name
+        assert question.variants[0].to_page() == question.to_page()
+        assert len({each.text for each in question.variants}) == len(question.variants)
+        assert {(each.id, each.unit, len(each.choices)) for each in question.variants} == {
+            (name, question.unit, len(question.choices))
+        }
+
+
+def test_a_copied_answer_is_wrong_but_where_all_numbers_come_to_one(asked: dict[str, Question]) -> None:
+    alike = set()
+    for name, question in asked.items():
+        for at, one in enumerate(question.variants):
+            for other in question.variants[:at]:
+                if is_answered_alike(one, other):
+                    alike.add(name)
+    assert alike == {"twice-the-image", "off-at-inference"}
+    places = [one.choices.index(one.answer) for one in asked["twice-the-image"].variants]
+    assert len(set(places)) > 1, "a copied place is wrong"
+
+
+def test_other_numbers_that_come_to_the_same_answer_are_left_out() -> None:
+    question = in_other_numbers(
+        lambda a, b: number("q", f"{a} and {b}?", a + b, worked="so", tolerance=0.5), (1, 2), (2, 1), (2, 2), (2, 2)
+    )
+    assert [one.text for one in question.variants] == ["1 and 2?", "2 and 2?"]
+    assert question.answer == "3"
 
 
 def test_every_question_has_an_oracle(asked: dict[str, Question]) -> None:
@@ -276,7 +431,7 @@ def test_curves_without_names_are_those_with_names(evidence: Evidence) -> None:
 
 
 def test_no_slip_is_right_and_each_says_what_is_off(asked: dict[str, Question]) -> None:
-    for question in asked.values():
+    for question in (each for one in asked.values() for each in one.variants):
         if not question.is_graded:
             assert not question.slips
             continue

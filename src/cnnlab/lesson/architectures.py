@@ -13,7 +13,14 @@ from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.experiments import best
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice, measured_choice
+from cnnlab.lesson.writing import Writing
 from cnnlab.numbers import plain
+
+#: What the student is asked to write.
+_ASKS = (
+    "Which net would you go on with, and why? "
+    "Say which differences between your nets were larger than those between seeds of one net, with their figures."
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class Architectures:
     best: VariantFigures
     accuracy: Lines
     questions: tuple[Question, ...]
+    writing: Writing
     see: tuple[Link, ...]
 
 
@@ -46,6 +54,7 @@ def section(evidence: Evidence) -> Architectures:
             is_share=True,
         ),
         questions=(_fewest(found, evidence.simple_cnn.anatomy), _most_accurate(found)),
+        writing=Writing("homework-1", _ASKS),
         see=(Link("comparison", "The comparison: differences, curves, every run", "architectures.html"),),
     )
 

@@ -14,11 +14,23 @@ from cnnlab.formulas import batch_norm_inference, batch_norm_training
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.listing import Listing, listing
-from cnnlab.lesson.question import Question, choice, number
+from cnnlab.lesson.question import Question, choice, in_other_numbers, number
 from cnnlab.numbers import true_minus
 
 #: Images of the batch in the example, and the values of a channel that are shown.
 BATCH, SHOWN = 64, 5
+
+#: Other numbers of the questions: mean, standard deviation and value; channels.
+_VALUES = (
+    (1.2, 0.4, 0.6),
+    (-0.5, 0.2, -0.2),
+    (3.0, 0.5, 1.5),
+    (2.5, 1.5, 7.0),
+    (-1.2, 0.8, -1.6),
+    (0.6, 0.3, 0.9),
+    (4.0, 2.5, 1.5),
+)
+_CHANNELS = (12, 16, 20, 24, 36, 40, 48)
 
 #: Batch norm between a convolution and its ReLU. The 1 and the 32 are channels.
 BLOCK = """\
@@ -105,7 +117,11 @@ def section(evidence: Evidence) -> BatchNorm:
         spreads=_spreads(np.sqrt(sigma2), np.sqrt(Y.var(axis=(0, 2, 3)))),
         effect=design.effects[1],
         images=evidence.regularisers.baseline.runs[0].config.data.images["train"],
-        questions=(_normalised(mu, np.sqrt(sigma2)), _parameters(len(gamma)), _alone()),
+        questions=(
+            in_other_numbers(_normalised, _first_telling(mu, np.sqrt(sigma2)), *_VALUES),
+            in_other_numbers(_parameters, (len(gamma),), *((one,) for one in _CHANNELS)),
+            _alone(),
+        ),
         see=(
             cnn.explorer(layer.name, "A unit after batch norm, with its four numbers filled in"),
             Link("comparison", "The four ways of homework 2", "regularisers.html"),
@@ -129,19 +145,26 @@ def _spreads(before: NDArray[np.floating], after: NDArray[np.floating]) -> Lines
     )
 
 
-def _normalised(means: NDArray[np.floating], deviations: NDArray[np.floating]) -> Question:
-    """Of the first channel whose rounded mean and deviation lead wrong ways to other results than the right one."""
+def _first_telling(means: NDArray[np.floating], deviations: NDArray[np.floating]) -> tuple[float, float, float]:
+    """Mean and deviation of the first channel where they, rounded, lead wrong ways to other results than the right
+    one; and a value two deviations above the mean.
+    """
     rounded = ((round(float(mean), 1), round(float(one), 1)) for mean, one in zip(means, deviations, strict=True))
     mu, sigma = next((pair for pair in rounded if pair[0] and pair[1] not in (0, 1)), (0.5, 2.0))
-    x = round(mu + 2 * sigma, 1)
+    return mu, sigma, round(mu + 2 * sigma, 1)
+
+
+def _normalised(mu: float, sigma: float, x: float) -> Question:
     answer = (x - mu) / sigma
+    where = "that many" if answer > 0 else f"{_minus(-answer)}"
     return number(
         "normalised-value",
         f"In a batch a channel has mean {_minus(mu)} and standard deviation {_minus(sigma)}. What is the value "
         f"{_minus(x)} once it is normalised, before γ and β?",
         round(answer, 3),
         worked=f"({_minus(x)} − {'(' + _minus(mu) + ')' if mu < 0 else _minus(mu)})/{_minus(sigma)} = "
-        f"{_minus(answer)}: that many standard deviations above the mean (ε is too small to matter).",
+        f"{_minus(answer)}: {where} standard deviations {'above' if answer > 0 else 'below'} the mean (ε is too small "
+        "to matter).",
         slips=[
             (round((x - mu) / sigma**2, 3), "Divide by the standard deviation, not by the variance."),
             (round(x - mu, 3), "You took off the mean; then divide by the standard deviation."),

@@ -12,7 +12,14 @@ from cnnlab.figures import Lines, from_case_to_case
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice, measured_choice
+from cnnlab.lesson.writing import Writing
 from cnnlab.numbers import plain
+
+#: What the student is asked to write.
+_ASKS = (
+    "Is your CNN better than the fully connected net, by how much, and did all seeds agree? "
+    "Say which clothes both mix up, and whether you could tell them apart yourself."
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class BestCNN:
     commands: tuple[str, ...]
     accuracy: Lines
     questions: tuple[Question, ...]
+    writing: Writing
     see: tuple[Link, ...]
 
 
@@ -50,6 +58,7 @@ def section(evidence: Evidence) -> BestCNN:
             is_share=True,
         ),
         questions=(_more(dense, cnn), _better(found, dense, cnn)),
+        writing=Writing("homework-4", _ASKS),
         see=(Link("comparison", "The comparison: difference, curves, every run", "best-cnn.html"),),
     )
 

@@ -14,7 +14,7 @@ from cnnlab.formulas import conv2d
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.lenet import lesson_names
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, number
+from cnnlab.lesson.question import Question, in_other_numbers, number
 from cnnlab.numbers import rounded as figure
 from cnnlab.numbers import true_minus
 
@@ -26,6 +26,16 @@ EDGE = np.array([[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]])
 #: Filters written by hand: name → weights.
 BY_HAND = {"vertical edges": EDGE, "horizontal edges": EDGE.T, "blur": np.full((3, 3), 1 / 9)}
 
+
+#: Other numbers of the questions: convolutions one after the other, and their kernel size; kernel size, pool and kernel
+#: size. Patches of the image that are asked for at most.
+_STACKS = ((2, 5), (3, 3), (3, 5), (4, 5), (3, 7), (5, 3), (2, 11))
+_WITH_A_POOL = ((3, 2, 3), (7, 2, 3), (5, 2, 3), (5, 3, 5), (3, 3, 3), (7, 2, 5), (3, 3, 5))
+_PATCHES = 8
+
+#: A few numbers in words, as what they count and as which of several.
+_WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+_ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
 #: Pixels by which the image is translated, down and to the right.
 TRANSLATION = 3
@@ -62,7 +72,6 @@ class Convolution:
 def section(evidence: Evidence) -> Convolution:
     """Slide hand-written filters over a digit, and ask for a sum and for receptive fields."""
     digit, lenet, cnn = evidence.digit, evidence.lenet, evidence.simple_cnn
-    patch = _patch(digit)
     last = cnn.layers("conv2d")[-1]
     translated, furthest = _translated(digit)
     return Convolution(
@@ -77,7 +86,13 @@ def section(evidence: Evidence) -> Convolution:
         furthest=figure(furthest),
         fields=Maps("What one unit sees", tuple(_seen(digit, name, layer) for name, layer in _named(lenet))),
         steps={one.name: tuple(_step(name, layer) for name, layer in _named(one)) for one in (lenet, cnn)},
-        questions=(_sum(patch), _two_threes(), _with_a_pool(lenet)),
+        questions=(
+            in_other_numbers(_sum, *((one,) for one in _patches(digit))),
+            in_other_numbers(_one_after_the_other, (2, 3), *_STACKS),
+            in_other_numbers(
+                _with_a_pool, (*_wideners(lenet)[:3], "LeNet-5"), *(_pooled(*one) for one in _WITH_A_POOL)
+            ),
+        ),
         see=(
             cnn.explorer(last.name, "A unit of the second convolution, and the pixels that it depends on"),
             lenet.report("The run of LeNet-5, with its filters"),
@@ -140,15 +155,24 @@ def _seen(digit: Array, name: str, layer: Layer) -> Map:
     )
 
 
-def _patch(digit: Array) -> Array:
-    """A 3×3 patch in tenths: where EDGE's answer is furthest from 0 with the other sign than where it is furthest.
+def _patches(digit: Array) -> list[Array]:
+    """3×3 patches in tenths, from where EDGE's answer is furthest from 0 with the other sign than where it is furthest.
 
-    The drawing of the sliding filter writes that one out, and would give the answer away.
+    The drawing of the sliding filter writes that one out, and would give the answer away. Each with another answer.
     """
     Y = conv2d(digit[None, None], EDGE[None, None])[0, 0]
     furthest = Y.flat[np.abs(Y).argmax()]
-    row, column = np.unravel_index((Y * np.sign(furthest)).argmin(), Y.shape)
-    return np.round(10 * digit[row : row + 3, column : column + 3])
+    found: dict[float, Array] = {}
+    for row, column in zip(
+        *np.unravel_index((Y * np.sign(furthest)).argsort(axis=None, kind="stable"), Y.shape), strict=True
+    ):
+        patch = np.round(10 * digit[row : row + 3, column : column + 3])
+        answer = float((patch * EDGE).sum())
+        if not found or (answer * furthest < 0 and answer not in found):
+            found.setdefault(answer, patch)
+        if len(found) == _PATCHES:
+            break
+    return list(found.values())
 
 
 def _sum(patch: Array) -> Question:
@@ -173,28 +197,43 @@ def _sum(patch: Array) -> Question:
     )
 
 
-def _two_threes() -> Question:
-    net = nn.Sequential(nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, 3))
-    last = describe(net, (1, 28, 28)).layers[-1]
-    size = last.receptive_field.size
+def _one_after_the_other(count: int, K: int) -> Question:
+    net = nn.Sequential(*(nn.Conv2d(1, 1, K) for _ in range(count)))
+    layers = describe(net, (1, 64, 64)).layers
+    size = layers[-1].receptive_field.size
     assert isinstance(size, int)
+    last, further = _ORDINALS[count], f"the {_ORDINALS[2]}" if count == 2 else "each further one"
     return number(
         "two-threes",
-        "Two 3×3 convolutions with stride 1 stand one after the other. How many pixels wide is the receptive field of "
-        "a unit of the second?",
+        f"{_WORDS[count].capitalize()} {K}×{K} convolutions with stride 1 stand one after the other. How many pixels "
+        f"wide is the receptive field of a unit of the {last}?",
         size,
-        worked=f"{last.field_arithmetic[0]}: the first gives 3 pixels, the second adds one on either side.",
+        worked="; ".join(layer.field_arithmetic[0] for layer in layers[1:])
+        + f": the first gives {K} pixels, {further} adds {_WORDS[K // 2]} on either side.",
         slips=[
-            (6, "The windows of neighbours overlap: the second adds K−1 pixels, not K."),
-            (9, "Sizes add up, they do not multiply."),
-            (3, "That is the first convolution alone; the second sees three of its units, each of them 3 wide."),
+            (count * K, f"The windows of neighbours overlap: {further} adds K−1 pixels, not K."),
+            (K**count, "Sizes add up, they do not multiply."),
+            (
+                K,
+                "That is the first convolution alone; "
+                + (
+                    f"the second sees {_WORDS.get(K, K)} of its units, each of them {K} wide."
+                    if count == 2
+                    else "each further one sees several of its units, which lie side by side."
+                ),
+            ),
         ],
         unit="pixels",
     )
 
 
-def _with_a_pool(lenet: Trained) -> Question:
-    first, pool, second = (layer for layer in _wideners(lenet)[:3])
+def _pooled(K: int, stride: int, k: int) -> tuple[Layer, Layer, Layer, str]:
+    net = nn.Sequential(nn.Conv2d(1, 1, K), nn.MaxPool2d(stride), nn.Conv2d(1, 1, k))
+    first, pool, second = describe(net, (1, 64, 64)).layers
+    return first, pool, second, "Another net"
+
+
+def _with_a_pool(first: Layer, pool: Layer, second: Layer, net: str) -> Question:
     K, k = first.call.arguments["weight"][-1], second.call.arguments["weight"][-1]
     field, before = second.receptive_field.size, pool.receptive_field.size
     assert isinstance(field, int)
@@ -203,8 +242,8 @@ def _with_a_pool(lenet: Trained) -> Question:
     assert isinstance(stride, int)
     return number(
         "field-behind-a-pool",
-        f"LeNet-5: a {K}×{K} convolution, a {stride}×{stride} pool, and another {k}×{k} convolution. How many pixels "
-        "wide is the receptive field of a unit of the last?",
+        f"{net}: a {K}×{K} convolution, a {stride}×{stride} pool, and {'another' if k == K else 'a'} {k}×{k} "
+        "convolution. How many pixels wide is the receptive field of a unit of the last?",
         field,
         worked=f"{'; '.join(layer.field_arithmetic[0] for layer in (first, pool, second))}. After the pool "
         f"neighbouring units are {stride} pixels apart, so the same kernel reaches {stride} times as far.",

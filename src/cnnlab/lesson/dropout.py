@@ -17,10 +17,14 @@ from cnnlab.formulas import dropout
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.listing import Listing, listing
-from cnnlab.lesson.question import Question, measured_choice, number
+from cnnlab.lesson.question import Question, in_other_numbers, measured_choice, number
 
 #: Units in the worked example, and masks that their mean is taken over.
 UNITS, MASKS = 6, 10_000
+
+#: Other numbers of the questions: an activation and p; units.
+_KEPT = ((1.2, 0.4), (0.6, 0.25), (2.7, 0.1), (3.5, 0.3), (0.9, 0.1), (2.8, 0.3), (0.3, 0.4))
+_UNITS = (64, 84, 120, 256)
 
 #: LeNet-5's dense layers with dropout after the first.
 CLASSIFIER = """\
@@ -92,7 +96,11 @@ def section(evidence: Evidence) -> Dropout:
         images=neither.runs[0].config.data.images["train"],
         unlabelled=_gaps(neither, with_dropout, ("A", "B")),
         labelled=_gaps(neither, with_dropout, ("with dropout", "without")),
-        questions=(_scaled(float(units[0])), _inference(layer.output_shape[0]), _which(neither, with_dropout)),
+        questions=(
+            in_other_numbers(_scaled, (float(units[0]), 0.2), *_KEPT),
+            in_other_numbers(_inference, (layer.output_shape[0],), *((one, "A", "its") for one in _UNITS)),
+            _which(neither, with_dropout),
+        ),
         see=(
             cnn.whole_net("“Dropout: thin the net out”: 200 masks on one image", panel="dropping"),
             Link("comparison", "The four ways of homework 2", "regularisers.html"),
@@ -131,8 +139,7 @@ def _gaps(without: VariantFigures, with_dropout: VariantFigures, names: tuple[st
     )
 
 
-def _scaled(h: float) -> Question:
-    p = 0.2
+def _scaled(h: float, p: float) -> Question:
     answer = round(h / (1 - p), 4)
     return number(
         "kept-unit",
@@ -150,10 +157,11 @@ def _scaled(h: float) -> Question:
     )
 
 
-def _inference(units: int) -> Question:
+def _inference(units: int, which: str = "The", of: str = "the") -> Question:
     return number(
         "off-at-inference",
-        f"The trained net is asked for an answer, in eval mode. How many of the {units} units does dropout turn off?",
+        f"{which} trained net is asked for an answer, in eval mode. How many of {of} {units} units does "
+        "dropout turn off?",
         0,
         worked="None: at inference dropout hands on what it gets. The scaling while training has seen to it that the "
         "next layer finds values of the size it knows.",

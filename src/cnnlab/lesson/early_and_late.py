@@ -16,6 +16,7 @@ from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, choice
 from cnnlab.lesson.to_python import quoted
+from cnnlab.lesson.writing import Writing
 
 #: Feature maps of a layer that are shown, and how far each varies at least, as a share of the one that varies most.
 SHOWN, LIVELY = 6, 0.2
@@ -39,6 +40,13 @@ for layer in ({early}, {late}):
             ax.axis("off")
     fig.savefig(f"maps-{{layer}}.png")
 """
+
+
+#: What the student is asked to write.
+_ASKS = (
+    "What do the early maps that you looked at answer to, and what the late ones? "
+    "Say which of your descriptions turned out wrong for another image."
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,7 @@ class EarlyAndLate:
     code: str
     images: int
     questions: tuple[Question, ...]
+    writing: Writing
     see: tuple[Link, ...]
 
 
@@ -102,6 +111,7 @@ def section(evidence: Evidence) -> EarlyAndLate:
         ),
         images=len(chosen),
         questions=(_sparser(early, late),),
+        writing=Writing("homework-3", _ASKS),
         see=(
             Link("page", "Everything about the inside of this net", f"{cnn.folder}/look/index.html"),
             cnn.explorer(late.layer.name, "A unit of a late map, and what it sums"),

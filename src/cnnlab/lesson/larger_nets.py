@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, choice, number
+from cnnlab.lesson.question import Question, choice, in_other_numbers, number
 
 #: Images of ImageNet as both nets take them, and its classes.
 IMAGE, CLASSES = (3, 224, 224), 1000
@@ -24,6 +24,13 @@ VGG_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 #: ResNet-18: filters and residual blocks of each stage (He, Zhang, Ren and Sun 2016, table 1).
 RESNET_STAGES = ((64, 2), (128, 2), (256, 2), (512, 2))
+
+#: Other numbers of the questions: convolutions that stand in for one, and their kernel size; units.
+_INSTEAD = ((3, 3), (2, 5), (4, 3), (2, 7), (5, 3), (6, 3))
+_UNITS = (1000, 512, 2048, 1500, 3000)
+
+#: A few numbers in words.
+_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 #: A residual block in PyTorch, where the map keeps its shape.
 RESIDUAL = """\
@@ -163,7 +170,11 @@ def section(evidence: Evidence) -> LargerNets:
         nets=(*own, vgg, resnet),
         image=IMAGE,
         residual=RESIDUAL,
-        questions=(_two_threes(), _first_dense(vgg), _shortcut()),
+        questions=(
+            in_other_numbers(_instead, (2, 3), *_INSTEAD),
+            in_other_numbers(_first_dense, (vgg, 4096), *((vgg, units) for units in _UNITS)),
+            _shortcut(),
+        ),
         see=(Link("page", "The lesson’s two nets, layer by layer", "anatomy.html"),),
     )
 
@@ -194,39 +205,45 @@ def _parameters(net: nn.Module) -> int:
     return sum(each.numel() for each in net.parameters())
 
 
-def _two_threes() -> Question:
-    channels = 64
-    threes, five = 2 * 3 * 3 * channels**2, 5 * 5 * channels**2
+def _instead(count: int, K: int) -> Question:
+    """What convolutions of K×K, one after the other, have of the weights of one that sees as far."""
+    channels, words = 64, _WORDS[count]
+    W = count * (K - 1) + 1
+    small, large = count * K * K * channels**2, W * W * channels**2
+    percentage = 100 * small / large
     return number(
         "two-threes-for-a-five",
-        f"Two 3×3 convolutions see as far as one of 5×5. With {channels} channels in and out everywhere and no biases, "
-        "what percentage of the 5×5 convolution’s weights do the two have together?",
-        100 * threes / five,
-        worked=f"2·3·3·{channels}·{channels} = {threes:,} against 5·5·{channels}·{channels} = {five:,}: "
-        f"18/25 = {100 * threes / five:g} %, and there is a ReLU between the two.",
+        f"{words.capitalize()} {K}×{K} convolutions see as far as one of {W}×{W}. With {channels} channels in and out "
+        f"everywhere and no biases, what percentage of the {W}×{W} convolution’s weights do the {words} have together?",
+        percentage,
+        worked=f"{count}·{K}·{K}·{channels}·{channels} = {small:,} against {W}·{W}·{channels}·{channels} = {large:,}: "
+        f"{count * K * K}/{W * W} = {percentage:.4g} %, and there is a ReLU between "
+        + ("the two." if count == 2 else "each and the next."),
         slips=[
-            (100 * threes / five / 2, "That is one of the two."),
-            (100 * five / threes, "You divided the other way round."),
-            (120.0, "A filter has K·K weights a channel, not K."),
+            (percentage / count, f"That is one of the {words}."),
+            (100 * large / small, "You divided the other way round."),
+            (100 * count * K / W, "A filter has K·K weights a channel, not K."),
         ],
         unit="%",
         tolerance=0.5,
     )
 
 
-def _first_dense(vgg: Larger) -> Question:
+def _first_dense(vgg: Larger, units: int) -> Question:
     channels, height, width = vgg.stages[-2].output
-    answer = channels * height * width * 4096 + 4096
+    answer = channels * height * width * units + units
+    is_vgg_s = units == 4096
     return number(
         "vgg-first-dense",
-        f"The last block of VGG-16 leaves {channels} maps of {height}×{width}. A dense layer of 4,096 units reads them "
-        "all. How many parameters does it have, biases included?",
+        f"The last block of VGG-16 leaves {channels} maps of {height}×{width}. A dense layer of {units:,} units reads "
+        "them all. How many parameters does it have, biases included?",
         answer,
-        worked=f"{channels}·{height}·{width}·4,096+4,096 = {answer:,}: {answer / vgg.parameters:.0%} of the whole net.",
+        worked=f"{channels}·{height}·{width}·{units:,}+{units:,} = {answer:,}"
+        + (f": {answer / vgg.parameters:.0%} of the whole net." if is_vgg_s else ": weights and biases."),
         slips=[
-            (answer - 4096, "You left out the biases."),
-            (channels * 4096 + 4096, f"Each map has {height}·{width} values, and every one of them has its weight."),
-            (channels * height * width + 4096, "Every unit has a weight for every value, so they multiply."),
+            (answer - units, "You left out the biases."),
+            (channels * units + units, f"Each map has {height}·{width} values, and every one of them has its weight."),
+            (channels * height * width + units, "Every unit has a weight for every value, so they multiply."),
         ],
         unit="parameters",
         tolerance=0.5,

@@ -17,6 +17,10 @@ from cnnlab.lesson.why_convolution import filters_question
 _LETTERS = {"conv2d": "C", "max_pool2d": "S", "linear": "F"}
 
 
+#: Filters, kernel size and channels of layers like C3, to ask for.
+_LIKE_C3 = ((20, 5, 8), (12, 3, 8), (24, 5, 4), (18, 3, 12), (32, 3, 10), (10, 5, 9), (14, 7, 5))
+
+
 @dataclass(frozen=True)
 class Way:
     """A way into LeNet-5. sides: of the input, C1, S2, C3 and S4, in pixels; dense: values that F5 reads."""
@@ -75,7 +79,10 @@ def section(evidence: Evidence) -> LeNet:
         train_images=lenet.run.config.data.images["train"],
         epochs=result.epochs_run,
         train_time_s=result.train_time_s,
-        questions=(filters_question("c3-parameters", "C3 of LeNet-5", named["C3"]), _where(with_parameters, lenet)),
+        questions=(
+            filters_question("c3-parameters", "C3 of LeNet-5", named["C3"], others=_LIKE_C3),
+            _where(with_parameters, lenet),
+        ),
         see=(
             lenet.explorer(
                 named["C3"].name, "LeNet-5, computed in the page: draw a digit and watch C3 (there: Conv 2)"

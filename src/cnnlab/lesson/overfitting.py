@@ -10,7 +10,10 @@ from cnnlab.experiments.statistics import Difference, paired_difference
 from cnnlab.figures import Lines, over_seeds
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, measured_choice, number
+from cnnlab.lesson.question import Question, in_other_numbers, measured_choice, number
+
+#: Other numbers of classes, to ask for.
+_CLASSES = (5, 20, 4, 50, 8, 100, 25)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def section(evidence: Evidence) -> OverfittingChapter:
         labelled=accuracy_curves(plain, ("validation images", "training images")),
         questions=(
             _which(training, validation, paired_difference(plain.remeasured, plain.validation_last)),
-            _by_chance(len(evidence.data.classes)),
+            in_other_numbers(_by_chance, (len(evidence.data.classes),), *((one, True) for one in _CLASSES)),
         ),
         see=(
             Link("comparison", "These trainings, and the same with dropout and batch norm", "regularisers.html"),
@@ -98,12 +101,13 @@ def _which(training: float, validation: float, gap: Difference) -> Question:
     )
 
 
-def _by_chance(classes: int) -> Question:
+def _by_chance(classes: int, says_classes: bool = False) -> Question:
     answer = 100 / classes
+    of = f" of {classes} classes" if says_classes else ""
     return number(
         "labels-at-random",
-        "A net is trained on images whose labels were dealt out at random, until it knows all of them by heart. About "
-        "what percentage of new images does it get right?",
+        f"A net is trained on images{of} whose labels were dealt out at random, until it knows all of them by heart. "
+        "About what percentage of new images does it get right?",
         answer,
         worked=f"100/{classes} = {answer:g}: nothing that it learnt holds for new images, so it guesses one of "
         f"{classes} classes.",

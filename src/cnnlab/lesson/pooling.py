@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnlab.anatomy import Anatomy, Layer, describe
 from cnnlab.config import NetSpec
@@ -17,7 +17,7 @@ from cnnlab.formulas import max_pool2d
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.listing import Listing, listing
-from cnnlab.lesson.question import Question, number
+from cnnlab.lesson.question import Question, in_other_numbers, number
 from cnnlab.nets import build_net
 
 #: Convolution, ReLU and pool, the block that most nets are made of.
@@ -30,6 +30,10 @@ block = nn.Sequential(
     nn.MaxPool2d(2),
 )
 """
+
+
+#: Other numbers to ask for: maps and their side.
+_MAPS = ((8, 24), (14, 18), (12, 16), (16, 18), (24, 10), (32, 14), (6, 36))
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,10 @@ def section(evidence: Evidence) -> Pooling:
         shifted=_shifted(maps, lenet.maps(_moved(evidence.some_images)), entering, pool.name),
         cnn=cnn.anatomy,
         unpooled=describe(unpooled, data.image_shape),
-        questions=(_values(pool), _window_max(piece)),
+        questions=(
+            in_other_numbers(_values, (pool,), *((_pool(*one),) for one in _MAPS)),
+            in_other_numbers(_window_max, *_windows(piece)),
+        ),
         see=(
             lenet.explorer(pool.name, "A unit of the pool S2 (there: Pool 1), and which of its four inputs won"),
             lenet.report("The run of LeNet-5"),
@@ -120,6 +127,10 @@ def _shifted(maps: dict[str, Tensor], moved: dict[str, Tensor], before: str, aft
     )
 
 
+def _pool(maps: int, side: int) -> Layer:
+    return describe(nn.MaxPool2d(2), (maps, side, side)).layers[0]
+
+
 def _values(pool: Layer) -> Question:
     C, H, W = pool.input_shapes[0]
     answer = prod(pool.output_shape)
@@ -138,13 +149,23 @@ def _values(pool: Layer) -> Question:
     )
 
 
-def _window_max(piece: np.ndarray) -> Question:
-    values = piece[:2, :2]
+def _windows(piece: np.ndarray) -> tuple[tuple[str, np.ndarray], ...]:
+    """The piece's windows of 2×2, those left out whose values are all the same: where each lies, and its values."""
+    windows = {
+        "top left": piece[:2, :2],
+        "top right": piece[:2, 2:],
+        "bottom left": piece[2:, :2],
+        "bottom right": piece[2:, 2:],
+    }
+    return tuple((where, values) for where, values in windows.items() if values.min() < values.max())
+
+
+def _window_max(where: str, values: np.ndarray) -> Question:
     answer = float(values.max())
     listing = ", ".join(f"{one:g}" for one in values.flat)
     return number(
         "max-of-a-window",
-        f"The top left window of the piece above holds {listing}. What does max pooling make of it?",
+        f"The {where} window of the piece above holds {listing}. What does max pooling make of it?",
         answer,
         worked=f"max({listing}) = {answer:g}. The others are forgotten, and so is "
         "where in the window the largest stood.",

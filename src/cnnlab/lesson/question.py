@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ class Question:
     answer: the right one, as it is given: a number in digits, or one of the choices. choices: none where a number is
     asked for. tolerance: how far a number may be off. worked: how the answer comes about, shown after a prediction.
     is_graded: not where the answer rests on a measured difference that is undecided; then none is right or wrong.
+    others: the same question with other numbers, which have none themselves.
     """
 
     id: str
@@ -36,9 +37,15 @@ class Question:
     unit: str = ""
     tolerance: float = 0.0
     is_graded: bool = True
+    others: tuple[Question, ...] = ()
+
+    @property
+    def variants(self) -> tuple[Question, ...]:
+        """The question with all the numbers that it is asked with, the plain ones first."""
+        return (replace(self, others=()), *self.others)
 
     def to_page(self) -> dict[str, Any]:
-        """The question as the page's script reads it."""
+        """The question as the page's script reads it, with its own numbers alone."""
         return {
             "id": self.id,
             "text": self.text,
@@ -79,6 +86,29 @@ def number(
         unit=unit,
         tolerance=tolerance,
     )
+
+
+def in_other_numbers(ask: Callable[..., Question], plain: tuple[Any, ...], *others: tuple[Any, ...]) -> Question:
+    """What `ask` asks with plain numbers; it carries what it asks with the others.
+
+    Others that come to an answer which is there already are left out, so that a copied one is wrong; not where every
+    one comes to the same.
+    """
+    made = [ask(*numbers) for numbers in (plain, *others)]
+    is_told_by_numbers = len({one.answer for one in made}) > 1
+    kept = made[:1]
+    for one in made[1:]:
+        is_copy = any(is_answered_alike(one, other) for other in kept) if is_told_by_numbers else False
+        if not is_copy and one.text not in {other.text for other in kept}:
+            kept.append(one)
+    return replace(made[0], others=tuple(kept[1:]))
+
+
+def is_answered_alike(one: Question, other: Question) -> bool:
+    """Whether the right answer to one of two questions is taken for right in the other."""
+    if one.choices:
+        return one.answer == other.answer
+    return abs(float(one.answer) - float(other.answer)) <= max(one.tolerance, other.tolerance)
 
 
 def choice(id: str, text: str, answer: str, *, worked: str, others: Sequence[tuple[str, str]], place: int) -> Question:

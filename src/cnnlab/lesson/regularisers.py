@@ -11,6 +11,13 @@ from cnnlab.lesson.architectures import compared
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.question import Question, measured_choice
+from cnnlab.lesson.writing import Writing
+
+#: What the student is asked to write.
+_ASKS = (
+    "What did dropout, batch norm and both together do to the gap between training and validation accuracy, in your "
+    "runs? Say which of it you would still expect with another seed, and why."
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,7 @@ class Regularisers:
     command: str
     design: TwoByTwo
     questions: tuple[Question, ...]
+    writing: Writing
     see: tuple[Link, ...]
 
 
@@ -33,6 +41,7 @@ def section(evidence: Evidence) -> Regularisers:
         command=compared(found, "--factorial", "--variants", "no-dropout", "no-batchnorm"),
         design=found.two_by_two,
         questions=(_narrowest(found),),
+        writing=Writing("homework-2", _ASKS),
         see=(Link("comparison", "The comparison: effects, overfitting, every run", "regularisers.html"),),
     )
 

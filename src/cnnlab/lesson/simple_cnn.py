@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnlab.anatomy import Anatomy, Layer
+from cnnlab.anatomy import Anatomy, Layer, describe
+from cnnlab.config import NetSpec
 from cnnlab.evaluation import Evaluation
 from cnnlab.figures import Bars, Map
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
 from cnnlab.lesson.listing import Listing, listing
 from cnnlab.lesson.modes import Modes, modes
-from cnnlab.lesson.question import Question, number
+from cnnlab.lesson.question import Question, in_other_numbers, number
+from cnnlab.nets import build_net
 
 #: The net as one writes it down in PyTorch.
 NET = """\
@@ -48,6 +50,10 @@ net = SimpleCNN()
 """
 
 
+#: Sides of other images, to ask for.
+_SIDES = (20, 24, 36, 40, 44, 48)
+
+
 @dataclass(frozen=True)
 class Beside:
     """A row of the table that puts the two nets side by side."""
@@ -76,7 +82,8 @@ class SimpleCNNChapter:
 def section(evidence: Evidence) -> SimpleCNNChapter:
     """Put LeNet-5 and SimpleCNN side by side, and ask what SimpleCNN's dense layer reads and learns."""
     cnn = evidence.simple_cnn
-    dense, asked = cnn.layers("linear")[0], modes(evidence)
+    asked = modes(evidence)
+    others = [_on_images_of(side, evidence) for side in _SIDES]
     rows = [layer for layer in cnn.anatomy.layers if layer.parameters]
     return SimpleCNNChapter(
         anatomy=cnn.anatomy,
@@ -90,9 +97,12 @@ def section(evidence: Evidence) -> SimpleCNNChapter:
             ("parameters",),
             (tuple(float(layer.parameters) for layer in rows),),
         ),
-        questions=(_flattened(cnn, dense), _dense_parameters(cnn, dense)),
+        questions=(
+            in_other_numbers(_flattened, (cnn.anatomy,), *((one,) for one in others)),
+            in_other_numbers(_dense_parameters, (cnn.anatomy,), *((one, True) for one in others)),
+        ),
         see=(
-            cnn.explorer(dense.name, "SimpleCNN, computed in the page: what one dense unit adds up"),
+            cnn.explorer(cnn.layers("linear")[0].name, "SimpleCNN, computed in the page: what one dense unit adds up"),
             cnn.report("Its run: curves, confusion, mistakes"),
             Link("page", "All its arithmetic", "anatomy.html#net-1"),
         ),
@@ -104,10 +114,21 @@ def _beside(one: Trained) -> Beside:
     return Beside(one.name, one.anatomy, test, result.train_time_s, f"{one.folder}/report.html")
 
 
-def _flattened(cnn: Trained, dense: Layer) -> Question:
-    C, H, W = cnn.layers("max_pool2d")[-1].output_shape
-    answer = dense.call.arguments["weight"][1]
-    image = cnn.anatomy.input[1]
+def _on_images_of(side: int, evidence: Evidence) -> Anatomy:
+    """SimpleCNN on square images of another size, taken apart."""
+    shape = (evidence.data.image_shape[0], side, side)
+    classes = len(evidence.data.classes)
+    return describe(build_net(NetSpec(name="simple-cnn"), image_shape=shape, num_classes=classes, seed=0), shape)
+
+
+def _calling(cnn: Anatomy, function: str) -> list[Layer]:
+    return [layer for layer in cnn.layers if layer.call.function == function]
+
+
+def _flattened(cnn: Anatomy) -> Question:
+    C, H, W = _calling(cnn, "max_pool2d")[-1].output_shape
+    answer = _calling(cnn, "linear")[0].call.arguments["weight"][1]
+    image = cnn.input[1]
     return number(
         "flattened",
         f"An image of {image}×{image} has gone through SimpleCNN’s two blocks, each with a 2×2 pool; the last has "
@@ -124,12 +145,14 @@ def _flattened(cnn: Trained, dense: Layer) -> Question:
     )
 
 
-def _dense_parameters(cnn: Trained, dense: Layer) -> Question:
-    convolutions = sum(layer.parameters for layer in cnn.layers("conv2d"))
+def _dense_parameters(cnn: Anatomy, says_images: bool = False) -> Question:
+    convolutions = sum(layer.parameters for layer in _calling(cnn, "conv2d"))
+    dense = _calling(cnn, "linear")[0]
+    start = f"On images of {cnn.input[1]}×{cnn.input[2]} the" if says_images else "The"
     units, inputs = dense.call.arguments["weight"]
     return number(
         "dense-of-simple-cnn",
-        f"The first dense layer of SimpleCNN reads all values of its last maps and has {units} units, each with a "
+        f"{start} first dense layer of SimpleCNN reads all values of its last maps and has {units} units, each with a "
         "bias. How many parameters is that?",
         dense.parameters,
         worked=f"{dense.parameters_arithmetic}. Both convolutions together have {convolutions:,}.",

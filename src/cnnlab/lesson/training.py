@@ -15,7 +15,7 @@ from cnnlab.figures import Lines, Map, Series
 from cnnlab.formulas import cross_entropy
 from cnnlab.lesson.evidence import Evidence, Trained
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, choice, number
+from cnnlab.lesson.question import Question, choice, in_other_numbers, number
 from cnnlab.nets import build_net
 from cnnlab.runs.checkpoints import read_checkpoints
 from cnnlab.training.loop import Epoch
@@ -26,6 +26,10 @@ CURVES = {
     "remeasured_accuracy": "training images, measured again",
     "validation_accuracy": "validation images",
 }
+
+#: Other numbers of the questions: classes; images and batch size, none halfway between two whole numbers of batches.
+_CLASSES = (2, 3, 5, 8, 20, 26, 100)
+_STEPS = ((1000, 32), (5000, 96), (2000, 48), (3000, 128), (10_000, 96), (9000, 250), (1500, 20))
 
 #: Filters of the film.
 FILMED = 6
@@ -90,7 +94,13 @@ def section(evidence: Evidence) -> TrainingChapter:
         labelled=_curves(epochs, tuple(CURVES.values())),
         film=film,
         moved=moved,
-        questions=(_loss(classes), _steps(images, batch_size, epochs[0].steps), _which(epochs)),
+        questions=(
+            in_other_numbers(_loss, (classes,), *((one,) for one in _CLASSES)),
+            in_other_numbers(
+                _steps, (images, batch_size, epochs[0].steps), *((n, batch, round(n / batch)) for n, batch in _STEPS)
+            ),
+            _which(epochs),
+        ),
         see=(
             cnn.report("This run: loss, confusion, calibration, mistakes"),
             cnn.explorer(cnn.layers("linear")[-1].name, "How the trained net comes to its answer"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+
+from torch import nn
 
 from cnnlab.anatomy import Layer, describe
 from cnnlab.claims.entry import ClaimEntry
@@ -11,10 +14,16 @@ from cnnlab.data.views import view
 from cnnlab.figures import Map, Maps
 from cnnlab.lesson.evidence import Evidence
 from cnnlab.lesson.links import Link
-from cnnlab.lesson.question import Question, choice, number
+from cnnlab.lesson.question import Question, choice, in_other_numbers, number
 
 #: Times as wide and high as the lesson's images.
 TIMES = (1, 2, 4, 8)
+
+#: Other numbers of the questions: sides of an image and outputs; filters, channels and kernel size; times as wide, and
+#: where the right answer stands.
+_DENSE = ((30, 15), (42, 8), (50, 6), (25, 16), (20, 25), (35, 12), (26, 18))
+_FILTERS = ((8, 3, 3), (12, 7, 1), (20, 5, 3), (16, 3, 2), (10, 5, 4), (24, 3, 1), (9, 7, 2))
+_TIMES_AS_WIDE = ((3, 0), (4, 2), (5, 1))
 
 
 @dataclass(frozen=True)
@@ -50,13 +59,7 @@ def section(evidence: Evidence) -> WhyConvolution:
     lenet, shape = evidence.lenet, evidence.data.image_shape
     layer = lenet.layers("conv2d")[0]
     convolution = lenet.net.get_submodule(layer.name)
-    rows = []
-    for times in TIMES:
-        channels, height, width = shape
-        one = describe(convolution, (channels, height * times, width * times)).layers[0]
-        rows.append(
-            ConvolutionAndDense(one.input_shapes[0], one.output_shape, one.parameters, one.dense_equivalent_parameters)
-        )
+    rows = [_on(convolution, shape, times) for times in TIMES]
     return WhyConvolution(
         image=shape,
         pixels=prod(shape),
@@ -65,15 +68,26 @@ def section(evidence: Evidence) -> WhyConvolution:
         twins=_twins(evidence),
         permuted=evidence.entries.get("locality-matters"),
         questions=(
-            _dense(prod(shape), len(evidence.data.classes)),
-            filters_question("conv-parameters", "The first convolution of LeNet-5", layer),
-            _larger(rows),
+            in_other_numbers(_dense, (prod(shape), len(evidence.data.classes)), *(_of_square(*one) for one in _DENSE)),
+            filters_question("conv-parameters", "the first convolution of LeNet-5", layer, others=_FILTERS),
+            in_other_numbers(
+                _larger,
+                (rows[0], rows[1], 2, 1),
+                *((rows[0], _on(convolution, shape, times), times, place) for times, place in _TIMES_AS_WIDE),
+            ),
         ),
         see=(
             lenet.explorer(layer.name, "One unit of this convolution, and every product that it sums"),
             lenet.report("The run of LeNet-5"),
         ),
     )
+
+
+def _on(convolution: nn.Module, shape: tuple[int, ...], times: int) -> ConvolutionAndDense:
+    """The convolution on an image some times as wide and high."""
+    channels, height, width = shape
+    one = describe(convolution, (channels, height * times, width * times)).layers[0]
+    return ConvolutionAndDense(one.input_shapes[0], one.output_shape, one.parameters, one.dense_equivalent_parameters)
 
 
 def _twins(evidence: Evidence) -> Maps:
@@ -92,8 +106,20 @@ def _twins(evidence: Evidence) -> Maps:
     )
 
 
-def filters_question(id: str, what: str, layer: Layer) -> Question:
-    """A question for the number of parameters of a convolution."""
+def filters_question(id: str, what: str, layer: Layer, *, others: Sequence[tuple[int, int, int]]) -> Question:
+    """A question for the number of parameters of a convolution.
+
+    what: it is, to go on with in a sentence. others: filters, kernel size and channels of layers like it, to ask for.
+    """
+    like_it = [(id, f"A layer like {what}", _convolution(*one)) for one in others]
+    return in_other_numbers(_filters, (id, what[0].upper() + what[1:], layer), *like_it)
+
+
+def _convolution(filters: int, side: int, channels: int) -> Layer:
+    return describe(nn.Conv2d(channels, filters, side), (channels, 28, 28)).layers[0]
+
+
+def _filters(id: str, what: str, layer: Layer) -> Question:
     filters, channels, height, width = layer.call.arguments["weight"]
     weights = filters * channels * height * width
     slips = [
@@ -120,11 +146,15 @@ def filters_question(id: str, what: str, layer: Layer) -> Question:
     )
 
 
-def _dense(pixels: int, classes: int) -> Question:
+def _of_square(side: int, classes: int) -> tuple[int, int, str]:
+    return side * side, classes, f" of an image of {side}×{side}"
+
+
+def _dense(pixels: int, classes: int, of: str = "") -> Question:
     total = pixels * classes + classes
     return number(
         "dense-parameters",
-        f"A dense layer reads all {pixels:,} pixel values and has {classes} outputs, each with a bias. How many "
+        f"A dense layer reads all {pixels:,} pixel values{of} and has {classes} outputs, each with a bias. How many "
         "parameters is that?",
         total,
         worked=f"{pixels:,}·{classes}+{classes} = {total:,}: a weight for each pixel and output, and a bias an output.",
@@ -137,20 +167,28 @@ def _dense(pixels: int, classes: int) -> Question:
     )
 
 
-def _larger(rows: list[ConvolutionAndDense]) -> Question:
-    small, large = rows[0], rows[1]
+#: A few numbers in words; how many times.
+_WORDS = {3: "three", 4: "four", 5: "five"}
+
+
+def _larger(small: ConvolutionAndDense, large: ConvolutionAndDense, times: int, place: int) -> Question:
+    often = {2: "twice"}.get(times) or f"{_WORDS[times]} times"
+    squared = {4: "Four", 9: "Nine"}.get(times * times, str(times * times))
     dense = large.dense / small.dense
     return choice(
         "twice-the-image",
-        "The image becomes twice as wide and twice as high. How many parameters does the convolution have then?",
+        f"The image becomes {often} as wide and {often} as high. How many parameters does the convolution have then?",
         "As many as before",
         worked=f"{small.convolution:,} on {_size(small)} and {large.convolution:,} on {_size(large)}: a filter has its "
         f"weights, however many places it visits. The dense layer between the same shapes grows {dense:.1f} times.",
         others=[
-            ("Twice as many", "The filter visits more places, but it takes the same weights along to all of them."),
-            ("Four times as many", "There are that many more places, but the weights are shared by all of them."),
+            (
+                f"{often.capitalize()} as many",
+                "The filter visits more places, but it takes the same weights along to all of them.",
+            ),
+            (f"{squared} times as many", "There are that many more places, but the weights are shared by all of them."),
         ],
-        place=1,
+        place=place,
     )
 
 

@@ -324,7 +324,7 @@ class Lesson:
         )
 
     def pages(self, evidence: Evidence, facts: LessonFacts) -> None:
-        """The lesson's own pages, the contents last: where they stand, all is there."""
+        """The lesson's own pages and questions.json, the contents last: where they stand, all is there."""
         self.view.begin("pages")
         anatomies = {one.name: one.anatomy for one in (evidence.lenet, evidence.simple_cnn)}
         html = anatomy_page(anatomies, image=evidence.digit, image_name=self.images.name, back=back_to("shapes"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from typing import Any
@@ -23,6 +23,7 @@ from cnnlab.report.comparison.curves import comparison_curves
 from cnnlab.report.comparison.overfitting import overfitting
 from cnnlab.report.figures.draw import DrawnFigure, draw_figures
 from cnnlab.report.figures.maps import draw_maps
+from cnnlab.report.lesson.questions import questions_record
 from cnnlab.report.lesson.sliding_filter import by_hand, sliding_filter
 from cnnlab.report.lesson.tested import shown
 from cnnlab.report.net.diagram import net_diagram
@@ -50,13 +51,9 @@ class LessonFacts:
 
 
 def lesson_pages(evidence: Evidence, facts: LessonFacts) -> dict[str, str]:
-    """File name → page, as HTML that loads nothing from elsewhere: all chapters, and index.html."""
+    """File name → its text: all chapters and index.html, as HTML that loads nothing from elsewhere; questions.json."""
     sections = {chapter: chapter.section(evidence) for chapter in CHAPTERS}
-    asked = [
-        {"id": question.id, "text": question.text, "page": chapter.file}
-        for chapter, section in sections.items()
-        for question in section.questions
-    ]
+    asked = questions_record(_lesson(facts, evidence), sections)
     common = {
         "chapters": CHAPTERS,
         "page_of": {chapter.name: chapter.file for chapter in CHAPTERS},
@@ -69,11 +66,12 @@ def lesson_pages(evidence: Evidence, facts: LessonFacts) -> dict[str, str]:
     }
     common["script_hash"] = policy_hash(common["script"])
     pages = {chapter.file: _chapter(chapter, section, evidence, common, asked) for chapter, section in sections.items()}
-    return {"index.html": _contents(evidence, common, asked)} | pages
+    questions = strict_json(asked, indent=1, ensure_ascii=False)
+    return {"index.html": _contents(evidence, common, asked), "questions.json": f"{questions}\n"} | pages
 
 
 def _chapter(
-    chapter: Chapter, section: Any, evidence: Evidence, common: Mapping[str, Any], asked: Sequence[Mapping[str, str]]
+    chapter: Chapter, section: Any, evidence: Evidence, common: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> str:
     at = CHAPTERS.index(chapter)
     comparison = getattr(section, "comparison", None)
@@ -99,38 +97,59 @@ def _chapter(
         if comparison is None
         else overfitting(comparison, [one.curves for one in comparison.variants]),
         draw=lambda *maps: draw_maps(Maps("", maps)),
-        record=_record(common["facts"], evidence, section.questions, asked),
+        record=_record(asked, chapter.file),
     )
 
 
-def _contents(evidence: Evidence, common: Mapping[str, Any], asked: Sequence[Mapping[str, str]]) -> str:
+def _contents(evidence: Evidence, common: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     nets = [(one, one.run.result(), one.run.evaluations()["test"]) for one in (evidence.lenet, evidence.simple_cnn)]
     tested = [evidence.tested(name) for name in CLAIMS]
     return render(
         "lesson/contents.html",
         **common,
         nets=nets,
-        asked=asked,
+        asked=asked["questions"],
+        texts=asked["texts"],
         titles={chapter.file: chapter.title for chapter in CHAPTERS},
         verdicts=counts(tested),
         claims=len(tested),
         here=sum(one.is_here for one in tested),
-        record=_record(common["facts"], evidence, (), asked),
+        record=_record(asked, "index.html"),
     )
 
 
-def _record(
-    facts: LessonFacts, evidence: Evidence, questions: Sequence[Any], asked: Sequence[Mapping[str, str]]
-) -> Markup:
-    """The record that the page's script reads; sealed: answers, which nobody is to read in the page's source."""
+def _lesson(facts: LessonFacts, evidence: Evidence) -> dict[str, Any]:
+    """Which lesson it is: answers to one are told from answers to another by it."""
     versions = {name: getattr(facts.environment, name) for name in ("cnnlab", "torch", "python")}
     lesson = {"made": facts.made, "data": evidence.data.name, "data_sha256": evidence.data.sha256, "seed": facts.seed}
+    return lesson | {"full": evidence.sizes.is_full} | versions
+
+
+def _record(asked: Mapping[str, Any], page: str) -> Markup:
+    """The record that a page's script reads.
+
+    sealed: the page's questions in all their numbers, with answers, which nobody is to read in its source. all: every
+    question of the lesson, with how many numbers it has, and in the contents what it asks with each.
+    """
+    questions = asked["questions"]
+    here = [one for one in questions if one["page"] == page]
+    has_texts = page == "index.html"
     return _as_json(
         {
-            "lesson": lesson | {"full": evidence.sizes.is_full} | versions,
-            "sealed": base64.b64encode(strict_json([one.to_page() for one in questions]).encode()).decode(),
+            "lesson": asked["lesson"],
+            "sealed": base64.b64encode(strict_json(here).encode()).decode(),
             "pages": [chapter.file for chapter in CHAPTERS],
-            "all": list(asked),
+            "all": [
+                {
+                    "id": one["id"],
+                    "page": one["page"],
+                    "text": one["variants"][0]["text"],
+                    "variants": len(one["variants"]),
+                }
+                | ({"texts": [each["text"] for each in one["variants"]]} if has_texts else {})
+                for one in questions
+            ],
+            "texts": asked["texts"],
         }
     )
 

@@ -8,7 +8,7 @@ import { answersFile, download, score } from "./saving.js";
 import { slide } from "./sliding.js";
 
 const record = JSON.parse(document.getElementById("record").textContent);
-const questions = opened(record.sealed);
+const questions = opened(record.sealed).map((one) => one.variants[0]);
 const answers = new Answers(record.lesson.made);
 carry(answers, new Set(["index.html", ...record.pages]));
 
