@@ -80,7 +80,7 @@ def unreadable(path: Path, error: OSError) -> UserError:
     )
 
 
-def parse_json(content: bytes | str, what: str) -> dict[str, Any]:
+def parse_json(content: bytes | str, what: str, *, mend: str = "train the run again") -> dict[str, Any]:
     """The object that JSON holds. what: the thing at fault, as the user knows it. Raises UserError for all else."""
     try:
         text = content if isinstance(content, str) else content.decode()
@@ -97,7 +97,7 @@ def parse_json(content: bytes | str, what: str) -> dict[str, Any]:
         if isinstance(record, dict):
             return record
         reason = f"it is a {type(record).__name__}" if record is not None else "it is null"
-    raise UserError(f"{what} is damaged: {reason[:200]}; expected a JSON object: train the run again")
+    raise UserError(f"{what} is damaged: {reason[:200]}; expected a JSON object: {mend}")
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
