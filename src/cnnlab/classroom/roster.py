@@ -87,7 +87,7 @@ def find_columns(
 
     def first(known: Sequence[str]) -> int | None:
         there = [titles.index(one) for one in known if one in titles]
-        filled = [index for index in there if _filled(table, index) > 0.5]
+        filled = [index for index in there if _filled(table, index) >= 0.5]
         return next(iter([*filled, *(index for index in there if _filled(table, index) > 0)]), None)
 
     of_name = tuple(chosen(one) for one in name) or _name_columns(titles)
@@ -112,8 +112,8 @@ def _name_columns(titles: Sequence[str]) -> tuple[int, ...]:
 
 
 def _filled(table: Table, column: int) -> float:
-    """The share of a table's lines in which a column says something."""
-    rows = [row for row, cells in enumerate(table.rows) if any(cell.strip() for cell in cells)]
+    """The share of a table's lines in which a column says something; those that are no students' do not count."""
+    rows = [row for row in range(len(table.rows)) if table.cell(row, 0) and not _is_aside(table, row)]
     return sum(bool(table.cell(row, column)) for row in rows) / max(len(rows), 1)
 
 
@@ -147,11 +147,11 @@ def students(table: Table, columns: RosterColumns) -> tuple[Student, ...]:
 def _is_nobody(table: Table, row: int, columns: RosterColumns) -> bool:
     """Whether a row is Canvas's points or its test student, or Blackboard's preview user."""
     says = [table.cell(row, one) for one in (columns.id, columns.email, *columns.name, *columns.numbers)]
-    return (
-        is_points_row(table, row)
-        or table.cell(row, 0).casefold() in ("student, test", "test student")
-        or any(one.casefold().endswith("_previewuser") for one in says)
-    )
+    return _is_aside(table, row) or any(one.casefold().endswith("_previewuser") for one in says)
+
+
+def _is_aside(table: Table, row: int) -> bool:
+    return is_points_row(table, row) or table.cell(row, 0).casefold() in ("student, test", "test student")
 
 
 def is_points_row(table: Table, row: int) -> bool:
