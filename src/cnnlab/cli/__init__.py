@@ -36,6 +36,7 @@ COMMANDS = {
     "sweep": "Search a net's options for the best net, and train it again on fresh seeds.",
     "claims": "Put the lesson's statements to the test, each with a verdict.",
     "find-lr": "Find a learning rate by one short run with a rising rate.",
+    "hand-in": "Put runs, a notebook and a text into one file for your teacher.",
     "data": "List the data sets: what is on this machine, from where, verified or not.",
     "bench": "Compare this machine's stock notebook pipeline with cnnlab, side by side.",
 }
