@@ -46,7 +46,7 @@ class Finder:
 
     def __init__(self, students: Iterable[Student], numbers: Mapping[str, tuple[str, ...]] | None = None) -> None:
         """Seek among students. numbers: key → what else the platform calls that student, such as its own number."""
-        self.students = tuple(students)
+        self.students, self.numbers = tuple(students), dict(numbers or {})
         self._ids, self._shorter_ids, self._emails, self._numbers = _Index(), _Index(), _Index(), _Index()
         self._names = (_Index(), _Index(), _Index())
         self._run_together = _Index()
@@ -59,7 +59,7 @@ class Finder:
             words = folded(_in_order(one.name)).split()
             for word in ("".join(words), *("".join(words[cut:] + words[:cut]) for cut in range(1, len(words)))):
                 self._run_together.add(word, one)
-            for number in (numbers or {}).get(one.key, ()):
+            for number in self.numbers.get(one.key, ()):
                 self._numbers.add(plain(number), one)
                 self._numbers.add(_last_digits(number), one)
 
@@ -91,7 +91,8 @@ class Finder:
             if len(matches) == 1:
                 other = self._other_in(path, matches[0]) if what != "path" else ""
                 return Found(matches[0], "; ".join([f"by the {what}", *failed, *([other] if other else [])]))
-            failed.append(f"{len(matches)} students have the {what} {word}" if matches else f"nobody has the {what} {word}")
+            who = f"{len(matches)} students have" if matches else "nobody has"
+            failed.append(f"{who} the {what} {word}")
         return Found(None, "; ".join(failed) or "nothing says whose it is")
 
     def _ways(self, id: str, email: str, name: str, path: str) -> Iterator[tuple[str, str, list[Student]]]:

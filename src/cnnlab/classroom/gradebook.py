@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from cnnlab.classroom.finder import Finder
 from cnnlab.classroom.results import ClassResults, Student, StudentResult
@@ -67,11 +67,11 @@ def fill(
         texts = {row_of[key]: _number(value, comma) for key, value in mark.values.items() if key in row_of}
         place, says = _column(table, mark)
         told.append(f"{mark.title}: {len(texts)} of {len(mark.values)} students with a mark, {says}")
-        if isinstance(place, int):
-            written |= {(row, place): text for row, text in texts.items()}
-        elif place:
+        if place == "new":
             points = {row: _number(mark.most, comma) for row in range(len(table.rows)) if is_points_row(table, row)}
             added[mark.title] = points | texts
+        elif place is not None:
+            written |= {(row, place): text for row, text in texts.items()}
     return Filled(table.with_cells(written, added), tuple(told))
 
 
@@ -101,34 +101,29 @@ def _rows(
     Where ids of the table are the class's, a row of another id is another student, whatever its name.
     """
     finder = Finder((one.student for one in results.results), numbers)
-    rows = [(one, _by_number(table, who, finder, one)) for one in students(table, who)]
-    same_ids = any(found is not None for _, found in rows)
-    row_of: dict[str, int] = {}
-    told, lost = [], []
-    found_in = []
-    for row, found in rows:
+    by_id = [(one, _by_number(table, who, finder, one)) for one in students(table, who)]
+    same_ids = any(found is not None for _, found in by_id)
+    rows: dict[str, list[Student]] = {}
+    lost = []
+    for row, found in by_id:
         how = "nobody has its id"
         if found is None and not (row.id and same_ids):
             found, how = finder.find(email=row.email, name=row.name)
         if found is None:
-            lost.append(f"row {_line(row)} ({_called(row)}) is left as it is: {how}")
+            lost.append(f"{_place(row)} is left as it is: {how}")
         else:
-            found_in.append((found, row))
-    times = Counter(found.key for found, _ in found_in)
-    for found, row in found_in:
-        if times[found.key] == 1 and row.row is not None:
-            row_of[found.key] = row.row
-        else:
-            lost.append(f"row {_line(row)} ({_called(row)}) is left as it is: {times[found.key]} rows are this student's")
+            rows.setdefault(found.key, []).append(row)
+    for several in rows.values():
+        if len(several) > 1:
+            lost += [f"{_place(row)} is left as it is: {len(several)} rows are this student's" for row in several]
+    row_of = {key: rows[0].row for key, rows in rows.items() if len(rows) == 1 and rows[0].row is not None}
     lost += [
         f"{_called(one.student)} has handed something in and has no row of their own"
         for one in results.results
         if one.file and one.student.key not in row_of
     ]
-    told += lost[:_TOLD]
-    if len(lost) > _TOLD:
-        told.append(f"and {len(lost) - _TOLD} more rows or students like these")
-    return row_of, told
+    more = [f"and {len(lost) - _TOLD} more rows or students like these"] if len(lost) > _TOLD else []
+    return row_of, lost[:_TOLD] + more
 
 
 def _by_number(table: Table, who: RosterColumns, finder: Finder, row: Student) -> Student | None:
@@ -140,8 +135,8 @@ def _by_number(table: Table, who: RosterColumns, finder: Finder, row: Student) -
     return None
 
 
-def _column(table: Table, mark: _Mark) -> tuple[int | bool, str]:
-    """The column that is filled, or whether one is added, and what to say of it."""
+def _column(table: Table, mark: _Mark) -> tuple[int | Literal["new"] | None, str]:
+    """The column that is filled, a new one or none, and what to say of it."""
     sought = plain(mark.title)
     exact = [index for index, title in enumerate(table.header) if plain(title) == sought]
     longer = [index for index, title in enumerate(table.header) if _is_longer(plain(title), sought)]
@@ -149,16 +144,20 @@ def _column(table: Table, mark: _Mark) -> tuple[int | bool, str]:
     real = [index for index in found if plain(table.header[index]).endswith("(real)")]
     found = real or found
     if len(found) > 1:
-        return False, f"in none: {len(found)} columns are called so"
+        return None, f"in none: {len(found)} columns are called so"
     if not found:
-        return True, "in a column that was added"
-    index, notes = found[0], ""
+        return "new", "in a column that was added"
+    index, says = found[0], f"in {table.header[found[0]]!r}"
     points = _points_of(table, index)
-    if points is not None and points != mark.most:
-        notes = f", which has {_number(points, comma=False)} points, and here there are {_number(mark.most, comma=False)}"
-    if any(plain(table.cell(row, index)) == "(read only)" for row in range(len(table.rows)) if is_points_row(table, row)):
-        notes += ", which the platform says is read only"
-    return index, f"in {table.header[index]!r}{notes}"
+    try:
+        there = float(points.replace(",", "."))
+    except ValueError:
+        return index, says + (f", which the platform calls {points}" if points else "")
+    if there != mark.most:
+        says += (
+            f", which has {_number(there, comma=False)} points, and here there are {_number(mark.most, comma=False)}"
+        )
+    return index, says
 
 
 def _is_longer(title: str, sought: str) -> bool:
@@ -167,15 +166,11 @@ def _is_longer(title: str, sought: str) -> bool:
     return any(one == sought or one.startswith(tuple(sought + sign for sign in _LENGTHENED)) for one in (title, bare))
 
 
-def _points_of(table: Table, column: int) -> float | None:
-    """How many points a column has, as Canvas's row or Blackboard's title says."""
+def _points_of(table: Table, column: int) -> str:
+    """What Canvas's row, or Blackboard's title, says of a column's points: a number, `(read only)` or nothing."""
     says = [table.cell(row, column) for row in range(len(table.rows)) if is_points_row(table, row)]
     in_title = _POINTS_IN_TITLE.search(table.header[column])
-    text = says[0] if says else in_title[1] if in_title else ""
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return None
+    return says[0] if says else in_title[1] if in_title else ""
 
 
 def _has_decimal_commas(table: Table) -> bool:
@@ -192,8 +187,9 @@ def _number(value: float, comma: bool) -> str:
     return text.replace(".", ",") if comma else text
 
 
-def _line(student: Student) -> str:
-    return str(1 if student.row is None else student.row + 2)  # as a spreadsheet counts, below the titles
+def _place(row: Student) -> str:
+    """A row as a spreadsheet counts it, the titles' being the first."""
+    return f"row {0 if row.row is None else row.row + 2} ({_called(row)})"
 
 
 def _called(student: Student) -> str:

@@ -56,7 +56,10 @@ def new_class(
         told += _told_of(table, columns, _students(table, columns, roster))
         record = record_of(table, columns)
     settings = begun(name, due=due, withheld=withheld, roster=record)
-    told.append(f"due: {due_text(due) or 'never'}{_if_past(due)}")
+    past = (
+        ", which is past: what is handed in now is late" if due is not None and due < datetime.now(due.tzinfo) else ""
+    )
+    told.append(f"due: {due_text(due) or 'never'}{past}")
     measured = f"on up to {settings.withheld.images:,} withheld images of {withheld}"
     told.append(f"handed-in nets are measured {measured if withheld else 'on nothing: --withheld names images'}")
     with whole_folder(folder, is_new=True) as made:
@@ -96,6 +99,18 @@ def default_withheld(data_root: Path | None) -> str | None:
     return MNIST.name if search(MNIST, root=data_root).found is not None else None
 
 
+def checked_withheld(data: str, data_root: Path | None) -> str:
+    """The name of a set that is on this machine, with the path of a file or folder in full.
+
+    Raises UserError where there is no such set; nothing is fetched.
+    """
+    from cnnlab.data import load  # PyTorch takes seconds to load
+
+    load(data, root=data_root, fetch=False)
+    kind, colon, path = data.partition(":")
+    return f"{kind}:{os.path.abspath(os.path.expanduser(path))}" if colon else data
+
+
 def _columns(
     table: Table, roster: Path, id_column: str | None, email_column: str | None, name_columns: Sequence[str]
 ) -> RosterColumns:
@@ -129,14 +144,13 @@ def _students(table: Table, columns: RosterColumns, roster: Path) -> tuple[Stude
 def _told_of(table: Table, columns: RosterColumns, found: Sequence[Student]) -> list[str]:
     """Which columns were taken, how many students there are, and who cannot be told from others."""
 
-    def title(column: int | None) -> str:
-        return "no column" if column is None else repr(table.header[column])
-
-    names = " and ".join(title(one) for one in columns.name) or "no column"
-    told = [
-        f"students: {len(found)}, by the id in {title(columns.id)}, the e-mail address in {title(columns.email)} and the "
-        f"name in {names}"
+    places = {"id": (columns.id,), "e-mail address": (columns.email,), "name": columns.name}
+    taken = [
+        f"{what} in {' and '.join(repr(table.header[column]) for column in of_it if column is not None)}"
+        for what, of_it in places.items()
+        if any(column is not None for column in of_it)
     ]
+    told = [f"students: {len(found)}; {', '.join(taken)}"]
     without = sum(not one.id for one in found)
     if columns.id is not None and without:
         told.append(f"{without} of them have no id there and are found by what else is known of them")
@@ -149,7 +163,3 @@ def _told_of(table: Table, columns: RosterColumns, found: Sequence[Student]) -> 
         if twice:
             told.append(f"called alike, and so not to be told apart: {', '.join(sorted(set(twice))[:_LISTED])}")
     return told
-
-
-def _if_past(due: datetime | None) -> str:
-    return ", which is past: what is handed in now is late" if due is not None and due < datetime.now(due.tzinfo) else ""

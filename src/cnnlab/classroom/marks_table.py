@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import datetime
 
 from cnnlab.classroom.results import ClassResults, StudentResult
 
 _TITLES = ("id", "e-mail", "name", "handed in", "late", "tries", "questions", "homework", "accuracy", "remarks")
-#: What begins a formula in some spreadsheet, in the wide signs of East Asia, too.
-_FORMULA = tuple("=+-@") + ("＝", "＋", "－", "＠")  # noqa: RUF001 - these very signs
+#: Where a formula would begin for some spreadsheet, in the wide signs of East Asia, too.
+_FORMULA = re.compile("((?:^|;)\\s*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
+_LINES = re.compile("[\t\r\n\v\f\x85\u2028\u2029]+")
 
 
 def marks_table(results: ClassResults) -> bytes:
-    """A class's marks as CSV that spreadsheets take for UTF-8: points, accuracy in per cent, times in the due time's zone.
+    """A class's marks as CSV, marked as UTF-8: points, accuracy in per cent, times in the due time's zone.
 
-    Every cell stands in quotes, so that none is split where a spreadsheet expects another delimiter.
+    Text is as `as_text` has it.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
@@ -43,9 +45,11 @@ def _cells(one: StudentResult, due: datetime | None) -> tuple[str, ...]:
 
 
 def as_text(text: str) -> str:
-    """Text that a spreadsheet takes for text: an apostrophe before what would be a formula."""
-    begins = text[:1] in ("\t", "\r", "\n") or text.lstrip()[:1] in _FORMULA and bool(text.strip())
-    return f"'{text}" if text and begins else text
+    """Text that a spreadsheet takes for text: in one line, with an apostrophe before what would be a formula.
+
+    A spreadsheet that expects semicolons splits at those in a cell: what stands after one counts, too.
+    """
+    return _FORMULA.sub(r"\1'", " ".join(_LINES.split(text)))
 
 
 def _time(arrived: datetime | None, due: datetime | None) -> str:

@@ -29,7 +29,8 @@ _IDS = (
 )
 _EMAILS = (
     *("email address", "email", "e mail", "e mail address", "mail", "e mail adresse", "email adresse", "emailadresse"),
-    *("adresse de courriel", "adresse e mail", "courriel", "direccion de correo", "correo electronico", "indirizzo email"),
+    *("adresse de courriel", "adresse e mail", "courriel", "direccion de correo", "correo electronico"),
+    *("indirizzo email", "indirizzo e mail", "e mailadres"),
 )
 _NAMES = (
     *("full name", "fullname", "student name", "student", "display name", "vollstandiger name", "nom complet"),
@@ -113,7 +114,7 @@ def _name_columns(titles: Sequence[str]) -> tuple[int, ...]:
 
 def _filled(table: Table, column: int) -> float:
     """The share of a table's lines in which a column says something; those that are no students' do not count."""
-    rows = [row for row in range(len(table.rows)) if table.cell(row, 0) and not _is_aside(table, row)]
+    rows = [row for row, cells in enumerate(table.rows) if any(map(str.strip, cells)) and not _is_aside(table, row)]
     return sum(bool(table.cell(row, column)) for row in rows) / max(len(rows), 1)
 
 

@@ -98,9 +98,16 @@ def begun(
     return checked(ClassSettings, values, "the class")
 
 
-def is_class(folder: Path) -> bool:
-    """Whether a folder is a class's."""
-    return (folder / CLASS_FILE).is_file()
+def class_folder(given: Path | None) -> Path:
+    """The class's folder: the one that is named, or else the current one. Raises UserError where that is none."""
+    if given is None and not (Path() / CLASS_FILE).is_file():
+        raise UserError(
+            f"the current folder is no class, as it has no {CLASS_FILE}; expected one that `cnnlab class new` made: go "
+            "there, or name it"
+        )
+    folder = Path() if given is None else given
+    read_class(folder)
+    return folder
 
 
 def read_class(folder: Path) -> ClassSettings:

@@ -17,7 +17,6 @@ _DELIMITERS = ",;\t"
 #: What tells a spreadsheet the delimiter, in a line above the titles.
 _SAID = re.compile(r'"?sep=([,;\t])"?(?=[\r\n])')
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_EMPTY_LINES = re.compile(r"[\r\n]*")
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 _PLAIN = {delimiter: re.compile(rf"[^{delimiter}\r\n]*+") for delimiter in _DELIMITERS}
 #: What spreadsheets read as this text, never as a number: `="00123"`.
@@ -116,7 +115,8 @@ class Table:
             yield cell.start, cell.end, self._written(texts[column], is_quoted=cell.is_quoted)
         if texts and max(texts) >= len(there):
             style = bool(there) and there[-1].is_quoted
-            new = [self._written(texts.get(column, ""), is_quoted=style) for column in range(len(there), max(texts) + 1)]
+            columns = range(len(there), max(texts) + 1)
+            new = [self._written(texts.get(column, ""), is_quoted=style) for column in columns]
             yield line.end, line.end, (self.delimiter if there else "") + self.delimiter.join(new)
 
     def _written(self, text: str, *, is_quoted: bool) -> str:
@@ -145,7 +145,8 @@ def read_table(data: bytes, what: str = "the table") -> Table:
         raise UserError(f"{what} has {len(data):,} bytes; expected a table of at most {TABLE_BYTES:,}: check the file")
     text, bom, encoding = _decoded(data, what)
     said = _SAID.match(text)
-    at = _EMPTY_LINES.match(text, said.end() if said else 0).end()  # type: ignore[union-attr]  # matches anything
+    at = said.end() if said else 0
+    at += len(text) - at - len(text[at:].lstrip("\r\n"))
     if not text[at:].strip():
         raise UserError(f"{what} is empty; expected a table with titles in its first line: export it again")
     if said:

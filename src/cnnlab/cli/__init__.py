@@ -21,7 +21,7 @@ from cnnlab.cli.streams import text_alone
 from cnnlab.errors import UserError, nearest
 from cnnlab.version import __version__
 
-#: Command → what it does. Each lives in a module of its name and is imported when it is called.
+#: Command → what it does. Each lives in a module of its name, or of `_MODULES`, and is imported when it is called.
 COMMANDS = {
     "lesson": "The lesson, run: train its nets, one folder of linked pages.",
     "train": "Train a net, evaluate it, report: one run folder.",
@@ -37,9 +37,13 @@ COMMANDS = {
     "claims": "Put the lesson's statements to the test, each with a verdict.",
     "find-lr": "Find a learning rate by one short run with a rising rate.",
     "hand-in": "Put runs, a notebook and a text into one file for your teacher.",
+    "class": "Hand the lesson out to a class, collect what students hand in, and mark it.",
     "data": "List the data sets: what is on this machine, from where, verified or not.",
     "bench": "Compare this machine's stock notebook pipeline with cnnlab, side by side.",
 }
+
+#: Commands whose module cannot have their name, as Python has the word.
+_MODULES = {"class": "classroom"}
 
 #: What a system refuses by no fault of the program; a system has not all of them.
 _REFUSALS = {
@@ -73,9 +77,11 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             raise click.UsageError(f"unknown command {cmd_name}; {nearest(cmd_name, COMMANDS)}")
         share_processor()
-        command = import_module(f"cnnlab.cli.{cmd_name.replace('-', '_')}").command
-        for param in command.params:
-            param.callback = _sensible
+        command = import_module(f"cnnlab.cli.{_MODULES.get(cmd_name, cmd_name.replace('-', '_'))}").command
+        below = command.commands.values() if isinstance(command, click.Group) else ()
+        for one in (command, *below):
+            for param in one.params:
+                param.callback = _sensible
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -60,6 +60,17 @@ class _Whole(Strict):
     outcome: LessonOutcome
 
 
+def finished_lesson(folder: Path) -> Which:
+    """Which lesson a folder holds, all of whose pages are there. Raises UserError where it holds none, or a part."""
+    path = folder / "lesson.json"
+    if not path.is_file():
+        raise UserError(f"{folder} holds no lesson; expected the folder that cnnlab lesson made: name it, or make one")
+    record = read_record(_Whole, path)
+    if not any(part.name == "pages" and part.is_finished for part in record.parts):
+        raise UserError(f"{folder} holds a part of a lesson; expected all: go on with cnnlab lesson --out {folder}")
+    return record.lesson
+
+
 class LessonRecord:
     """A lesson's record, written anew as each part ends; a lesson that was stopped goes on with its own."""
 

@@ -46,8 +46,17 @@ def hand_out(lesson: Path, instead: Mapping[str, bytes], *, most_bytes: int = MO
     no room: runs' reports first, then the playground, then explorers; a link to one becomes plain text that says so.
     The same folder gives the same bytes. Raises UserError when the disk refuses; nothing is left behind then.
     """
-    pages = {place: instead.get(place, page) for place, page in _reached(lesson).items()}
-    room, left_out = most_bytes - _SPARE_BYTES, []
+    pages = {place: instead.get(place, page) for place, page in reached(lesson).items()}
+    return pack(pages, handout_path(lesson), under=lesson.resolve().name, most_bytes=most_bytes)
+
+
+def pack(pages: Mapping[str, bytes], path: Path, *, under: str, most_bytes: int = MOST_BYTES) -> Handout:
+    """Write pages as a handout, in a folder called `under`; what has no room is left out, as by `hand_out`.
+
+    pages: place → page, `index.html` among them. The same pages give the same bytes. Raises UserError when the disk
+    refuses; nothing is left behind then.
+    """
+    pages, room, left_out = dict(pages), most_bytes - _SPARE_BYTES, []
     for place in sorted(pages, key=_rank):
         size = len(_zipped({place: pages[place]}, ""))
         if _rank(place)[0] and size > room:
@@ -56,13 +65,12 @@ def hand_out(lesson: Path, instead: Mapping[str, bytes], *, most_bytes: int = MO
             room -= size
     for place in left_out:
         del pages[place]
-    path = handout_path(lesson)
     without = {place: _without(page, place, frozenset(left_out)) for place, page in pages.items()}
-    write_whole(path, _zipped(without, f"{lesson.resolve().name}/"))
+    write_whole(path, _zipped(without, f"{under}/"))
     return Handout(path, len(pages), tuple(sorted(left_out)))
 
 
-def _reached(lesson: Path) -> dict[str, bytes]:
+def reached(lesson: Path) -> dict[str, bytes]:
     """The pages that links lead to from the contents, in the order in which they are met; none outside the folder."""
     found, ahead = {}, ["index.html"]
     while ahead:
