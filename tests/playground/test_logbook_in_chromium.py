@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 FOLLOWED = """const { Logbook } = await module("logbook.js");
 class Fake extends EventTarget {
   planned = { net: "mlp", parameters: 10 };
-  trainer = {};
+  trainer = { kept: { step: 3, numbers: new Float32Array(1) } };
   constructor(settings) { super(); this.settings = settings; }
   tell(event, detail) { this.dispatchEvent(new CustomEvent(event, { detail })); }
 }

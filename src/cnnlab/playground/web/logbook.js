@@ -15,7 +15,17 @@
  * @property {{label: string, count: number}[]} taught the reader's own images, by class
  * @property {import("./weights_file.js").TestOpening[]} test_openings
  * @property {number | null} diverged the step at which its loss became no number
+ *
+ * @typedef {object} Weights of a run at a moment
+ * @property {Float32Array} numbers the net's block
+ * @property {number} step
+ * @property {number} passes over the training images so far
+ * @property {import("./learning.js").Settings} settings as they were then
+ * @property {RunLog["taught"]} taught until then
  */
+
+/** Runs that are over of which the weights are kept, at most. */
+const KEPT = 4;
 
 /** "change" tells of a run that went on. */
 export class Logbook extends EventTarget {
@@ -30,6 +40,8 @@ export class Logbook extends EventTarget {
   #current = new Map();
   /** @type {WeakMap<RunLog, any>} */
   #planned = new WeakMap();
+  /** As they were after the last whole epoch. @type {Map<RunLog, Weights>} */
+  #weights = new Map();
 
   /** Write down all runs of a learning from now on. @param {Learning} learning */
   follow(learning) {
@@ -43,7 +55,10 @@ export class Logbook extends EventTarget {
       Object.assign(run, { steps: step, passes: epoch });
     });
     learning.addEventListener("epoch", (event) => {
-      this.of(learning).epochs.push(/** @type {CustomEvent} */ (event).detail);
+      const run = this.of(learning);
+      run.epochs.push(/** @type {CustomEvent} */ (event).detail);
+      const { numbers, step } = learning.trainer.kept;
+      this.#weights.set(run, { numbers, step, passes: run.passes, settings: { .../** @type {any} */ (learning.settings) }, taught: structuredClone(run.taught) });
       this.#tell();
     });
     learning.addEventListener("diverged", (event) => {
@@ -62,6 +77,11 @@ export class Logbook extends EventTarget {
   /** The net of a run, as the page's record has it. @param {RunLog} run */
   planned(run) {
     return this.#planned.get(run);
+  }
+
+  /** The weights of a run after its last whole epoch, where they are kept. @param {RunLog} run */
+  weights(run) {
+    return this.#weights.get(run);
   }
 
   /** @param {Learning} learning @param {import("./weights_file.js").TestOpening} opening of the test images */
@@ -91,7 +111,15 @@ export class Logbook extends EventTarget {
     this.#all.push(run);
     this.#current.set(learning, run);
     this.#planned.set(run, planned);
+    this.#forget();
     this.#tell();
+  }
+
+  /** Of runs that are over keep the weights of the best alone: each takes some megabytes. */
+  #forget() {
+    const atWork = [...this.#current.values()];
+    const over = byValidation([...this.#weights.keys()].filter((run) => !atWork.includes(run)));
+    for (const run of over.slice(KEPT)) this.#weights.delete(run);
   }
 
   /** @param {RunLog} run @param {any} settings as they are @param {number} step after which */
@@ -104,4 +132,10 @@ export class Logbook extends EventTarget {
   #tell() {
     this.dispatchEvent(new CustomEvent("change"));
   }
+}
+
+/** The best first, by the validation accuracy of their last epoch; of equal ones the later. @param {RunLog[]} runs in the order in which they began */
+export function byValidation(runs) {
+  const of = (/** @type {RunLog} */ { epochs }) => epochs[epochs.length - 1]?.validation_accuracy ?? 0;
+  return runs.toReversed().sort((one, other) => of(other) - of(one));
 }

@@ -21,9 +21,9 @@ export function panels(learning, pixels, { onKept, onFitted }) {
   const logbook = new Logbook();
   logbook.follow(learning);
   const forgotten = new Forgotten(byId("forgotten"), learning);
-  new Teaching(byId("teaching"), learning, { pixels, forgotten, logbook, onKept });
+  const teaching = new Teaching(byId("teaching"), learning, { pixels, forgotten, logbook, onKept });
   const none = new NoneOfThese(byId("none"), byId("none-says"), learning, onFitted);
   new Saving(byId("saving"), learning, logbook);
-  new Recording(byId("recording"), learning, logbook);
+  new Recording(byId("recording"), learning, logbook, teaching);
   return { logbook, none };
 }

@@ -4,7 +4,7 @@ import { make } from "../../explorer/web/dom.js";
 import { trainCommand } from "./command.js";
 import { download } from "./download.js";
 import { pytorchClass } from "./pytorch_class.js";
-import { weightsFile } from "./weights_file.js";
+import { fileNow } from "./weights_of_run.js";
 
 export class Saving {
   /**
@@ -51,15 +51,8 @@ export class Saving {
   /** Download the weights as they are. */
   async save() {
     const { learning, logbook } = this;
-    const { trainer, planned, settings, content } = learning;
-    const { step, numbers } = await trainer.snapshot();
-    const { epochs, taught, test_openings, changes } = logbook.of(learning);
-    const beside = [
-      ...(changes.length ? ["Settings were changed while it trained; these are the last ones."] : []),
-      ...(planned.weights ? [`It went on from the weights of the run ${planned.run.name}.`] : []),
-    ];
-    const file = weightsFile({ record: content.record, planned, settings, numbers, steps: step, passes: trainer.epochs, epochs, taught, openings: test_openings, beside });
-    download(`${planned.net}.safetensors`, /** @type {BlobPart} */ (file), "application/octet-stream");
+    const { planned } = learning;
+    download(`${planned.net}.safetensors`, /** @type {BlobPart} */ (await fileNow(learning, logbook)), "application/octet-stream");
   }
 }
 

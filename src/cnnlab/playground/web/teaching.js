@@ -17,7 +17,8 @@ const EPOCHS = [1, 2, 3, 5, 10];
  * @property {string} said what the net said of it before and after; empty before it was taught
  */
 
-export class Teaching {
+/** "change" tells of images that were kept, taught or removed. */
+export class Teaching extends EventTarget {
   /** @type {Kept[]} */
   kept = [];
 
@@ -31,6 +32,7 @@ export class Teaching {
    * @param {() => void} beside.onKept called when an image was kept: the sheet is free for the next
    */
   constructor(place, learning, { pixels, forgotten, logbook, onKept }) {
+    super();
     this.learning = learning;
     this.pixels = pixels;
     this.forgotten = forgotten;
@@ -120,6 +122,7 @@ export class Teaching {
     };
     this.tiles.replaceChildren(...this.kept.map(tile));
     this.button.disabled = !this.kept.some((each) => !each.isTaught);
+    this.dispatchEvent(new CustomEvent("change"));
   }
 }
 

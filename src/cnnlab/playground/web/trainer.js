@@ -185,6 +185,11 @@ export class Trainer extends EventTarget {
     return this.#goOn(false);
   }
 
+  /** The weights that it would go back to: at the end of an epoch those of that moment. @returns {State} */
+  get kept() {
+    return this.#kept.state;
+  }
+
   /** The weights, the optimizer's numbers, and figures of each tensor and ReLU. */
   async snapshot() {
     return { ...(await this.#state()), statistics: this.#statistics };

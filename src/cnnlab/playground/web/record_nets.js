@@ -1,0 +1,75 @@
+// The nets that a record takes along: the one at hand as it is now, and the best of the other runs as they were after
+// their last whole epoch.
+
+import { toBase64 } from "./base64.js";
+import { byValidation } from "./logbook.js";
+import { bytesNow, fileNow, fileOf } from "./weights_of_run.js";
+
+/** Nets of a record, and bytes that their files have together, at most. */
+export const MOST_NETS = 4;
+export const MOST_BYTES = 12_000_000;
+
+/**
+ * @typedef {import("./logbook.js").RunLog} RunLog
+ *
+ * @typedef {object} Taken a net that the record takes
+ * @property {RunLog} run
+ * @property {number | null} epoch after which; null: as it is now
+ * @property {number} bytes of its file
+ */
+
+export class RecordNets {
+  /**
+   * @param {import("./learning.js").Learning} learning
+   * @param {import("./logbook.js").Logbook} logbook
+   */
+  constructor(learning, logbook) {
+    this.learning = learning;
+    this.logbook = logbook;
+  }
+
+  /** The nets as things stand; tooLarge: runs whose nets find no room among the bytes. @returns {{taken: Taken[], tooLarge: RunLog[]}} */
+  chosen() {
+    const { learning, logbook } = this;
+    const now = logbook.of(learning);
+    const others = byValidation(logbook.runs.filter((run) => run !== now && logbook.weights(run)));
+    /** @type {Taken[]} */
+    const all = [
+      ...(now.steps ? [{ run: now, epoch: null, bytes: bytesNow(learning, logbook) }] : []),
+      ...others.map((run) => ({ run, epoch: Math.round(this.#weights(run).passes), bytes: this.#fileAfterEpoch(run).length })),
+    ];
+    /** @type {Taken[]} */
+    const taken = [];
+    /** @type {RunLog[]} */
+    const tooLarge = [];
+    for (const each of all) {
+      if (taken.length === MOST_NETS) break;
+      const sum = taken.reduce((total, { bytes }) => total + bytes, each.bytes);
+      if (sum > MOST_BYTES) tooLarge.push(each.run);
+      else taken.push(each);
+    }
+    return { taken, tooLarge };
+  }
+
+  /** The same as the record has them. run: its place among the record's. */
+  async written() {
+    const { learning, logbook } = this;
+    const { runs } = logbook;
+    const { taken } = this.chosen();
+    const files = await Promise.all(taken.map(({ run, epoch }) => (epoch === null ? fileNow(learning, logbook) : this.#fileAfterEpoch(run))));
+    return taken.map(({ run, epoch }, i) => {
+      const place = runs.indexOf(run);
+      return { run: place, epoch, file: epoch === null ? `${run.net}.safetensors` : `${run.net}-run-${place + 1}.safetensors`, base64: toBase64(files[i]) };
+    });
+  }
+
+  /** @param {RunLog} run */
+  #fileAfterEpoch(run) {
+    return fileOf(this.learning.content.record, this.logbook, run, this.#weights(run));
+  }
+
+  /** @param {RunLog} run */
+  #weights(run) {
+    return /** @type {import("./logbook.js").Weights} */ (this.logbook.weights(run));
+  }
+}
