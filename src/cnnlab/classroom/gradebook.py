@@ -57,10 +57,7 @@ def fill(
     student who handed nothing in, or is not marked whole, leaves the cell as it is.
     Raises UserError for what is no table, and for one that does not say who somebody is.
     """
-    table = read_table(data, what)
-    who = find_columns(table)
-    if not who.says_who:
-        raise UserError(f"{what} has the columns {listed(table.header)}; expected an id, an e-mail address or a name")
+    table, who = read_gradebook(data, what)
     row_of, told = _rows(table, who, results, numbers or {})
     written, added, comma = {}, {}, _has_decimal_commas(table)
     for mark in _marks(results, columns):
@@ -73,6 +70,17 @@ def fill(
         elif place is not None:
             written |= {(row, place): text for row, text in texts.items()}
     return Filled(table.with_cells(written, added), tuple(told))
+
+
+def read_gradebook(data: bytes, what: str) -> tuple[Table, RosterColumns]:
+    """A gradebook, and where it says who somebody is. Raises UserError where it does not, and for what is no table."""
+    table = read_table(data, what)
+    who = find_columns(table)
+    if not who.says_who:
+        raise UserError(
+            f"{what} has the columns {listed(table.header)}; expected an id, an e-mail address or a name: export it again"
+        )
+    return table, who
 
 
 def _marks(results: ClassResults, columns: GradeColumns) -> tuple[_Mark, ...]:

@@ -25,14 +25,22 @@ def whole_folder(path: Path, *, is_new: bool) -> Generator[Path]:
     _sweep(path)
     made = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
-        made.mkdir(mode=0o700, parents=False)
+        with _refusals_of(path):
+            made.mkdir(mode=0o700)
         with one_writer(made, being="written"):
             yield made
-        _put(made, path, is_new)
-    except OSError as error:
-        raise disk_error(path, error) from error
+        with _refusals_of(path):
+            _put(made, path, is_new)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def _refusals_of(path: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def _put(made: Path, path: Path, is_new: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cnnlab.classroom.collecting import collect
 from cnnlab.classroom.finder import Finder
-from cnnlab.classroom.gradebook import Filled, fill
+from cnnlab.classroom.gradebook import Filled, fill, read_gradebook
 from cnnlab.classroom.marks_table import marks_table
 from cnnlab.classroom.results import ClassResults
 from cnnlab.classroom.roster import read_given
@@ -74,6 +74,8 @@ def collect_class(
             f"{folder} has no hand-ins yet; expected what a platform's download gave: name its folder or its zip"
         )
     table = None if gradebook is None else read_given(gradebook)
+    if table is not None:
+        read_gradebook(table, str(gradebook))  # before nets are measured, which takes a while
     with one_writer(folder, being="written", mend="wait for it"):
         results = collect(folder, given, data_root=data_root, say=say)
         filled = None
