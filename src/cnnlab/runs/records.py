@@ -80,7 +80,7 @@ def unreadable(path: Path, error: OSError) -> UserError:
     )
 
 
-def parse_json(content: bytes | str, what: str) -> dict[str, Any]:
+def parse_json(content: bytes | str, what: str, *, mend: str = "train the run again") -> dict[str, Any]:
     """The object that JSON holds. what: the thing at fault, as the user knows it. Raises UserError for all else."""
     try:
         text = content if isinstance(content, str) else content.decode()
@@ -97,7 +97,7 @@ def parse_json(content: bytes | str, what: str) -> dict[str, Any]:
         if isinstance(record, dict):
             return record
         reason = f"it is a {type(record).__name__}" if record is not None else "it is null"
-    raise UserError(f"{what} is damaged: {reason[:200]}; expected a JSON object: train the run again")
+    raise UserError(f"{what} is damaged: {reason[:200]}; expected a JSON object: {mend}")
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -131,6 +131,24 @@ def read_tensors(path: Path, *, limit: int = TENSORS_BYTES) -> tuple[dict[str, T
     except (safetensors.SafetensorError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} is damaged ({reason}); expected a safetensors file: train the run again") from None
+
+
+def tensors_in(content: bytes, what: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The same of a safetensors file that is in memory. what: it, as the user knows it. Raises UserError if damaged."""
+    import safetensors.torch
+
+    header = int.from_bytes(content[:8], "little")
+    if header > HEADER_BYTES:
+        raise UserError(
+            f"{what} is damaged (a header of {header:,} bytes); expected a safetensors file: train the run again"
+        )
+    try:
+        tensors = safetensors.torch.load(content)
+        metadata = json.loads(content[8 : 8 + header]).get("__metadata__")
+    except (safetensors.SafetensorError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{what} is damaged ({reason}); expected a safetensors file: train the run again") from None
+    return tensors, metadata or {}
 
 
 def require_fit(what: str, got: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, mend: str) -> None:
