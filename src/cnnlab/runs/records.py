@@ -134,6 +134,24 @@ def read_tensors(path: Path, *, limit: int = TENSORS_BYTES) -> tuple[dict[str, T
         raise UserError(f"{path} is damaged ({reason}); expected a safetensors file: train the run again") from None
 
 
+def tensors_in(content: bytes, what: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The same of a safetensors file that is in memory. what: it, as the user knows it. Raises UserError if damaged."""
+    import safetensors.torch
+
+    header = int.from_bytes(content[:8], "little")
+    if header > HEADER_BYTES:
+        raise UserError(
+            f"{what} is damaged (a header of {header:,} bytes); expected a safetensors file: train the run again"
+        )
+    try:
+        tensors = safetensors.torch.load(content)
+        metadata = json.loads(content[8 : 8 + header]).get("__metadata__")
+    except (safetensors.SafetensorError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{what} is damaged ({reason}); expected a safetensors file: train the run again") from None
+    return tensors, metadata or {}
+
+
 def require_fit(what: str, got: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, mend: str) -> None:
     """Raise UserError unless tensors have the names, shapes and types of those expected, of which none is read.
 

@@ -10,7 +10,7 @@ import atexit
 import hashlib
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -158,17 +158,25 @@ def _digest(path: Path) -> str:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], Saved]:
     tensors, metadata = read_tensors(path)
-    said, what = metadata.get("cnnlab", ""), f"{path}, its description"
+    return tensors, described(metadata, str(path))
+
+
+def described(metadata: Mapping[str, str], what: str) -> Saved:
+    """What a file of the playground's says of itself. metadata: the file's. what: it, as the user knows it.
+
+    Raises UserError when it is not the playground's, or was saved before the first step.
+    """
+    said = metadata.get("cnnlab", "")
     try:
-        values = parse_json(said[:LONGEST], what)
+        values = parse_json(said[:LONGEST], f"{what}, its description")
     except UserError:
         raise UserError(
-            f"{path} does not say what net it holds and what that was trained on; expected a file that the playground "
+            f"{what} does not say what net it holds and what that was trained on; expected a file that the playground "
             "saved: save it there again"
         ) from None
     if values.get("steps") == 0:
-        raise UserError(f"{path} was saved before its net's first step; expected a trained net: train it, and save it")
-    return tensors, checked(Saved, values, what, is_file=True)
+        raise UserError(f"{what} was saved before its net's first step; expected a trained net: train it, and save it")
+    return checked(Saved, values, f"{what}, its description", is_file=True)
 
 
 def _data(path: Path, record: DataRecord, data_root: str | Path | None) -> ImageSet:
@@ -188,15 +196,34 @@ def _data(path: Path, record: DataRecord, data_root: str | Path | None) -> Image
 
 def _net(path: Path, saved: Saved, tensors: dict[str, Tensor]) -> nn.Module:
     """The net with its weights, in eval mode. Raises UserError where the two do not fit."""
-    spec = NetSpec(name=saved.net, options=saved.options)
     if saved.net not in NETS:
         raise UserError(f"{path}: got the net {saved.net!r}; expected one of {', '.join(NETS)}: save it again")
-    given: dict[str, Any] = {"image_shape": saved.data.image_shape, "num_classes": len(saved.data.classes)}
+    spec = NetSpec(name=saved.net, options=saved.options)
+    return net_with(tensors, spec, saved.data, seed=saved.seed, what=str(path), mend="save")
+
+
+def net_with(
+    tensors: Mapping[str, Tensor],
+    spec: NetSpec,
+    data: DataRecord,
+    *,
+    seed: int,
+    what: str,
+    mend: Literal["save", "train"],
+) -> nn.Module:
+    """One of cnnlab's nets with these weights, in eval mode. what: their file, as the user knows it.
+
+    data: what the net was trained on. mend: what makes the file anew. Raises UserError where the weights do not fit the
+    net, are NaN or infinite, and where the net would be too large.
+    """
+    given: dict[str, Any] = {"image_shape": data.image_shape, "num_classes": len(data.classes)}
     expected = outline(spec, **given).state_dict()
-    require_fit(f"{path}: its weights do not fit {saved.net}", tensors, expected, mend="save it again")
+    again = "save it again" if mend == "save" else "train it again"
+    require_fit(f"{what}: its weights do not fit {spec.name}", tensors, expected, mend=again)
     if not are_finite(tensors):
-        raise UserError(f"{path}: weights are NaN or infinite; expected numbers: save an earlier state of the net")
-    net = build_net(spec, **given, seed=saved.seed)
+        earlier = "save an earlier state of the net" if mend == "save" else "train it at a lower rate"
+        raise UserError(f"{what}: weights are NaN or infinite; expected numbers: {earlier}")
+    net = build_net(spec, **given, seed=seed)
     net.load_state_dict(tensors)
     return net.eval()
 
