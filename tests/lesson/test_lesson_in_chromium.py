@@ -245,8 +245,8 @@ def test_answers_of_all_pages_are_kept_and_saved_as_a_file(browser: Any, evidenc
         page.get_by_label("Your name").fill("Ann Bé")
         page.reload()
         with page.expect_download() as download:
-            page.get_by_role("button", name="Save answers as a file").click()
-        assert download.value.suggested_filename == "lesson-answers-ann-bé.json"
+            page.get_by_role("button", name="Save the hand-in as a file").click()
+        assert download.value.suggested_filename == "hand-in.json"
         download.value.save_as(tmp_path / "answers.json")
         page.goto((evidence.folder / first.file).as_uri())
         assert page.locator(f"#q-{right.id}").get_by_role("status").inner_text().startswith("Right.")
@@ -255,23 +255,19 @@ def test_answers_of_all_pages_are_kept_and_saved_as_a_file(browser: Any, evidenc
         page.locator("summary").click()
         page.get_by_role("button", name="Forget my answers").click()
         assert page.locator("#answered").inner_text().startswith("0 of")
-    saved = json.loads((tmp_path / "answers.json").read_text())
-    assert saved["name"] == "Ann Bé"
+    saved = json.loads((tmp_path / "answers.json").read_text())["content"]
+    assert saved["student"] == {"id": "", "name": "Ann Bé"}
+    assert saved["class"] is None
     assert saved["covers"] == "all pages"
-    assert saved["lesson"]["data_sha256"] == evidence.data.sha256
-    assert {"cnnlab", "torch", "seed", "made"} < set(saved["lesson"])
-    assert saved["score"] == {"asked": total, "answered": 2, "right_first": 0, "right_later": 1}
-    questions = {question["id"]: question for question in saved["questions"]}
-    assert len(questions) == total
-    assert [(one["given"], one["right"]) for one in questions[right.id]["answers"]] == [
+    assert saved["lesson"] == json.loads((evidence.folder / "questions.json").read_text())["lesson"]
+    questions = {question["id"]: question for question in saved["answers"]}
+    assert set(questions) == {right.id, wrong.id}
+    assert [(one["given"], one["right"]) for one in questions[right.id]["given"]] == [
         (right.slips[0].answer, False),
         (right.answer, True),
     ]
-    assert questions[right.id]["text"] == right.text
-    assert questions[right.id]["page"] == first.file
-    assert questions[right.id]["standing"] == "right later"
-    assert [(one["given"], one["right"]) for one in questions[wrong.id]["answers"]] == [(slip.answer, False)]
-    assert sum(not question["answers"] for question in questions.values()) == total - 2
+    assert [(one["given"], one["right"]) for one in questions[wrong.id]["given"]] == [(slip.answer, False)]
+    assert {one["variant"] for one in questions.values()} == {0}
 
 
 def test_what_follows_the_working_does_not_count(browser: Any, evidence: Evidence) -> None:
@@ -339,12 +335,15 @@ def test_links_take_answers_along_where_pages_share_no_memory(
     page.wait_for_url(f"**/{chapter.file}#q-{question.id}")
     assert page.locator(f"#a-{question.id}").input_value() == question.answer
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save answers as a file").click()
+        page.get_by_role("button", name="Save the hand-in as a file").click()
     download.value.save_as(tmp_path / "answers.json")
     context.close()
-    saved = json.loads((tmp_path / "answers.json").read_text())
+    saved = json.loads((tmp_path / "answers.json").read_text())["content"]
     assert saved["covers"].startswith("all pages" if memory == APART else "pages since they were opened")
-    assert saved["score"]["right_first"] == 2
+    assert {one["id"]: [each["right"] for each in one["given"]] for one in saved["answers"]} == {
+        question.id: [True],
+        later.id: [True],
+    }
     assert errors == []
 
 

@@ -59,7 +59,7 @@ def test_derived_seeds_are_pythons_without_a_secure_context(in_modules: Callable
     texts = ["", "abc", "x" * 55, "x" * 56, "x" * 64, "ü" * 100]
     found = in_modules(
         """const { derivedSeed } = await module("random.js");
-        const { sha256 } = await module("sha256.js");
+        const { sha256 } = await module("../../explorer/web/sha256.js");
         const seeds = given.cases.map((each) => String(derivedSeed(...each)));
         return [isSecureContext, seeds, given.texts.map((text) => [...sha256(text)])];""",
         {"cases": cases, "texts": texts},

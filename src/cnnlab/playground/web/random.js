@@ -1,7 +1,7 @@
 // Random numbers: PyTorch's generator, so that a seed gives the page and Python the same net and the same order, and a
 // hash that gives the number of any place without those before it, so that workers agree without talking.
 
-import { sha256 } from "./sha256.js";
+import { sha256 } from "../../explorer/web/sha256.js";
 
 const SIZE = 624;
 const SHIFT = 397;

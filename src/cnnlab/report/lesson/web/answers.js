@@ -1,10 +1,18 @@
-// The reader's answers and name: kept in this browser where it keeps anything for a page, else as long as the page is
-// open; and taken along by links between pages that may keep theirs apart.
+// The reader's id, name, answers and texts, kept for each id apart; and taken along by links between pages that may keep
+// theirs apart.
+
+import { Kept } from "./keeping.js";
 
 /**
  * @typedef {object} Answer
  * @property {string} given empty: what is held back was shown without an answer
  * @property {boolean | null} right null: nothing was decided
+ * @property {string} when ISO 8601
+ */
+
+/**
+ * @typedef {object} Text
+ * @property {string} text
  * @property {string} when ISO 8601
  */
 
@@ -29,24 +37,63 @@ export function standing(given) {
   return second?.right ? "right later" : "not right";
 }
 
+/**
+ * First answers count as such; what was right at the second try, before the working was shown, counts as right later.
+ *
+ * @param {{id: string}[]} questions @param {Answers} answers
+ */
+export function score(questions, answers) {
+  const stands = questions.map((question) => standing(answers.of(question.id)));
+  const count = (/** @type {string} */ wanted) => stands.filter((one) => one === wanted).length;
+  return {
+    asked: stands.length,
+    answered: stands.length - count("open") - count("shown without an answer"),
+    right_first: count("right at the first try"),
+    right_later: count("right later"),
+  };
+}
+
 export class Answers {
-  /** @param {string} lesson what tells one lesson's answers from another's */
-  constructor(lesson) {
-    this.key = `cnnlab-lesson-${lesson}`;
-    /** @type {Record<string, Answer[]>} */
-    this.own = {};
-    this.ownName = "";
-    this.isKept = canKeep(this.key);
+  /** @param {string} lesson what tells one lesson's answers from another's @param {import("./variants.js").Numbers} numbers */
+  constructor(lesson, numbers) {
+    this.start = `cnnlab-lesson-${lesson}`;
+    this.numbers = numbers;
+    this.kept = new Kept(this.start);
+  }
+
+  get isKept() {
+    return this.kept.isKept;
+  }
+
+  /** The reader's, as it was written; empty for none. */
+  get id() {
+    return this.kept.read(`${this.start}-id`) ?? "";
+  }
+
+  /** From now on answers are this id's. One that has none yet takes on what was answered before any id was given. */
+  set id(id) {
+    const [before, after] = [this.whose, this.numbers.whose(id)];
+    this.kept.write(`${this.start}-id`, id.trim());
+    if (before === "" && after !== "") this.#takeOn();
+  }
+
+  /** The reader's. */
+  get name() {
+    return this.kept.read(this.#place("name")) ?? "";
+  }
+
+  set name(name) {
+    this.kept.write(this.#place("name"), name);
+  }
+
+  /** Whose answers these are: the id as it counts, where numbers follow from it. */
+  get whose() {
+    return this.numbers.whose(this.id);
   }
 
   /** @returns {Record<string, Answer[]>} question → its answers, the first one first */
   all() {
-    if (!this.isKept) return this.own;
-    try {
-      return asAnswers(JSON.parse(localStorage.getItem(this.key) ?? "{}"));
-    } catch {
-      return {};
-    }
+    return this.#answers(this.whose);
   }
 
   /** @param {string} question @returns {Answer[]} */
@@ -56,53 +103,95 @@ export class Answers {
 
   /** @param {string} question @param {Answer} answer */
   add(question, answer) {
-    this.#keep({ ...this.all(), [question]: [...this.of(question), answer] });
+    this.#keep("answers", { ...this.all(), [question]: [...this.of(question), answer] });
   }
 
-  /** The reader's. */
-  get name() {
-    return this.isKept ? (localStorage.getItem(`${this.key}-name`) ?? "") : this.ownName;
+  /** @returns {Record<string, Text>} id of what is asked → the reader's words */
+  texts() {
+    return this.#texts(this.whose);
   }
 
-  set name(name) {
-    this.ownName = name;
-    if (this.isKept) localStorage.setItem(`${this.key}-name`, name);
+  /** @param {string} id @param {string} text */
+  write(id, text) {
+    this.#keep("texts", { ...this.texts(), [id]: { text, when: new Date().toISOString() } });
   }
 
+  /** All of this reader's. */
   forget() {
-    this.#keep({});
+    this.#keep("answers", {});
+    this.#keep("texts", {});
     this.name = "";
+    this.id = "";
   }
 
   /** What a link takes along. */
   packed() {
-    return JSON.stringify({ name: this.name, answers: this.all() });
+    return JSON.stringify({ id: this.id, name: this.name, answers: this.all(), texts: this.texts() });
   }
 
-  /** Add what a link brought: of a question the answers that go further. @param {string} packed */
+  /** Add what a link brought: of a question the answers that go further, of texts the later. @param {string} packed */
   unpack(packed) {
     try {
-      const { name, answers } = JSON.parse(packed);
-      const all = { ...this.all() };
+      const { id = "", name, answers, texts } = JSON.parse(packed);
+      const whose = this.numbers.whose(String(id));
+      if (id && String(id) !== this.id) this.id = String(id);
+      const all = this.#answers(whose);
       for (const [question, given] of Object.entries(asAnswers(answers))) {
         if (given.length > (all[question]?.length ?? 0)) all[question] = given;
       }
-      this.#keep(all);
-      if (!this.name && typeof name === "string") this.name = name;
+      this.#keep("answers", all, whose);
+      const words = this.#texts(whose);
+      for (const [asked, text] of Object.entries(asTexts(texts))) {
+        if (text.when > (words[asked]?.when ?? "")) words[asked] = text;
+      }
+      this.#keep("texts", words, whose);
+      if (whose === this.whose && !this.name && typeof name === "string") this.name = name;
     } catch {
       // An address that was cut short: the page has what it had.
     }
   }
 
-  /** @param {Record<string, Answer[]>} all */
-  #keep(all) {
-    this.own = all;
-    if (!this.isKept) return;
+  #takeOn() {
+    if (Object.keys(this.all()).length > 0 || Object.keys(this.texts()).length > 0) return;
+    const before = this.#answers("");
+    const isSame = (/** @type {string} */ question) => this.numbers.of(this.id, question) === 0;
+    const part = (/** @type {boolean} */ wanted) => Object.fromEntries(Object.entries(before).filter(([question]) => isSame(question) === wanted));
+    this.#keep("answers", part(true));
+    this.#keep("texts", this.#texts(""));
+    if (!this.name) this.name = this.kept.read(this.#place("name", "")) ?? "";
+    this.#keep("answers", part(false), "");
+    this.#keep("texts", {}, "");
+    this.kept.write(this.#place("name", ""), "");
+  }
+
+  /** @param {"answers" | "texts" | "name"} kind @param {string} [whose] */
+  #place(kind, whose = this.whose) {
+    if (whose !== "") return `${this.start}/${this.numbers.ofClass?.made}/${encodeURIComponent(whose)}/${kind}`;
+    return kind === "answers" ? this.start : `${this.start}-${kind}`;
+  }
+
+  /** @param {string} whose */
+  #answers(whose) {
+    return asAnswers(this.#parsed("answers", whose));
+  }
+
+  /** @param {string} whose */
+  #texts(whose) {
+    return asTexts(this.#parsed("texts", whose));
+  }
+
+  /** @param {"answers" | "texts"} kind @param {string} whose */
+  #parsed(kind, whose) {
     try {
-      localStorage.setItem(this.key, JSON.stringify(all));
+      return JSON.parse(this.kept.read(this.#place(kind, whose)) ?? "{}");
     } catch {
-      this.isKept = false; // full, or refused since
+      return {};
     }
+  }
+
+  /** @param {"answers" | "texts"} kind @param {object} all @param {string} [whose] */
+  #keep(kind, all, whose = this.whose) {
+    this.kept.write(this.#place(kind, whose), JSON.stringify(all));
   }
 }
 
@@ -115,12 +204,9 @@ function asAnswers(found) {
   );
 }
 
-function canKeep(key) {
-  try {
-    localStorage.setItem(`${key}-try`, "1");
-    localStorage.removeItem(`${key}-try`);
-    return true;
-  } catch {
-    return false;
-  }
+/** @param {unknown} found @returns {Record<string, Text>} what is a text */
+function asTexts(found) {
+  return Object.fromEntries(
+    Object.entries(found ?? {}).filter(([, one]) => typeof one?.text === "string" && typeof one.when === "string"),
+  );
 }

@@ -7,14 +7,16 @@ const EXPECTED = "Write a number, or arithmetic with numbers: 7850, 7,850, 28×2
 
 /**
  * @param {HTMLFormElement} form
- * @param {import("./judging.js").Question} question
+ * @param {() => import("./judging.js").Question} current the question in the reader's numbers
  * @param {import("./answers.js").Answers} answers
  * @param {() => void} onAnswer
+ * @returns {() => void} shows the question and what the reader answered
  */
-export function ask(form, question, answers, onAnswer) {
+export function ask(form, current, answers, onAnswer) {
+  const { id } = current();
   const feedback = form.querySelector(".feedback");
   /** @type {NodeListOf<HTMLElement>} */
-  const heldBack = document.querySelectorAll(`[data-held-back="${question.id}"]`);
+  const heldBack = document.querySelectorAll(`[data-held-back="${id}"]`);
   const skip = /** @type {HTMLElement} */ (form.querySelector("[data-skip]"));
   skip.addEventListener("click", () => {
     add("", null);
@@ -23,30 +25,34 @@ export function ask(form, question, answers, onAnswer) {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    const question = current();
     const given = givenIn(form);
     const judged = judge(question, given);
     if (judged === null) {
       mark(null);
       tell(feedback, [["p", "", question.choices.length > 0 ? "Choose one of the answers first." : expected(given)]]);
-    } else if (answers.of(question.id).at(-1)?.given === given && !isTold(answers.of(question.id))) {
+    } else if (answers.of(id).at(-1)?.given === given && !isTold(answers.of(id))) {
       tell(feedback, [["p", "", "That is the answer that you gave before. Try another one."]]);
     } else {
       add(given, judged.right);
     }
   });
-  const before = answers.of(question.id).at(-1);
-  if (before !== undefined) fill(form, before.given);
-  show();
+  return () => {
+    put(form, current());
+    fill(form, answers.of(id).at(-1)?.given ?? "");
+    show();
+  };
 
   function add(given, right) {
-    answers.add(question.id, { given, right, when: new Date().toISOString() });
+    answers.add(id, { given, right, when: new Date().toISOString() });
     show();
     onAnswer();
   }
 
   /** What the answers so far have earned. */
   function show() {
-    const all = answers.of(question.id);
+    const question = current();
+    const all = answers.of(id);
     const told = isTold(all);
     const last = all.at(-1);
     const judged = last === undefined || last.given === "" ? null : judge(question, last.given);
@@ -69,6 +75,15 @@ export function ask(form, question, answers, onAnswer) {
     form.classList.toggle("is-wrong", judged?.right === false);
     form.querySelector("input[type=text]")?.setAttribute("aria-invalid", String(judged?.right === false));
   }
+}
+
+/** The question's words and choices into its form. @param {HTMLFormElement} form @param {import("./judging.js").Question} question */
+function put(form, question) {
+  form.querySelector("legend").lastChild.textContent = question.text;
+  form.querySelectorAll(".choices label").forEach((label, i) => {
+    label.querySelector("input").value = question.choices[i];
+    label.lastChild.textContent = question.choices[i];
+  });
 }
 
 /** @param {import("./judging.js").Judged} judged @param {number} tries */

@@ -1,6 +1,6 @@
 // On paper nothing is folded or held back, and every question has its answer and working beneath.
 
-/** @param {import("./judging.js").Question[]} questions of this page */
+/** @param {() => import("./judging.js").Question[]} questions of this page, in the reader's numbers */
 export function printWhole(questions) {
   /** @type {(() => void)[]} */
   let undo = [];
@@ -13,7 +13,14 @@ export function printWhole(questions) {
       held.hidden = false;
       undo.push(() => (held.hidden = true));
     }
-    for (const question of questions) {
+    for (const field of /** @type {NodeListOf<HTMLTextAreaElement>} */ (document.querySelectorAll("textarea"))) {
+      const words = document.createElement("p");
+      words.className = "on-paper";
+      words.textContent = field.value;
+      field.after(words);
+      undo.push(() => words.remove());
+    }
+    for (const question of questions()) {
       const lines = [`${question.graded ? "Answer" : "Measured"}: ${written(question.answer)} ${question.unit}`.trim(), question.worked];
       for (const [wrong, says] of Object.entries(question.slips)) lines.push(`If the answer is ${written(wrong)}: ${says}`);
       const solved = document.createElement("div");
