@@ -44,9 +44,19 @@ def commands() -> str:
     for name in COMMANDS:
         command = cnnlab.get_command(group, name)
         assert command is not None
-        context = click.Context(command, info_name=name, parent=group, max_content_width=100, terminal_width=100)
-        parts.append(f"## cnnlab {name}\n\n```\n{command.get_help(context)}\n```\n")
+        parts += _helps(command, name, group, "##")
     return "\n".join(parts)
+
+
+def _helps(command: click.Command, name: str, above: click.Context, heading: str) -> list[str]:
+    """A command's --help under a heading, and those of the commands below it."""
+    context = click.Context(command, info_name=name, parent=above, max_content_width=100, terminal_width=100)
+    parts = [f"{heading} {context.command_path}\n\n```\n{command.get_help(context)}\n```\n"]
+    for below in command.list_commands(context) if isinstance(command, click.Group) else ():
+        found = command.get_command(context, below)
+        assert found is not None
+        parts += _helps(found, below, context, f"{heading}#")
+    return parts
 
 
 def filled(page: str, text: str) -> str:

@@ -75,11 +75,14 @@ def test_every_record_is_among_the_results():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_is_in_the_reference(name):
     group = click.Context(command_line, info_name="cnnlab")
-    section = page("reference/commands.md").partition(f"## cnnlab {name}\n")[2].partition("\n## ")[0]
-    for parameter in command_line.get_command(group, name).params:
-        if isinstance(parameter, click.Option):
-            for flag in (*parameter.opts, *parameter.secondary_opts):
-                assert flag in section, flag
+    section = page("reference/commands.md").partition(f"\n## cnnlab {name}\n")[2].partition("\n## ")[0]
+    command = command_line.get_command(group, name)
+    for part, one in [("", command), *getattr(command, "commands", {}).items()]:
+        said = section.partition(f"\n### cnnlab {name} {part}\n")[2].partition("\n### ")[0] if part else section
+        for parameter in one.params:
+            if isinstance(parameter, click.Option):
+                for flag in (*parameter.opts, *parameter.secondary_opts):
+                    assert flag in said, f"{part} {flag}"
 
 
 def test_every_command_is_in_somebody_s_own_words():
@@ -96,9 +99,14 @@ def test_every_command_line_has_only_options_that_there_are(path):
     group = click.Context(command_line, info_name="cnnlab", **command_line.context_settings)
     for line in [*blocks, *inline]:
         name, *arguments = shlex.split(line, comments=True)[1:]
+        command, above = command_line.get_command(group, name), group
         try:
-            command_line.get_command(group, name).make_context(name, arguments, parent=group)
-        except click.MissingParameter:
+            while isinstance(command, click.Group) and arguments:
+                above = click.Context(command, info_name=name, parent=above, **command_line.context_settings)
+                name, *arguments = arguments
+                command = command.get_command(above, name)
+            command.make_context(name, arguments, parent=above)
+        except (click.MissingParameter, click.exceptions.NoArgsIsHelpError):
             pass  # a command that is only named
         except click.UsageError as error:
             pytest.fail(f"{line}: {error.format_message()}")

@@ -23,17 +23,27 @@ NO_PATHS = ["", LONG, "a/" * 2600, "x\0y"]
 NO_NUMBERS = ["nan", "inf", "-inf", "1e400", "", "0x10", "[red]1[/]", "9" * 5000]
 
 
+def command_called(words: str) -> click.Command:
+    """The command of a name, `class new` too."""
+    command: click.Command | None = program
+    for word in words.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+    assert command is not None
+    return command
+
+
 def options_of_all() -> Iterator[tuple[str, click.Parameter]]:
     for name in COMMANDS:
-        command = program.get_command(click.Context(program), name)
-        assert command is not None
-        yield from ((name, param) for param in command.params if not getattr(param, "is_flag", False))
+        command = command_called(name)
+        below = command.commands if isinstance(command, click.Group) else {}
+        for words, one in {name: command, **{f"{name} {word}": each for word, each in below.items()}}.items():
+            yield from ((words, param) for param in one.params if not getattr(param, "is_flag", False))
 
 
 def is_refused(command: str, param: click.Parameter, word: str) -> bool:
     """Whether the command's own parser refuses a word for one of its parameters."""
-    found = program.get_command(click.Context(program), command)
-    assert found is not None
+    found = command_called(command)
     value: Any = (word,) * param.nargs if param.nargs > 1 else (word,) if param.multiple or param.nargs < 0 else word
     try:
         param.process_value(click.Context(found), value)
@@ -98,6 +108,18 @@ def test_an_empty_word_passes_for_no_default() -> None:
         ["train", "mlp", "--batch-size", "1000000000000"],
         ["train", "mlp", "--epochs", "1e18"],
         ["find-lr", "mlp", "--seed", "-1"],
+        ["class", "new", LONG],
+        ["class", "new", "\udcff"],
+        ["class", "new", "a\udcff"],
+        ["class", "new", "x", "--out", "x\0y"],
+        ["class", "new", "x", "--roster", "\udcff"],
+        ["class", "new", "x", "--due", "9999-99-99"],
+        ["class", "new", "x", "--due", "\udcff"],
+        ["class", "new", "x", "--withheld", "npz:\udcff"],
+        ["class", "new", "x", "--name-column", "[red]x[/]"],
+        ["class", "hand-out", LONG],
+        ["class", "collect", "x\0y"],
+        ["class", "collect", "--class", "\udcff"],
     ],
     ids=lambda arguments: " ".join(word[:20] for word in arguments).encode("ascii", "backslashreplace").decode(),
 )

@@ -78,7 +78,7 @@ def read_gradebook(data: bytes, what: str) -> tuple[Table, RosterColumns]:
     who = find_columns(table)
     if not who.says_who:
         raise UserError(
-            f"{what} has the columns {listed(table.header)}; expected an id, an e-mail address or a name: export it again"
+            f"{what} has the columns {listed(table.header)}; expected an id, an e-mail address or a name: mend it"
         )
     return table, who
 

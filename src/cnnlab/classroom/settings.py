@@ -88,7 +88,7 @@ def begun(
 ) -> ClassSettings:
     """Settings of a new class, with a secret of its own. Raises UserError for a name, or images, that cannot be."""
     values = {
-        "name": name,
+        "name": " ".join(name.split()),
         "made": secrets.token_hex(6),
         "secret": secrets.token_hex(32),
         "due": due,
