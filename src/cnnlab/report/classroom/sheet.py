@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,12 @@ def assignment_sheet(
             name=settings.name,
             due=None if settings.due is None else in_full(settings.due),
             worth=settings.points,
-            withheld=settings.withheld,
+            images=settings.withheld.images,
+            withheld=settings.withheld.data is not None,
+            # A path would tell how the teacher's disk is laid out.
+            data=None
+            if settings.withheld.data is None or re.search(r"[/\\]", settings.withheld.data)
+            else settings.withheld.data,
             questions=questions,
             texts=texts,
             lesson_data=lesson_data,
