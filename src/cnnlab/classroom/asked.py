@@ -77,5 +77,7 @@ def read_asked(folder: Path) -> Asked | None:
     path = folder / QUESTIONS_FILE
     if not path.exists():
         return None
-    values = parse_json(read_file(path, limit=ROUND_BYTES), str(path), mend="make the lesson again, or hand it out again")
+    values = parse_json(
+        read_file(path, limit=ROUND_BYTES), str(path), mend="make the lesson again, or hand it out again"
+    )
     return checked(Asked, values, str(path), is_file=True)
