@@ -227,14 +227,14 @@ def test_texts_ids_and_runs_have_a_limit(trained):
 @pytest.mark.parametrize(
     ("student_id", "name"),
     [
-        ("7654321", "hand-in-7654321.json"),
-        ("", "hand-in.json"),
-        ("ada@example.org", "hand-in-ada@example.org.json"),
-        ("../../etc/passwd", "hand-in-etc-passwd.json"),
-        ("José Ñ", "hand-in-José-Ñ.json"),
-        ("=1+2", "hand-in-1-2.json"),
-        ("/", "hand-in.json"),
-        ("1" * 200, f"hand-in-{'1' * 60}.json"),
+        ("7654321", "hand-in-python-7654321.json"),
+        ("", "hand-in-python.json"),
+        ("ada@example.org", "hand-in-python-ada@example.org.json"),
+        ("../../etc/passwd", "hand-in-python-etc-passwd.json"),
+        ("José Ñ", "hand-in-python-José-Ñ.json"),
+        ("=1+2", "hand-in-python-1-2.json"),
+        ("/", "hand-in-python.json"),
+        ("1" * 200, f"hand-in-python-{'1' * 60}.json"),
     ],
 )
 def test_a_file_is_named_by_the_id_as_far_as_every_system_takes_it(student_id, name):

@@ -48,7 +48,7 @@ def test_it_says_what_the_file_will_hold_and_the_file_holds_that(cnnlab, trained
     assert done.code == 0, done.err
     result = json.loads((trained / "result.json").read_text())
     for says in (
-        "hand-in-7654321.json will hold:",
+        "hand-in-python-7654321.json will hold:",
         "student   id 7654321, Ada L.",
         "run       dense: mlp on mnist-5k@200, seed 0",
         f"accuracy {result['validation']['accuracy']:.2%} on validation, {result['test']['accuracy']:.2%} on test",
@@ -58,12 +58,12 @@ def test_it_says_what_the_file_will_hold_and_the_file_holds_that(cnnlab, trained
         "filled in: after_pool, net\n",
         "not filled in: after_conv, after_padded_conv, parameters_conv1,",
         "text      one\n          two\n",
-        "written   hand-in-7654321.json; nothing was sent",
+        "written   hand-in-python-7654321.json; nothing was sent",
     ):
         assert says in done.out, says
-    size = Path("hand-in-7654321.json").stat().st_size
+    size = Path("hand-in-python-7654321.json").stat().st_size
     assert re.search(rf"^in all    {size / 1e3:.1f} kB$", done.out, re.MULTILINE)
-    handed = read("hand-in-7654321.json")
+    handed = read("hand-in-python-7654321.json")
     assert (handed.student_id, handed.student_name, handed.text) == ("7654321", "Ada L.", "one\ntwo")
     assert [run.name for run in handed.runs] == ["dense"]
     assert "after_pool = 14" in handed.notebook.text
@@ -72,7 +72,7 @@ def test_it_says_what_the_file_will_hold_and_the_file_holds_that(cnnlab, trained
 def test_again_it_says_that_it_replaces_its_own_file_and_no_other(cnnlab, trained):
     assert cnnlab("hand-in", trained, "--id", "7").code == 0
     assert (
-        "hand-in-7.json, which replaces the one that is there, will hold:"
+        "hand-in-python-7.json, which replaces the one that is there, will hold:"
         in cnnlab("hand-in", trained, "--id", "7").out
     )
     Path("words.md").write_text("# mine")
@@ -95,7 +95,7 @@ def test_a_text_may_stand_in_a_file(cnnlab):
 def test_two_runs_of_one_name_are_told_apart(cnnlab, trained):
     shutil.copytree(trained, "again/dense")
     assert cnnlab("hand-in", trained, "again/dense", "--name", "Ada").code == 0
-    assert {run.name for run in read("hand-in.json").runs} == {f"{trained.parent.name}-dense", "again-dense"}
+    assert {run.name for run in read("hand-in-python.json").runs} == {f"{trained.parent.name}-dense", "again-dense"}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_a_name_holds_steers_no_terminal(cnnlab):
     assert done.code == 0
     assert "\x1b" not in done.out
     assert r"id 7\x1b[31m, a\nb" in done.out
-    assert read("hand-in-7-31m.json").student_id == "7\x1b[31m"
+    assert read("hand-in-python-7-31m.json").student_id == "7\x1b[31m"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_a_name_holds_steers_no_terminal(cnnlab):
         ("", ("--id", "7"), 130, False),
         ("", ("--id", "7", "--yes"), 0, True),
         ("\n", (), 2, False),
-        ("\n\n", ("--name", "Ada", "--out", "hand-in-7.json"), 0, True),
+        ("\n\n", ("--name", "Ada", "--out", "hand-in-python-7.json"), 0, True),
     ],
 )
 def test_on_a_terminal_it_asks_first(cnnlab, monkeypatch, here, typed, options, code, is_written):
@@ -152,7 +152,7 @@ def test_on_a_terminal_it_asks_first(cnnlab, monkeypatch, here, typed, options, 
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     done = cnnlab("hand-in", "--text", "words", *options)
     assert done.code == code, done.err
-    assert (here / "hand-in-7.json").exists() == is_written
+    assert (here / "hand-in-python-7.json").exists() == is_written
     assert ("your id, as your class has it" in done.err) == ("--id" not in options)
     assert ("write it? [Y/n]" in done.err) == ("--yes" not in options and typed != "\n")
     assert ("text      words" in done.out) == (typed != "\n")
@@ -167,5 +167,5 @@ def test_a_terminal_is_one_and_a_pipe_is_none(here):
     assert b"write it? [Y/n]" in os.read(ours, 10_000)
     assert (asked.returncode, list(here.iterdir())) == (0, [])
     piped = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    assert (piped.returncode, [each.name for each in here.iterdir()]) == (0, ["hand-in-7.json"])
+    assert (piped.returncode, [each.name for each in here.iterdir()]) == (0, ["hand-in-python-7.json"])
     assert b"write it?" not in piped.stderr

@@ -238,9 +238,12 @@ def _too_large(what: str, size: int, whole: int | None = None) -> UserError:
 
 
 def file_name(student_id: str) -> str:
-    """What the file is called: `hand-in-7654321.json`, with the letters of the id that every system takes in a name."""
+    """What the file is called: `hand-in-python-7654321.json`, so that it takes no page's place.
+
+    Of the id it has the letters that every system takes in a name.
+    """
     tidy = re.sub(r"[^\w.@-]+", "-", unicodedata.normalize("NFKC", student_id)).strip("-.")[:60]
-    return f"hand-in-{tidy}.json" if tidy else "hand-in.json"
+    return f"hand-in-python-{tidy}.json" if tidy else "hand-in-python.json"
 
 
 def named_apart(paths: Sequence[Path]) -> list[str]:

@@ -27,7 +27,7 @@ _LONGEST_REPEATED = 1_000
 @click.option("--id", "student_id", help="Your id, as your class has it. [default: asked for on a terminal]")
 @click.option("--name", "student_name", default=None, help="Your name.")
 @click.option("--text", metavar="TEXT|@FILE", help="What you have to say of it; @words.md takes a file's text.")
-@click.option("--out", type=options.GivenPath(is_file=True), help="The file. [default: hand-in-ID.json in this folder]")
+@click.option("--out", type=options.GivenPath(is_file=True), help="The file. [default: hand-in-python-ID.json]")
 @click.option("--yes", "is_agreed", is_flag=True, help="Write without asking.")
 @options.data_root
 def command(
