@@ -143,6 +143,23 @@ def test_each_id_has_its_own_answers_texts_and_name(
             assert link.text_content() == own(asked, name, "ann").text, len(variants)
 
 
+def test_a_page_in_another_window_follows_the_id(
+    browser: Any, folder: Path, asked: dict[str, tuple[Question, ...]]
+) -> None:
+    with opened(browser, folder / SHAPES.file) as page:
+        use(page, "ann")
+        page.locator("#a-output-height").fill("12")
+        other = page.context.new_page()
+        other.goto((folder / SHAPES.file).as_uri())
+        other.get_by_label("Your name").fill("Ann")
+        assert page.locator("#a-output-height").input_value() == "12", "typed and not checked"
+        other.get_by_label("Your id", exact=True).fill("bob")
+        other.get_by_label("Your name").focus()
+        page.get_by_text("Questions with the numbers of bob").wait_for()
+        assert shown_by(page, own(asked, "output-height", "bob"))
+        assert page.locator("#a-output-height").input_value() == ""
+
+
 def test_what_was_answered_before_an_id_goes_with_the_first_where_the_numbers_are_the_same(
     browser: Any, folder: Path, evidence: Evidence
 ) -> None:

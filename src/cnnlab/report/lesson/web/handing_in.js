@@ -5,8 +5,8 @@ import { score } from "./answers.js";
 import { counted } from "./attaching.js";
 import { wordsOf } from "./writing.js";
 
-/** Bytes that are hashed before the page goes on with anything else. */
-const AT_ONCE = 2_000_000;
+/** Letters that are encoded and hashed before the page goes on with anything else. */
+const AT_ONCE = 1_000_000;
 
 /**
  * @typedef {object} Given
@@ -61,14 +61,20 @@ export function contentOf({ record, ofClass, answers, attached }) {
  * @returns {Promise<BlobPart[]>}
  */
 export async function framed(content, key) {
-  const bytes = new TextEncoder().encode(JSON.stringify(content));
+  const text = JSON.stringify(content);
+  const encoder = new TextEncoder();
   const hash = new Sha256();
-  hash.add(new TextEncoder().encode(`${key}\n`));
-  for (let at = 0; at < bytes.length; at += AT_ONCE) {
-    hash.add(bytes.subarray(at, at + AT_ONCE));
+  hash.add(encoder.encode(`${key}\n`));
+  const pieces = [];
+  for (let at = 0, end; at < text.length; at = end) {
     await new Promise((resolve) => setTimeout(resolve));
+    end = at + AT_ONCE;
+    if (/[\ud800-\udbff]/.test(text[end - 1] ?? "")) end += 1; // both halves of a pair
+    const bytes = encoder.encode(text.slice(at, end));
+    hash.add(bytes);
+    pieces.push(bytes);
   }
-  return [`{"kind":"cnnlab hand-in","format":1,"sha256":"${asHex(hash.digest())}","content":`, bytes, "}\n"];
+  return [`{"kind":"cnnlab hand-in","format":1,"sha256":"${asHex(hash.digest())}","content":`, ...pieces, "}\n"];
 }
 
 /** @param {string} id as it was written */

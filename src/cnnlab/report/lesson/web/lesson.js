@@ -24,12 +24,14 @@ carry(answers, new Set(["index.html", ...record.pages]));
 const attached = new Attached(byId("attach"), byId("attached"), byId("left-out"), count);
 /** @type {(() => void)[]} what follows from the reader's id */
 const shown = [];
+/** @type {(() => void)[]} */
+const texts = [];
 for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll("form[data-question]"))) {
   const question = questions.find((one) => one.id === form.dataset.question);
   shown.push(ask(form, () => inNumbers(question), answers, count));
 }
 for (const field of /** @type {NodeListOf<HTMLTextAreaElement>} */ (document.querySelectorAll("textarea[data-text]"))) {
-  shown.push(write(field, answers, count));
+  texts.push(write(field, answers, count));
 }
 printWhole(() => questions.map(inNumbers));
 for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-sliding]"))) slide(place);
@@ -55,17 +57,27 @@ byId("forget")?.addEventListener("click", () => {
   show();
 });
 shown.push(tellWhose(ofClass, answers, show));
-addEventListener("pageshow", show); // on coming back to this page, too
+let whose = answers.whose;
+addEventListener("pageshow", follow); // on coming back to this page
+addEventListener("storage", follow); // what another page of the lesson kept
 show();
+
+/** What may have been kept elsewhere; what is typed and not checked yet stays, unless it is another reader's page now. */
+function follow() {
+  if (answers.whose !== whose) return show();
+  for (const one of texts) one();
+  count();
+}
 
 /** All that the reader's id, answers and texts decide. */
 function show() {
-  for (const one of shown) one();
+  whose = answers.whose;
+  for (const one of [...shown, ...texts]) one();
   name.value = answers.name;
   for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-asks]"))) {
     const id = link.dataset.asks;
-    const { texts } = record.all.find((/** @type {{id: string}} */ one) => one.id === id);
-    link.textContent = texts[answers.numbers.of(answers.id, id)];
+    const asked = record.all.find((/** @type {{id: string}} */ one) => one.id === id);
+    link.textContent = asked.texts[answers.numbers.of(answers.id, id)];
   }
   count();
 }
