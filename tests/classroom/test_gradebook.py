@@ -226,3 +226,10 @@ def test_other_text_stands_in_marks_csv_as_it_is():
     for name in ("Anna-Lena O'Neil", "名前", "a = b + c", "x;y", '"quoted", and more'):
         data = marks_table(of_class(result("s1", "a@x.org", name))).decode("utf-8-sig")
         assert list(csv.reader(io.StringIO(data, newline="")))[1][2] == name
+
+
+def test_no_column_is_added_for_marks_that_nobody_has_yet(results):
+    data = b"ID number,Name\ns1002,Ben\n"
+    filled = fill(data, of_class(results.results[1]), GradeColumns())
+    assert filled.data == b"ID number,Name,cnnlab questions\ns1002,Ben,8.33\n"
+    assert filled.told[1:] == ("cnnlab homework: nobody has a mark yet", "cnnlab accuracy: nobody has a mark yet")

@@ -297,3 +297,22 @@ def test_the_secret_is_the_owner_s_and_is_not_printed(cnnlab, here):
     secret = json.loads((here / "a" / "class.json").read_text())["secret"]
     assert secret not in made.out + made.err
     assert stat.S_IMODE((here / "a" / "class.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.slow
+def test_explorers_are_handed_out_with_the_finished_nets_alone(cnnlab, here):
+    lesson = make_lesson(here / "lesson")
+    for net in ("lenet5", "simple-cnn"):
+        assert cnnlab("train", net, "--epochs", 0.05, "--out", lesson / net).code == 0
+        assert cnnlab("explore", lesson / net, "--no-open").code == 0
+    contents = (lesson / "index.html").read_text()
+    links = "".join(f'<a href="{net}/explorer.html">{net}</a>' for net in ("lenet5", "simple-cnn"))
+    (lesson / "index.html").write_text(contents.replace("</main>", f"{links}</main>"))
+    cnnlab("class", "new", "a")
+    made = cnnlab("class", "hand-out", "a", "--json").result
+    assert (made["pages"], made["left_out"]) == (7, [])
+    with zipfile.ZipFile(made["handout"]) as archive:
+        for net in ("lenet5", "simple-cnn"):
+            light, whole = archive.read(f"a/{net}/explorer.html"), (lesson / net / "explorer.html").read_bytes()
+            assert 100_000 < len(light) < 0.8 * len(whole)  # without what the run kept of its way
+            assert b"</html>" in light

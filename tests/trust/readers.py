@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors.torch
+import tests.classroom.reading
 from PIL import Image
 from tests.classroom import test_hand_in
 from tests.playground import test_saved
@@ -74,6 +75,7 @@ def readers(folder: Path) -> dict[str, Reader]:
     found: dict[str, Reader] = {}
     found |= _pictures(folder)
     found |= _arrays(folder)
+    found |= _of_a_class(folder)
     found |= _of_a_run(folder)
     found |= _records(folder)
     found |= _handed_in()
@@ -292,6 +294,20 @@ def _parquets(pixels: np.ndarray, labels: np.ndarray) -> Any:
         out = io.BytesIO()
         parquet.write_table(table, out, **options)
         yield out.getvalue()
+
+
+def _of_a_class(folder: Path) -> dict[str, Reader]:
+    """A teacher's own files: the roster or the gradebook, and what a class's folder holds."""
+    reading = tests.classroom.reading
+    tokens = (b'"', b'""', b",", b";", b"\t", b"\r", b"\n", b"sep=;\n", b"\xff\xfe", b"\0", b"Points Possible", b'="1"')
+    tables = [*reading.TABLES]
+    return {
+        "a roster or gradebook": Reader(
+            tables, lambda draw, seeds: mutations.mutate_bytes(draw, seeds, tokens), reading.read_and_fill, 3
+        ),
+        "class.json": Reader([reading.CLASS], mutations.mutate_json, reading.class_in(folder), 1),
+        "questions.json": Reader([reading.QUESTIONS], mutations.mutate_json, reading.questions_in(folder), 1),
+    }
 
 
 def _of_a_run(folder: Path) -> dict[str, Reader]:

@@ -53,14 +53,17 @@ def fill(
     """A gradebook with what students came to: points, and accuracy in per cent, to two decimals.
 
     data: the table as it was exported. columns: titles; a column of that title is filled, also where a platform has
-    lengthened it, else one is added at the end. numbers: key → what else the platform calls a student (`Finder`). A
-    student who handed nothing in, or is not marked whole, leaves the cell as it is.
+    lengthened it, else one is added at the end once there is a mark for it. numbers: key → what else the platform
+    calls a student (`Finder`). A student who handed nothing in, or is not marked whole, leaves the cell as it is.
     Raises UserError for what is no table, and for one that does not say who somebody is.
     """
     table, who = read_gradebook(data, what)
     row_of, told = _rows(table, who, results, numbers or {})
     written, added, comma = {}, {}, _has_decimal_commas(table)
     for mark in _marks(results, columns):
+        if not mark.values:
+            told.append(f"{mark.title}: nobody has a mark yet")
+            continue
         texts = {row_of[key]: _number(value, comma) for key, value in mark.values.items() if key in row_of}
         place, says = _column(table, mark)
         told.append(f"{mark.title}: {len(texts)} of {len(mark.values)} students with a mark, {says}")

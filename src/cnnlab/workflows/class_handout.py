@@ -127,7 +127,7 @@ def _leading_there(contents: bytes, settings: ClassSettings) -> bytes:
         f'<p class="assignment"><a href="{_SHEET}">The assignment of {escape(settings.name)}</a>: what to hand in, by '
         "when, and how it is marked.</p>\n"
     )
-    return contents.replace(b"</header>", link.encode() + b"</header>", 1)
+    return contents.replace(b"</h1>\n", b"</h1>\n" + link.encode(), 1)
 
 
 def _light_explorers(
