@@ -1,6 +1,6 @@
 """A class of sixty, made by a program: its folder, what a platform's download gives, and the truth about all of it.
 
-The truth is worked out here, from what each student was made to do; nothing of `cnnlab.classroom` is asked for it. Files
+The truth is worked out here, from what each student was made to do; nothing of `cnnlab.classroom` is asked for. Files
 are written as the contract of hand-ins has them, by this module's own hand.
 """
 

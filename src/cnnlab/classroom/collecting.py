@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnnlab.classroom.arrivals import arrivals
-from cnnlab.classroom.asked import read_asked
 from cnnlab.classroom.finder import Finder
 from cnnlab.classroom.hand_in import HandIn, read_hand_in
 from cnnlab.classroom.marking import Marked, Marking, most_points
 from cnnlab.classroom.marks import read_marks
 from cnnlab.classroom.measuring import Measuring
+from cnnlab.classroom.questions import read_questions
 from cnnlab.classroom.remarks import own_remarks, shared_remarks
 from cnnlab.classroom.results import ClassResults, StudentResult
 from cnnlab.classroom.settings import read_class
@@ -42,13 +42,13 @@ def collect(
     say = say or (lambda line: None)
     settings = read_class(folder)
     key = numbers_key(settings.secret)
-    asked, finder = read_asked(folder), Finder.of_class(folder, settings)
+    asked, finder = read_questions(folder), Finder.of_class(folder, settings)
     store = add(folder, arrivals(given, leave_out=folder), key) if given else read_store(folder)
     found, lines = _kept(folder, store, key)
     marks, of_marks = read_marks(folder, settings.made)
     lines += of_marks
     say(f"{len(found):,} hand-ins, {len(store.lines):,} other files")
-    withheld = withheld_images(settings, None if asked is None else asked.lesson.data, data_root=data_root)
+    withheld = withheld_images(settings, None if asked is None else asked.data, data_root=data_root)
     measuring = Measuring(withheld, data_root=data_root)
     marking = Marking(settings, key, asked, marks, measuring.nets)
 
