@@ -19,6 +19,7 @@ import pytest
 from tests.classroom.class_of_sixty import content, hand_in, zipped
 
 from cnnlab.classroom import arrivals as walking
+from cnnlab.classroom import store as kept
 from cnnlab.classroom import zips
 from cnnlab.classroom.arrivals import Arrival, arrivals
 from cnnlab.classroom.store import add, read_store
@@ -317,3 +318,35 @@ def test_the_store_is_the_same_in_one_go_or_several_and_in_any_order(tmp_path):
     hours = {(place.path, place.time and place.time.hour) for each in store.hand_ins.values() for place in each}
     assert hours == {("a/x.json", 8), ("b/x.json", None), ("c.json", 7)}
     assert [line.path for line in store.lines] == ["bad.json", "essay.pdf"]  # at c.json is a hand-in, too
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_a_kill_while_it_is_kept_costs_nothing(tmp_path, monkeypatch, writes):
+    every = [
+        at("a.json", JSON, 9),
+        at("b.json", hand_in(content(text="b"), None), 9),
+        Arrival("c.pdf", None, says="a PDF"),
+    ]
+    add(tmp_path, every[:1], None)
+    before, write, done = read_store(tmp_path), kept.write_whole, []
+
+    def killed(path: Path, data: bytes) -> None:
+        if len(done) == writes:
+            raise KeyboardInterrupt
+        done.append(path)
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "write_whole", killed)
+        try:
+            add(tmp_path, every, None)
+        except KeyboardInterrupt:
+            assert read_store(tmp_path) == before
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    add(undisturbed, every, None)
+    assert add(tmp_path, every, None) == read_store(undisturbed)
+    files = [
+        {path.name: path.read_bytes() for path in (each / "handed-in").iterdir()} for each in (tmp_path, undisturbed)
+    ]
+    assert files[0] == files[1]

@@ -348,6 +348,15 @@ def test_without_questions_nothing_is_marked_and_it_says_so(tmp_path):
         collect(place, [])
 
 
+def test_a_thousand_files_of_one_student_do_not_hide_what_is_said_of_the_others(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    entries = [(f"a1/{number}.js", b"", DUE) for number in range(900)] + [("b2/essay.pdf", b"%PDF", DUE)]
+    lines = collect(place, [Download().write(tmp_path / "given.zip", entries)]).lines
+    assert len(lines) == 22
+    assert [line for line in lines if line.startswith("b2/essay.pdf: a PDF")]
+    assert "a1: 880 more files that are no hand-ins" in lines
+
+
 @pytest.mark.slow
 def test_three_hundred_students(tmp_path):
     roster = "".join(f"Student Number{number},s{number},\n" for number in range(300))

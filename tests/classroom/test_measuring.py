@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 from tests.classroom.class_of_sixty import accuracy_of, net_of, opening, saved
+from tests.trust import mutations
 
 from cnnlab.classroom import measuring as measures
 from cnnlab.classroom.hand_in import HandedRun, HandIn, NamedBytes
@@ -255,6 +257,21 @@ def test_damaged_files_and_missing_ones_are_said_to_be(withheld):
         files = run_files()
         del files[missing]
         assert one(withheld, runs={"mine": files}).net.says.startswith("mine")
+
+
+def test_whatever_is_damaged_ends_in_a_figure_or_a_line(withheld):
+    draw, measuring, figures = Random(0), Measuring(withheld), 0
+    whole = saved(net_of(1))
+    for _ in range(30):
+        files = run_files()
+        files["config.json"] = mutations.mutate_json(draw, [files["config.json"]])
+        files["result.json"] = mutations.mutate_json(draw, [b'{"run": "a", "test": {"accuracy": 0.5}}'])
+        weights = {"a.safetensors": mutations.mutate_safetensors(draw, [whole])}
+        for found in measuring.nets(hand_in(weights=weights, runs={"mine": files})):
+            figures += found.net.accuracy is not None
+            assert found.net.accuracy is not None or found.net.says
+            assert "\n" not in found.net.says
+    assert 0 < figures < 60
 
 
 def test_more_nets_than_anybody_hands_in_are_named_and_not_measured(withheld):
