@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.classroom.class_of_sixty import MADE, TASKS, MadeClass, Truth, make
+from tests.classroom.class_of_sixty import (
+    DUE,
+    MADE,
+    SECRET,
+    TASKS,
+    Download,
+    MadeClass,
+    Truth,
+    answered,
+    asked,
+    content,
+    hand_in,
+    key_of,
+    make,
+)
 
 from cnnlab.classroom.collecting import collect
 from cnnlab.classroom.results import ClassResults, StudentResult
+from cnnlab.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +152,220 @@ def test_again_and_in_two_goes_it_comes_to_the_same(made, collected, tmp_path):
     assert collect(other, [one]) != collected[0]
     assert collect(other, [two]) == collected[0]
     assert files_of(other / "handed-in") == store
+
+
+def small(
+    folder: Path, *, roster: str | None = None, due: datetime | None = DUE, marks: dict[str, Any] | None = None
+) -> Path:
+    """A class without withheld images. roster: lines of name, id, address. marks: file's name → what it holds."""
+    place = folder / "class"
+    (place / "marks").mkdir(parents=True)
+    columns = {"file": "roster.csv", "id": "ID number", "email": "Email address", "name": ["Name"]}
+    settings = {
+        "format": 1,
+        "name": "Nets",
+        "made": MADE,
+        "secret": SECRET,
+        "due": None if due is None else due.isoformat(),
+        "withheld": {"data": None},
+        "roster": None if roster is None else columns,
+    }
+    (place / "class.json").write_text(json.dumps(settings))
+    (place / "questions.json").write_text(json.dumps(asked()))
+    if roster is not None:
+        (place / "roster.csv").write_text(f"Name,ID number,Email address\n{roster}")
+    for name, holds in (marks or {}).items():
+        (place / "marks" / name).write_text(holds if isinstance(holds, str) else json.dumps(holds))
+    return place
+
+
+def given(folder: Path, files: dict[str, tuple[dict[str, Any], datetime | None]]) -> Path:
+    """A download. files: path → what a hand-in holds, and when it came."""
+    never = datetime(1980, 1, 1, tzinfo=UTC)
+    entries = [(path, hand_in(holds, key_of(SECRET)), time or never) for path, (holds, time) in files.items()]
+    return Download().write(folder / "given.zip", entries)
+
+
+def by_key(results: ClassResults) -> dict[str, StudentResult]:
+    return {result.student.key: result for result in results.results}
+
+
+ROSTER = "Ann Lee,a1,ann@school.example\nBob Roy,b2,bob@school.example\n"
+
+
+def by(id: str, name: str = "", number: int = 0, **changes: Any) -> dict[str, Any]:
+    return content(student={"id": id, "name": name}, answers=answered(number, id)[0], **changes)
+
+
+def test_the_platform_s_path_says_whose_a_file_is_and_not_what_lies_within_it(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    files = {
+        "Ann Lee_11_assignsubmission_file_/Bob Roy_12_assignsubmission_file_/x.json": (by("b2", "Bob Roy"), DUE),
+        "leeann_7_8_hand-in.json": (by("a1"), DUE - timedelta(hours=1)),
+        "HW_b2_attempt_2026-12-04-17-59-59_x.json": (by("b2", number=1), DUE),
+    }
+    results = by_key(collect(place, [given(tmp_path, files)]))
+    assert set(results) == {"a1", "b2"}
+    assert (results["a1"].tries, results["b2"].tries) == (2, 1)
+    assert any("names the id b2; the roster has a1" in remark for remark in results["a1"].remarks)
+    assert results["b2"].question_points == answered(1, "b2")[2]
+
+
+def test_without_a_path_the_id_says_whose_it_is_and_then_the_name(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    files = {"1.json": (by(" A1"), DUE), "2.json": (by("", "Roy, Bob"), DUE), "3.json": (by("zz", "Cy"), DUE)}
+    results = collect(place, [given(tmp_path, files)]).results
+    assert [(one.student.key, one.student.row, one.file) for one in results] == [
+        ("a1", 0, "1.json"),
+        ("b2", 1, "2.json"),
+        ("zz", None, "3.json"),
+    ]
+
+
+def test_without_a_roster_everybody_is_found_by_what_they_typed_and_keys_are_safe_and_apart(tmp_path):
+    place = small(tmp_path)
+    files = {
+        "1.json": (by("a1", "Ann"), DUE),
+        "2.json": (by("A1 ", "ann", text="again"), DUE),
+        "3.json": (by("a1", "Bob"), DUE),
+        "4.json": (by("../../etc/passwd"), DUE),
+        "Cy Dee_5_assignsubmission_file_/x.json": (by(""), DUE),
+        "6.json": (by("", "<b>=1+1</b>"), DUE),
+    }
+    results = collect(place, [given(tmp_path, files)]).results
+    keys = [one.student.key for one in results]
+    assert len(set(keys)) == len(keys) == 5
+    assert all(set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_") for key in keys)
+    assert {one.student.name for one in results} >= {"Cy Dee", "<b>=1+1</b>"}
+    found = {one.student.name.lower(): one for one in results}
+    assert found["ann"].tries == 2
+    assert any("the same id, a1, stands in hand-ins of" in remark for remark in found["bob"].remarks)
+
+
+def test_what_is_of_another_class_is_not_marked_and_said(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    other = by("a1", **{"class": {"name": "Last year's", "made": "f" * 12}})
+    result = by_key(collect(place, [given(tmp_path, {"a1.json": (other, DUE)})]))["a1"]
+    assert result.question_points is None
+    assert any(
+        "is of another class, Last year's; expected Nets: its answers are not marked" in one for one in result.remarks
+    )
+
+
+def test_each_source_counts_by_the_last_that_came_in_time(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    python = {"made_by": "cnnlab hand-in", "lesson": None, "answers": []}
+    texts = [{"id": "homework-2", "text": "from the page"}]
+    record = {
+        "kind": "cnnlab playground record", "format": 2, "name": "Ann Lee", "id": "a1", "saved": "", "page": "",
+        "data": {"name": "mnist-5k"}, "runs": [{"test_openings": [{}] * 5}], "nets": [], "drawn": [],
+        "homework": [{"number": 2, "words": "from the playground"}, {"number": 3, "words": ""}],
+    }  # fmt: skip
+    files = {
+        "a1/page.json": (by("a1", number=1, texts=texts), DUE - timedelta(hours=2)),
+        "a1/python.json": (by("a1", text="early") | python, DUE - timedelta(hours=1)),
+        "a1/python late.json": (by("a1", text="late") | python, DUE + timedelta(hours=1)),
+        "b2/python late.json": (by("b2", text="late") | python, DUE + timedelta(hours=1)),
+        "b2/page.json": (by("b2"), None),
+    }
+    archive = given(tmp_path, files)
+    (tmp_path / "playground-ann.json").write_text(json.dumps(record))
+    results = by_key(collect(place, [archive, tmp_path / "playground-ann.json"]))
+    ann, bob = results["a1"], results["b2"]
+    assert ann.file == "a1/page.json, a1/python.json, playground-ann.json"
+    assert (ann.tries, ann.question_points) == (4, answered(1, "a1")[2])
+    texts = {text.id: text.text for text in ann.texts}
+    assert texts["homework-2"] == "from the page\n\nfrom the playground"
+    assert texts["text"] == "early"
+    assert any("had its test images looked at 5 times" in remark for remark in ann.remarks)
+    assert bob.is_late
+    assert [remark for remark in bob.remarks if "late" in remark] == [
+        "b2/python late.json came 1 h 0 min after it was due"
+    ]
+
+
+def test_marks_of_several_files_count_field_by_field_and_bad_files_are_lines(tmp_path):
+    def marks(marks: dict[str, Any], of: str = MADE) -> dict[str, Any]:
+        return {"kind": "cnnlab marks", "format": 1, "class": of, "marks": marks}
+
+    files = {
+        "1.json": marks(
+            {"a1": {"homework-1": {"points": 1.5, "remark": "short"}, "homework-2": {"points": 2, "remark": ""}}}
+        ),
+        "2.json": marks({"a1": {"homework-1": {"remark": "better"}, "homework-2": {"points": None}}, "gone": {}}),
+        "3.json": marks({"a1": {"homework-1": {"points": 9}}}, of="f" * 12),
+        "4.json": marks({"a1": {"homework-1": {"points": -1}}}),
+        "5.json": marks({"a1": {"homework-1": {"points": "=1"}}}),
+        "6.json": "[" * 100_000,
+        "7.json": marks({"nobody": {"homework-1": {"points": 1}}}),
+    }
+    place = small(tmp_path, roster=ROSTER, marks=files)
+    (place / "marks" / "8.json").mkdir()
+    texts = [{"id": f"homework-{number}", "text": "why"} for number in (1, 2)]
+    results = collect(place, [given(tmp_path, {"a1.json": (by("a1", texts=texts), DUE)})])
+    first, second, *_ = by_key(results)["a1"].texts
+    assert (first.points, first.remark) == (1.5, "better")
+    assert second.points is None
+    assert by_key(results)["a1"].homework_points is None
+    assert [line.split(" ")[0].rstrip(":") for line in results.lines] == [
+        f"marks/{number}.json" for number in (3, 4, 5, 6, 8)
+    ] + ["marks"]
+    assert "marks of nobody, who is nobody here" in results.lines[-1]
+    assert not any(str(tmp_path) in line for line in results.lines)
+
+
+def test_what_a_file_says_of_itself_reaches_the_remarks_in_one_line(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    bad = "x\n\x1b[31m\u202e" + "y" * 150
+    holds = by(bad, bad, cnnlab=bad, lesson={"made": bad, "cnnlab": bad})
+    result = by_key(collect(place, [given(tmp_path, {"Ann Lee/x.json": (holds, DUE)})]))["a1"]
+    assert len(result.remarks) >= 4
+    assert all(remark.isprintable() and len(remark) < 500 for remark in result.remarks)
+
+
+def test_a_file_of_the_store_that_was_changed_is_a_line_and_the_others_count(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    archive = given(tmp_path, {"a1.json": (by("a1"), DUE), "b2.json": (by("b2"), DUE)})
+    collect(place, [archive])
+    kept = sorted(path for path in (place / "handed-in").iterdir() if len(path.stem) == 64)
+    kept[0].write_bytes(kept[0].read_bytes().replace(b"1", b"2"))
+    results = collect(place, [])
+    assert sum(bool(one.file) for one in results.results) == 1
+    assert len(results.lines) == 1
+    assert results.lines[0].startswith(f"handed-in/{kept[0].name} was changed since it was collected")
+    kept[0].unlink()
+    assert len(collect(place, [archive]).lines) == 0
+
+
+def test_without_questions_nothing_is_marked_and_it_says_so(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    (place / "questions.json").unlink()
+    results = collect(place, [given(tmp_path, {"a1.json": (by("a1"), DUE)})])
+    assert by_key(results)["a1"].question_points is None
+    assert any("no questions.json" in line for line in results.lines)
+    (place / "questions.json").write_text("{}")
+    with pytest.raises(UserError, match=r"questions\.json"):
+        collect(place, [])
+
+
+def test_a_thousand_files_of_one_student_do_not_hide_what_is_said_of_the_others(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    entries = [(f"a1/{number}.js", b"", DUE) for number in range(900)] + [("b2/essay.pdf", b"%PDF", DUE)]
+    lines = collect(place, [Download().write(tmp_path / "given.zip", entries)]).lines
+    assert len(lines) == 22
+    assert [line for line in lines if line.startswith("b2/essay.pdf: a PDF")]
+    assert "a1: 880 more files that are no hand-ins" in lines
+
+
+@pytest.mark.slow
+def test_three_hundred_students(tmp_path):
+    roster = "".join(f"Student Number{number},s{number},\n" for number in range(300))
+    place = small(tmp_path, roster=roster)
+    files = {
+        f"Student Number{number}_{number}_assignsubmission_file_/x.json": (by(f"s{number}", number=number), DUE)
+        for number in range(300)
+    }
+    started = time.perf_counter()
+    results = collect(place, [given(tmp_path, files)]).results
+    assert time.perf_counter() - started < 30
+    assert [one.question_points for one in results] == [answered(number, f"s{number}")[2] for number in range(300)]

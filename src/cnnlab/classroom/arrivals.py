@@ -21,6 +21,7 @@ from zipfile import ZipFile, ZipInfo
 
 from cnnlab.classroom.hand_in import BYTES as LONGEST
 from cnnlab.classroom.kinds import HEAD, OF_A_RUN, RUN_FOLDER, is_left_behind, is_run_folder, kind_of
+from cnnlab.classroom.one_line import one_line
 from cnnlab.classroom.zips import (
     BYTES,
     INNER_BYTES,
@@ -246,10 +247,7 @@ def _attempt(path: str) -> datetime | None:
 
 
 def _tidy(path: str) -> str:
-    """A path as text of one line: what is no UTF-8 and what steers a terminal is replaced, a long one cut."""
-    text = path.encode("utf-8", "replace").decode()
-    text = "".join(letter if letter.isprintable() else "�" for letter in text)
-    return text if len(text) <= PATH_LETTERS else f"{text[: PATH_LETTERS // 2]}…{text[-PATH_LETTERS // 2 :]}"
+    return one_line(path, most=PATH_LETTERS)
 
 
 def _too_long(size: int) -> str:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnnlab.classroom.arrivals import arrivals
-from cnnlab.classroom.asked import read_asked
 from cnnlab.classroom.finder import Finder
 from cnnlab.classroom.hand_in import HandIn, read_hand_in
 from cnnlab.classroom.marking import Marked, Marking, most_points
 from cnnlab.classroom.marks import read_marks
 from cnnlab.classroom.measuring import Measuring
+from cnnlab.classroom.questions import read_questions
 from cnnlab.classroom.remarks import own_remarks, shared_remarks
 from cnnlab.classroom.results import ClassResults, StudentResult
 from cnnlab.classroom.settings import read_class
@@ -22,8 +22,8 @@ from cnnlab.classroom.variants import numbers_key
 from cnnlab.classroom.withheld import withheld_images
 from cnnlab.errors import UserError
 
-#: The longest line of what was found, in letters.
-_LONGEST_LINE = 1_000
+#: The longest line of what was found, in letters; and the most of one folder or zip.
+_LONGEST_LINE, _MOST_LINES = 1_000, 20
 
 
 def collect(
@@ -42,13 +42,13 @@ def collect(
     say = say or (lambda line: None)
     settings = read_class(folder)
     key = numbers_key(settings.secret)
-    asked, finder = read_asked(folder), Finder.of_class(folder, settings)
+    asked, finder = read_questions(folder), Finder.of_class(folder, settings)
     store = add(folder, arrivals(given, leave_out=folder), key) if given else read_store(folder)
     found, lines = _kept(folder, store, key)
     marks, of_marks = read_marks(folder, settings.made)
     lines += of_marks
     say(f"{len(found):,} hand-ins, {len(store.lines):,} other files")
-    withheld = withheld_images(settings, None if asked is None else asked.lesson.data, data_root=data_root)
+    withheld = withheld_images(settings, None if asked is None else asked.data, data_root=data_root)
     measuring = Measuring(withheld, data_root=data_root)
     marking = Marking(settings, key, asked, marks, measuring.nets)
 
@@ -79,7 +79,7 @@ def collect(
         made=settings.made,
         due=settings.due,
         results=tuple(finished),
-        lines=tuple(_cut(line) for line in [*(f"{line.path}: {line.says}" for line in store.lines), *lines]),
+        lines=tuple(_cut(line) for line in [*_said(store), *lines]),
         withheld=withheld.says,
         most_questions=most_questions,
         most_homework=most_homework,
@@ -97,6 +97,19 @@ def _kept(folder: Path, store: Store, key: str) -> tuple[dict[str, tuple[Sequenc
             where = f"handed-in/{digest}.json"
             lines.append(str(error).replace(str(folder / where), where))
     return found, lines
+
+
+def _said(store: Store) -> list[str]:
+    """A line for each thing that is no hand-in; of very many in one folder or zip the first ones, and how many more."""
+    by_part: dict[str, list[str]] = {}
+    for line in store.lines:
+        by_part.setdefault(line.path.split("/")[0], []).append(f"{line.path}: {line.says}")
+    said = []
+    for part, lines in by_part.items():
+        said += lines[:_MOST_LINES]
+        if len(lines) > _MOST_LINES:
+            said.append(f"{part}: {len(lines) - _MOST_LINES:,} more files that are no hand-ins")
+    return said
 
 
 def _with(marked: Marked, shared: dict[str, list[str]]) -> StudentResult:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cnnlab.classroom.asked import Asked, AskedQuestion
 from cnnlab.classroom.hand_in import Given, HandIn
 from cnnlab.classroom.judging import Judged, judge, standing
 from cnnlab.classroom.marks import Mark
 from cnnlab.classroom.measuring import LookedAt
 from cnnlab.classroom.notebook import TASKS, check_notebook
+from cnnlab.classroom.one_line import one_line
+from cnnlab.classroom.questions import Question, Questions
 from cnnlab.classroom.results import AnsweredQuestion, CheckedTask, Drawing, Standing, StudentResult, WrittenText
 from cnnlab.classroom.settings import ClassSettings, Points
 from cnnlab.classroom.tries import Try
@@ -41,7 +42,7 @@ class Marking:
         self,
         settings: ClassSettings,
         key: str,
-        asked: Asked | None,
+        asked: Questions | None,
         marks: Mapping[tuple[str, str], Mark],
         measured: Callable[[HandIn], Sequence[LookedAt]],
     ) -> None:
@@ -87,15 +88,15 @@ class Marking:
             return None
         with_answers = [(one, hand_in) for one, hand_in in parts if hand_in.answers] or [parts[0]]
         one, hand_in = with_answers[0]
-        if hand_in.lesson_made not in (None, asked.lesson.made):
+        if hand_in.lesson_made not in (None, asked.lesson_made):
+            other = one_line(hand_in.lesson_made or "")
             notes.append(
-                f"{one.path} is of another lesson, {hand_in.lesson_made}; expected {asked.lesson.made}: its answers "
-                "are not marked"
+                f"{one.path} is of another lesson, {other}; expected {asked.lesson_made}: its answers are not marked"
             )
             return None
         if hand_in.class_made not in (None, self.settings.made):
             notes.append(
-                f"{one.path} is of another class, {hand_in.class_name or hand_in.class_made}; expected "
+                f"{one.path} is of another class, {one_line(hand_in.class_name or hand_in.class_made or '')}; expected "
                 f"{self.settings.name}: its answers are not marked"
             )
             return None
@@ -123,7 +124,7 @@ class Marking:
             notes.append(f"{len(strange)} {what} that nobody asked here: left out")
         return questions
 
-    def _question(self, question: AskedQuestion, given: Sequence[Given], id: str) -> AnsweredQuestion:
+    def _question(self, question: Question, given: Sequence[Given], id: str) -> AnsweredQuestion:
         index = variant_of(self.key, id, question.id, len(question.variants))
         variant = question.variants[index]
         to_judge = variant.to_judge()
@@ -204,7 +205,7 @@ def _homework_points(texts: Sequence[WrittenText], tasks: Sequence[CheckedTask])
     return sum(text.points or 0.0 for text in texts) + sum(task.points for task in tasks)
 
 
-def most_points(asked: Asked | None, points: Points, *, has_notebooks: bool) -> tuple[float, float]:
+def most_points(asked: Questions | None, points: Points, *, has_notebooks: bool) -> tuple[float, float]:
     """The most there is for questions and for homework. has_notebooks: whether anybody handed in a notebook."""
     questions = () if asked is None else asked.questions
     texts = 0 if asked is None else len(asked.texts)

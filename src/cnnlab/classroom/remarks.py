@@ -11,6 +11,7 @@ from itertools import pairwise
 from cnnlab.classroom.hand_in import HandIn
 from cnnlab.classroom.marking import Marked
 from cnnlab.classroom.measuring import LookedAt
+from cnnlab.classroom.one_line import one_line
 from cnnlab.classroom.results import Student
 from cnnlab.classroom.roster import folded
 from cnnlab.classroom.settings import ClassSettings
@@ -44,7 +45,7 @@ def own_remarks(
             said.append(f"{one.path} was edited since it was saved")
         said += _of_identity(one, student)
         if hand_in.cnnlab and hand_in.cnnlab != __version__:
-            said.append(f"{one.path} was made by cnnlab {hand_in.cnnlab[:40]}; this is {__version__}")
+            said.append(f"{one.path} was made by cnnlab {one_line(hand_in.cnnlab)}; this is {__version__}")
         if backwards := _running_backwards(whole[one.digest]):
             said.append(f"the times of answers run backwards in {_listed(backwards)}")
     said += _of_several(tries, marked.tries)
@@ -63,9 +64,9 @@ def _of_identity(one: Try, student: Student) -> list[str]:
     said = []
     typed, name = one.hand_in.student_id.strip(), " ".join(one.hand_in.student_name.split())
     if typed and student.id and plain_id(typed) != plain_id(student.id):
-        said.append(f"{one.path} names the id {typed[:100]}; the roster has {student.id}")
+        said.append(f"{one.path} names the id {one_line(typed)}; the roster has {student.id}")
     if name and student.name and not set(folded(name).split()) & set(folded(student.name).split()):
-        said.append(f"{one.path} names {name[:100]}; the roster has {student.name}")
+        said.append(f"{one.path} names {one_line(name)}; the roster has {student.name}")
     return said
 
 
@@ -99,7 +100,7 @@ def _running_backwards(hand_in: HandIn) -> list[str]:
     for question, given in hand_in.answers.items():
         times = [time for one in given if (time := _time(one.when)) is not None]
         if any(later < earlier for earlier, later in pairwise(times)):
-            found.append(question)
+            found.append(one_line(question))
     return sorted(found)
 
 
@@ -120,7 +121,7 @@ def shared_remarks(found: Sequence[Marked], tries: Iterable[Try]) -> dict[str, l
     for one in tries:
         same["file", one.digest].setdefault(one.student.key, (one.student, one.path))
         if id := plain_id(one.hand_in.student_id):
-            same["id", id].setdefault(one.student.key, (one.student, one.hand_in.student_id.strip()[:100]))
+            same["id", id].setdefault(one.student.key, (one.student, one_line(one.hand_in.student_id.strip())))
     for marked in found:
         student = marked.result.student
         for net in marked.result.nets:
@@ -128,7 +129,7 @@ def shared_remarks(found: Sequence[Marked], tries: Iterable[Try]) -> dict[str, l
                 same["weights", net.digest].setdefault(student.key, (student, net.name))
         for drawing in marked.result.drawings:
             if len(set(drawing.pixels)) > 1:
-                same["drawing", drawing.digest].setdefault(student.key, (student, drawing.label))
+                same["drawing", drawing.digest].setdefault(student.key, (student, one_line(drawing.label)))
     said: dict[str, list[str]] = defaultdict(list)
     for (kind, _), students in same.items():
         for key, (_, what) in students.items():
@@ -148,7 +149,7 @@ _SHARED = {
 
 
 def _called(student: Student) -> str:
-    return student.name or student.id or student.email or student.key
+    return one_line(student.name or student.id or student.email or student.key)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -68,7 +68,7 @@ def sorted_out(found: Mapping[str, tuple[Sequence[Place], HandIn]], finder: Find
     unknown: dict[tuple[str, str], dict[str, Try]] = {}
     for digest, (places, hand_in) in found.items():
         for place in places:
-            student = finder.find(path=place.path).student
+            student = _in_path(finder, place.path)
             if student is None:
                 student = finder.find(id=hand_in.student_id, name=hand_in.student_name).student
             if student is not None:
@@ -88,6 +88,13 @@ def sorted_out(found: Mapping[str, tuple[Sequence[Place], HandIn]], finder: Find
         strangers.append([replace(one, student=replace(student, key=key)) for one in tries])
     of_roster = [list(by_student[one.key].values()) for one in finder.students]
     return [sorted(tries, key=Try.order) for tries in (*of_roster, *strangers)]
+
+
+def _in_path(finder: Finder, path: str) -> Student | None:
+    """Whom a path names; of several the outermost part counts, as the inner ones are a student's own words."""
+    parts = PurePosixPath(path).parts
+    found = (finder.find(path="/".join(parts[:count])).student for count in range(1, len(parts) + 1))
+    return next((student for student in found if student is not None), None)
 
 
 def _stranger(hand_in: HandIn, path: str) -> tuple[Student, tuple[str, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from cnnlab.classroom.asked import Asked, read_asked
+from cnnlab.classroom.asked import ASKED_BYTES, Asked, read_asked
 from cnnlab.classroom.making import folder_name
 from cnnlab.classroom.settings import HANDED_IN, QUESTIONS_FILE, ClassSettings, due_text, read_class
 from cnnlab.classroom.variants import numbers_key
@@ -21,7 +21,6 @@ from cnnlab.plain_files import place_in, read_plain
 from cnnlab.report.back import back_from_run
 from cnnlab.report.classroom.sheet import assignment_sheet
 from cnnlab.runs import open_run
-from cnnlab.runs.records import ROUND_BYTES
 from cnnlab.strict_json import strict_json
 from cnnlab.whole_files import write_whole
 from cnnlab.workflows.handout import Handout, pack, reached
@@ -66,22 +65,22 @@ def hand_out_to_class(
             settings,
             questions=len(asked.questions),
             texts=tuple((one.title, one.text) for one in asked.texts),
-            lesson_data=asked.lesson.data,
+            lesson_data=str(asked.lesson.get("data", which.data)),
         )
         pages |= {_SHEET: sheet.encode(), "index.html": _leading_there(pages["index.html"], settings)}
         name = folder_name(settings.name)
         path = place_in(folder, f"{name}-handout.zip")
         is_again = path.exists()
         made = pack(pages, path, under=name)
-        write_whole(place_in(folder, QUESTIONS_FILE), read_plain(lesson / QUESTIONS_FILE, limit=ROUND_BYTES))
+        write_whole(place_in(folder, QUESTIONS_FILE), read_plain(lesson / QUESTIONS_FILE, limit=ASKED_BYTES))
     return HandedOut(made, settings, asked, is_again)
 
 
 def _asked(lesson: Path) -> Asked:
-    asked = read_asked(lesson)
-    if asked is None:
-        raise _too_old(lesson)
-    return asked
+    try:
+        return read_asked(lesson / QUESTIONS_FILE)
+    except FileNotFoundError:
+        raise _too_old(lesson) from None
 
 
 def _too_old(lesson: Path) -> UserError:
@@ -93,10 +92,11 @@ def _too_old(lesson: Path) -> UserError:
 
 def _require_same(folder: Path, asked: Asked, lesson: Path) -> None:
     """Raise UserError where what was collected would be marked by other numbers than it was answered by."""
-    before = read_asked(folder)
-    if before is None:
+    try:
+        before = read_asked(folder / QUESTIONS_FILE)
+    except FileNotFoundError:
         return
-    is_same = before.questions == asked.questions and before.lesson.made == asked.lesson.made
+    is_same = before.questions == asked.questions and before.lesson.get("made") == asked.lesson.get("made")
     if not is_same and has_hand_ins(folder):
         raise UserError(
             f"{lesson} is not the lesson that was handed out before, and hand-ins of that one were collected; expected "
