@@ -89,6 +89,17 @@ def test_a_question_s_bar_counts_every_hand_in(results: ClassResults, page: str,
     assert sum(expected.values()) == len(came(results))
 
 
+def test_a_hand_in_without_answers_leaves_questions_open(results: ClassResults, page: str) -> None:
+    one = next(one for one in came(results) if one.answered[0].standing != "open")
+    changed = tuple(replace(each, answered=()) if each is one else each for each in results.results)
+    other = teacher_page(replace(results, results=changed), is_anonymous=False)
+    before, after = (
+        dict(map(reversed, re.findall(r"<b>(\d+)</b> ([^<]+)</span>", article(each, one.answered[0].id))))
+        for each in (page, other)
+    )
+    assert int(after["open"]) == int(before["open"]) + 1
+
+
 @pytest.mark.parametrize("asked", GRADED, ids=lambda asked: asked.id)
 def test_slips_are_counted_over_all_variants(results: ClassResults, page: str, asked: Any) -> None:
     expected: Counter[str] = Counter()
