@@ -17,7 +17,7 @@ help:  ## what can be made
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,grading]'
 	touch $@
 
 lesson: setup  ## the main job on the embedded data set: lesson/index.html

@@ -24,6 +24,8 @@ from tests.trust import mutations
 import cnnlab.runs.saved
 from cnnlab.claims.rounds import read_round
 from cnnlab.classroom.hand_in import read_hand_in
+from cnnlab.classroom.notebook import check_notebook
+from cnnlab.classroom.packing import without_pictures
 from cnnlab.config import NetSpec
 from cnnlab.data import load
 from cnnlab.data.cifar import load_cifar
@@ -80,6 +82,7 @@ def readers(folder: Path) -> dict[str, Reader]:
     found |= _records(folder)
     found |= _handed_in()
     found |= _texts(folder)
+    found |= _notebooks()
     return found
 
 
@@ -556,4 +559,27 @@ class Net(nn.Module):
         ),
         "a net's file": Reader([b"a", b"../a"], mutations.words((*numbers, *signs, "photo", "run")), net_of, 0.5),
         "a net's code": Reader([code], mutations.words((code.decode(), *source_tokens)), code_of, 2),
+    }
+
+
+def _notebooks() -> dict[str, Reader]:
+    """A student's notebook, and the code in one; nothing of it runs."""
+    lesson = Path(__file__).parents[2] / "notebooks" / "lesson3_Pytorch_MNIST_cnn.ipynb"
+    whole = without_pictures(lesson.read_text())
+
+    def check(content: bytes) -> object:
+        return check_notebook(content.decode(errors="replace"))
+
+    def check_code(content: bytes) -> object:
+        source = content.decode(errors="replace")
+        return check_notebook(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
+
+    names = ("after_conv = ", "after_pool += ", "comparison['both'] = ", "my_cnn = ", "after_conv, after_pool = ")
+    values = ("26", "9**9**9", "...", "-" * 5000, "(" * 50, "[0] * 10**9", "'26'", "lambda: ", "1/0", "9" * 5000)
+    signs = ("\n", "\t", "    ", "%%time\n", "!ls\n", "\0", "\u202e", "'" * 3, "\\", "def f():\n ", "if 1:\n ")
+    return {
+        "a notebook": Reader([whole.encode()], mutations.mutate_json, check, 1),
+        "a notebook's code": Reader(
+            [b"after_conv = (28 - 3) // 1 + 1"], mutations.words((*names, *values, *signs)), check_code, 1
+        ),
     }
