@@ -1,14 +1,14 @@
-"""How training grows with images, their size, width and depth, and from a file; writes results/scale.json.
+"""How training grows with images, their size, width, depth and seeds, and from a file; writes results/scale.json.
 
     .venv/bin/python -m benchmarks.scale [--images 1000000] [--rounds N] [--out FILE] [part …]
 
 Digits of mnist-5k, drawn with a fixed seed, fill a file of `--images` images in the folder for temporary files (784 MB
 for a million), which goes at the end. Measured are training steps alone but for the first, in batches of 256 (64 of
-noise for size, width and depth), float32, in seconds of processor, all cores together, which neighbours on the machine
-change little. An axis has a process of its own, smallest first. Of more than 100,000 images as many are trained on, and
-the time of an epoch follows. peak: the largest resident memory at a row, and own: the largest that no file lies behind,
-both in MB of 10^6 bytes. slope: d log time / d log x by least squares, 1 is linear; of size, width and depth the time
-of an image.
+noise for size, width, depth and seeds), float32, in seconds of processor, all cores together, which neighbours on the
+machine change little. An axis has a process of its own, smallest first. Of more than 100,000 images as many are trained
+on, and the time of an epoch follows. Seeds are trained together in one program. peak: the largest resident memory at a
+row, and own: the largest that no file lies behind, both in MB of 10^6 bytes. slope: d log time / d log x by least
+squares, 1 is linear; of size, width and depth the time of an image.
 
 In memory and mapped, by short turns in one process: the same steps on a part of the images, drawn from all over the
 file, others in every turn; what each needs of memory is of a process of its own. `mapped` is what `SharedImages.open`
@@ -40,6 +40,7 @@ from cnnlab.data.shared import SharedImages, share
 from cnnlab.nets import MLP
 from cnnlab.nets.convnet import ConvNet
 from cnnlab.runs.environment import environment
+from cnnlab.training.batched import fit_together
 from cnnlab.training.loop import Step, fit
 from cnnlab.training.machine import keep_freed_memory
 from cnnlab.training.recipes import recipe
@@ -49,12 +50,13 @@ from cnnlab.whole_files import write_whole
 RESULTS = Path(__file__).parent.parent / "results" / "scale.json"
 
 #: What is measured: along an axis, or by turns.
-PARTS = ("images", "side", "width", "depth", "mapped")
+PARTS = ("images", "side", "width", "depth", "seeds", "mapped")
 
 #: The least share of the speed in memory that a mapped set is meant to have.
 MEANT = 0.8
 
 SIDES, WIDTHS, DEPTHS = (28, 56, 112, 224), (8, 16, 32, 64, 128), (1, 2, 3, 4)
+SEEDS = (1, 2, 4, 8, 16, 32)
 #: Of an epoch's images, how many the mapped and the other sets are trained on.
 SHARES = {"mlp": 0.03}
 
@@ -124,6 +126,8 @@ def _axis(name: str, images: int, place: str) -> list[dict[str, float]]:
         return _each(name, [(s, what | {"side": s, "images": max(256, 4096 * 28**2 // s**2)}) for s in SIDES])
     if name == "width":
         return _each(name, [(w, {"widths": [w, 2 * w], "images": max(256, 4096 * 8 // w)}) for w in WIDTHS])
+    if name == "seeds":
+        return _each(name, [(n, {"widths": [8, 16], "images": 4096, "seeds": n}) for n in SEEDS])
     return _each(name, [(2 * d, {"widths": [16, 32], "convs": d, "images": 1024}) for d in DEPTHS])
 
 
@@ -199,19 +203,26 @@ def _measured(
     widths: tuple[int, ...] = (),
     convs: int = 1,
     seed: int = 0,
+    seeds: int = 1,
 ) -> dict[str, float]:
-    """Train in this process. share: of an epoch. folder: of `make_images`; without one the images are noise."""
+    """Train in this process. share: of an epoch. folder: of `make_images`; without one the images are noise.
+
+    seeds: trained together, from `seed` on; images are counted for each.
+    """
     keep_freed_memory()
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
     data = _noise(images, side) if folder is None else _of_file(Path(folder), way, images)
     torch.manual_seed(0)
-    model = {
-        "mlp": MLP,
-        "conv-net": lambda: ConvNet(1, side, 10, widths=widths, convs_per_block=convs, hidden=0, dropout=0),
-    }[net]()
+    models = [
+        {
+            "mlp": MLP,
+            "conv-net": lambda: ConvNet(1, side, 10, widths=widths, convs_per_block=convs, hidden=0, dropout=0),
+        }[net]()
+        for _ in range(seeds)
+    ]
     batch = 64 if folder is None else 256
-    training = recipe("lesson", model, data, epochs=share, batch_size=batch, channels_last=net == "conv-net")
-    state = start(model, training, seed=seed)
+    training = recipe("lesson", models[0], data, epochs=share, batch_size=batch, channels_last=net == "conv-net")
+    states = [start(model, training, seed=seed + place) for place, model in enumerate(models)]
     own = [_kilobytes("RssAnon")]
     marks: list[tuple[int, float, float]] = []
 
@@ -219,14 +230,17 @@ def _measured(
         own.append(_kilobytes("RssAnon"))
         marks.append((step.step, time.perf_counter(), time.process_time()))
 
-    list(fit(state, data, training, on_step=look, milestones=(1,)))
+    if seeds > 1:
+        list(fit_together(states, data, training, on_step=lambda _, step: look(step)))
+    else:
+        list(fit(states[0], data, training, on_step=look, milestones=(1,)))
     (first, started, used_before), (last, ended, used) = marks[0], marks[-1]
-    images_a_step = math.ceil(share * len(data.train)) / last
+    images_a_step = seeds * math.ceil(share * len(data.train)) / last
     seen = (last - first) * images_a_step
     return {
         "images_per_s": round(seen / (ended - started), 1),
         "images_per_processor_s": round(seen / (used - used_before), 1),
-        "processor_s": round((used - used_before) / seen * len(data.train), 4),
+        "processor_s": round((used - used_before) / seen * seeds * len(data.train), 4),
         "peak_mb": round(_kilobytes("VmHWM") * 1024 / 1e6),
         "own_mb": round(max(own) * 1024 / 1e6),
     }
@@ -265,7 +279,7 @@ def share_rest(data: ImageSet) -> dict[str, Any]:
 
 def _slope(name: str, rows: list[dict[str, float]]) -> float:
     """By least squares. Size, width and depth train on fewer images where one takes longer: their time is of one."""
-    times = [row["processor_s"] if name == "images" else 1 / row["images_per_processor_s"] for row in rows]
+    times = [row["processor_s"] if name in ("images", "seeds") else 1 / row["images_per_processor_s"] for row in rows]
     return float(np.polyfit(np.log([row["x"] for row in rows]), np.log(times), 1)[0])
 
 
