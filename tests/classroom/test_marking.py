@@ -314,6 +314,19 @@ def test_marks_of_several_files_count_field_by_field_and_bad_files_are_lines(tmp
     assert not any(str(tmp_path) in line for line in results.lines)
 
 
+def test_marks_that_a_browser_saved_later_under_a_numbered_name_count(tmp_path):
+    def marks(points: float) -> dict[str, Any]:
+        of = {"a1": {"homework-1": {"points": points}}}
+        return {"kind": "cnnlab marks", "format": 1, "class": MADE, "marks": of}
+
+    files = {"marks.json": marks(0.5), "marks (2).json": marks(1), "marks (10).json": marks(1.5)}
+    place = small(tmp_path, roster=ROSTER, marks=files)
+    results = collect(
+        place, [given(tmp_path, {"a1.json": (by("a1", texts=[{"id": "homework-1", "text": "why"}]), DUE)})]
+    )
+    assert by_key(results)["a1"].texts[0].points == 1.5
+
+
 def test_what_a_file_says_of_itself_reaches_the_remarks_in_one_line(tmp_path):
     place = small(tmp_path, roster=ROSTER)
     bad = "x\n\x1b[31m\u202e" + "y" * 150

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -38,6 +39,12 @@ class Mark:
     remark: str = ""
 
 
+def _as_saved(path: Path) -> tuple[str, int]:
+    """The order in which a browser named files: `marks.json`, `marks (1).json`, `marks (2).json`."""
+    found = re.fullmatch(r"(.*) \((\d{1,9})\)", path.stem)
+    return (path.stem, 0) if found is None else (found[1], int(found[2]))
+
+
 def read_marks(folder: Path, made: str) -> tuple[dict[tuple[str, str], Mark], list[str]]:
     """(student's key, text's id) → mark, and a line for each file that is none, or another class's.
 
@@ -46,7 +53,7 @@ def read_marks(folder: Path, made: str) -> tuple[dict[tuple[str, str], Mark], li
     found: dict[tuple[str, str], Mark] = {}
     lines = []
     try:
-        files = sorted((folder / MARKS).glob("*.json"))
+        files = sorted((folder / MARKS).glob("*.json"), key=_as_saved)
     except OSError as error:
         return {}, [f"{MARKS}: not to be read ({error.strerror}); expected the files that the teacher's page saved"]
     for path in files[:_FILES]:

@@ -137,8 +137,12 @@ def write_class(folder: Path, settings: ClassSettings) -> None:
         raise disk_error(path, error) from error
 
 
+def in_full(moment: datetime) -> str:
+    """`Friday, 4 December 2026, 18:00`, in the moment's own zone and in English on any machine."""
+    day, month = _WEEKDAYS[moment.weekday()], _MONTHS[moment.month - 1]
+    return f"{day}, {moment.day} {month} {moment.year}, {moment:%H:%M}"
+
+
 def due_text(due: datetime | None) -> str:
-    """When hand-ins are due, in words and the time of its own zone: `Friday, 4 December 2026, 18:00`; "" for never."""
-    if due is None:
-        return ""
-    return f"{_WEEKDAYS[due.weekday()]}, {due.day} {_MONTHS[due.month - 1]} {due.year}, {due:%H:%M}"
+    """When hand-ins are due, in full; "" for never."""
+    return "" if due is None else in_full(due)

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 
 from cnnlab.classroom.results import AnsweredQuestion, ClassResults, StudentResult
+from cnnlab.classroom.settings import in_full
 from cnnlab.report.classroom.anonymous import mentions
 from cnnlab.report.classroom.questions import had_at_first
-from cnnlab.report.classroom.written import answer, as_due, chapter_title, in_full, points, whole
+from cnnlab.report.classroom.written import answer, as_due, chapter_title, points, whole
 from cnnlab.report.pages import render
 from cnnlab.version import __version__
 

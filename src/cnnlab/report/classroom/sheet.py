@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cnnlab.report.classroom.written import in_full, points, whole
+from cnnlab.classroom.settings import in_full
+from cnnlab.report.classroom.written import points, whole
 from cnnlab.report.pages import render
 from cnnlab.version import __version__
 

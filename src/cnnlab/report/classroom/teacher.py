@@ -11,12 +11,13 @@ import numpy as np
 from markupsafe import Markup
 
 from cnnlab.classroom.results import ClassResults, Drawing, StudentResult, WrittenText
+from cnnlab.classroom.settings import in_full
 from cnnlab.one_script import one_script, policy_hash
 from cnnlab.report.classroom.accuracies import accuracies
 from cnnlab.report.classroom.anonymous import anonymous
 from cnnlab.report.classroom.questions import FEW, asked_questions, to_talk_about
 from cnnlab.report.classroom.tasks import asked_tasks
-from cnnlab.report.classroom.written import answer, as_due, in_full, in_short, points, told_command, whole
+from cnnlab.report.classroom.written import answer, as_due, in_short, points, told_command, whole
 from cnnlab.report.pages import render
 from cnnlab.report.pictures import photograph
 from cnnlab.version import __version__

@@ -9,33 +9,13 @@ from datetime import datetime
 from cnnlab.lesson.chapters import CHAPTERS
 from cnnlab.numbers import true_minus
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TITLES = {chapter.file: chapter.title for chapter in CHAPTERS}
-
-
-def in_full(moment: datetime) -> str:
-    """`Friday, 4 December 2026, 18:00`, in the moment's own zone and in English on any machine."""
-    day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
-    return f"{day}, {moment.day} {month} {moment.year}, {moment:%H:%M}"
 
 
 def in_short(moment: datetime) -> str:
     """`4 Dec, 18:00`."""
-    return f"{moment.day} {_MONTHS[moment.month - 1][:3]}, {moment:%H:%M}"
+    return f"{moment.day} {_MONTHS[moment.month - 1]}, {moment:%H:%M}"
 
 
 def as_due(moment: datetime, due: datetime | None) -> datetime:
