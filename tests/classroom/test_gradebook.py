@@ -14,7 +14,7 @@ from cnnlab.classroom.gradebook import fill
 from cnnlab.classroom.marks_table import marks_table
 from cnnlab.classroom.results import ClassResults, MeasuredNet, Student, StudentResult
 from cnnlab.classroom.roster import student_key
-from cnnlab.classroom.settings import GradeColumns
+from cnnlab.classroom.settings import GradeColumns, RosterFile
 from cnnlab.errors import UserError
 
 WHO = [
@@ -161,7 +161,7 @@ def test_a_row_of_another_id_is_another_student_even_of_the_same_name(results):
     data = b"ID number,Full name,cnnlab questions\ns1001,Anna Meier,\ns2001,Ben O'Neil,\n"
     filled = fill(data, results, GradeColumns(homework="h", accuracy="a"))
     assert filled.data.split(b"\n")[1:3] == [b"s1001,Anna Meier,17.5,11,97.86", b"s2001,Ben O'Neil,,,"]
-    assert "row 3 (Ben O'Neil) is left as it is: nobody has its id" in filled.told
+    assert "row 3 (Ben O'Neil) is left as it is: Ben O'Neil has another id" in filled.told
     assert "Ben O'Neil has handed something in and has no row of their own" in filled.told
 
 
@@ -233,3 +233,28 @@ def test_no_column_is_added_for_marks_that_nobody_has_yet(results):
     filled = fill(data, of_class(results.results[1]), GradeColumns())
     assert filled.data == b"ID number,Name,cnnlab questions\ns1002,Ben,8.33\n"
     assert filled.told[1:] == ("cnnlab homework: nobody has a mark yet", "cnnlab accuracy: nobody has a mark yet")
+
+
+def test_columns_that_the_teacher_named_for_the_roster_count_in_the_gradebook(results):
+    data = b"Nr,Who,x\ns1001,Anna,1\n"
+    roster = RosterFile(id="Nr", email=None, name=("Who",))
+    assert fill(data, results, GradeColumns(), roster=roster).data.split(b"\n")[1] == b"s1001,Anna,1,17.5,11,97.86"
+
+
+def test_a_number_of_another_kind_takes_nobody_else_s_row():
+    """Canvas's own number of one student may be the student number of another."""
+    anna, ben = (
+        result("4711", "", "Anna Meier", question_points=1.0),
+        result("4712", "", "Ben O'Neil", question_points=2.0),
+    )
+    data = b'Student,ID,SIS Login ID\n"O\'Neil, Ben",4711,boneil\n"Meier, Anna",4999,ameier\n'
+    filled = fill(data, of_class(anna, ben), GradeColumns()).data.split(b"\n")
+    assert filled[1:3] == [b'"O\'Neil, Ben",4711,boneil,2', b'"Meier, Anna",4999,ameier,1']
+
+
+def test_a_platform_s_own_number_finds_a_student_whose_name_is_written_otherwise():
+    anna = result("s1001", "", "Anna Meier-Schmidt", question_points=1.0)
+    data = b"Identifier,Full name,Grade\nParticipant 50117,A. Meier,\n"
+    numbers = {anna.student.key: ("Participant 50117",)}
+    filled = fill(data, of_class(anna), GradeColumns(questions="Grade"), numbers=numbers)
+    assert filled.data == b"Identifier,Full name,Grade\nParticipant 50117,A. Meier,1\n"

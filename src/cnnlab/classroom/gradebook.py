@@ -9,8 +9,8 @@ from typing import Literal
 
 from cnnlab.classroom.finder import Finder
 from cnnlab.classroom.results import ClassResults, Student, StudentResult
-from cnnlab.classroom.roster import RosterColumns, find_columns, is_points_row, plain, students
-from cnnlab.classroom.settings import GradeColumns
+from cnnlab.classroom.roster import RosterColumns, find_columns, folded, is_points_row, plain, students
+from cnnlab.classroom.settings import GradeColumns, RosterFile
 from cnnlab.classroom.table import Table, read_table
 from cnnlab.errors import UserError
 
@@ -47,17 +47,19 @@ def fill(
     results: ClassResults,
     columns: GradeColumns,
     *,
+    roster: RosterFile | None = None,
     numbers: Mapping[str, tuple[str, ...]] | None = None,
     what: str = "the gradebook",
 ) -> Filled:
     """A gradebook with what students came to: points, and accuracy in per cent, to two decimals.
 
     data: the table as it was exported. columns: titles; a column of that title is filled, also where a platform has
-    lengthened it, else one is added at the end once there is a mark for it. numbers: key → what else the platform
-    calls a student (`Finder`). A student who handed nothing in, or is not marked whole, leaves the cell as it is.
+    lengthened it, else one is added at the end once there is a mark for it. roster: what the class's own columns are
+    called; they count here, too. numbers: key → what else the platform calls a student (`Finder`). A student who handed
+    nothing in, or is not marked whole, leaves the cell as it is.
     Raises UserError for what is no table, and for one that does not say who somebody is.
     """
-    table, who = read_gradebook(data, what)
+    table, who = read_gradebook(data, what, roster)
     row_of, told = _rows(table, who, results, numbers or {})
     written, added, comma = {}, {}, _has_decimal_commas(table)
     for mark in _marks(results, columns):
@@ -75,10 +77,20 @@ def fill(
     return Filled(table.with_cells(written, added), tuple(told))
 
 
-def read_gradebook(data: bytes, what: str) -> tuple[Table, RosterColumns]:
-    """A gradebook, and where it says who somebody is. Raises UserError where it does not, and for what is no table."""
+def read_gradebook(data: bytes, what: str, roster: RosterFile | None = None) -> tuple[Table, RosterColumns]:
+    """A gradebook, and where it says who somebody is, in columns called as the roster's are or else found.
+
+    Raises UserError where it does not say it, and for what is no table.
+    """
     table = read_table(data, what)
-    who = find_columns(table)
+    named = roster or RosterFile(id=None, email=None, name=())
+    there = set(table.header)
+    who = find_columns(
+        table,
+        id=named.id if named.id in there else None,
+        email=named.email if named.email in there else None,
+        name=named.name if there.issuperset(named.name) else (),
+    )
     if not who.says_who:
         raise UserError(
             f"{what} has the columns {listed(table.header)}; expected an id, an e-mail address or a name: mend it"
@@ -118,8 +130,10 @@ def _rows(
     lost = []
     for row, found in by_id:
         how = "nobody has its id"
-        if found is None and not (row.id and same_ids):
+        if found is None:
             found, how = finder.find(email=row.email, name=row.name)
+            if found is not None and found.id and row.id and same_ids and how != "by the e-mail address":
+                found, how = None, f"{_called(found)} has another id"
         if found is None:
             lost.append(f"{_place(row)} is left as it is: {how}")
         else:
@@ -138,10 +152,14 @@ def _rows(
 
 
 def _by_number(table: Table, who: RosterColumns, finder: Finder, row: Student) -> Student | None:
-    """Who has one of the row's numbers."""
+    """Who has the row's id, or another of its numbers and, as those may be of another kind, a part of its name."""
+    if row.id and (found := finder.find(id=row.id).student) is not None:
+        return found
     assert row.row is not None
-    for word in (row.id, *(table.cell(row.row, column) for column in who.numbers)):
-        if word and (found := finder.find(id=word).student) is not None:
+    words = set(folded(row.name).split())
+    for number in (table.cell(row.row, column) for column in who.numbers):
+        found = finder.find(id=number).student if number else None
+        if found is not None and (not words or not found.name or words & set(folded(found.name).split())):
             return found
     return None
 

@@ -75,13 +75,15 @@ def collect_class(
         )
     table = None if gradebook is None else read_given(gradebook)
     if table is not None:
-        read_gradebook(table, str(gradebook))  # before nets are measured, which takes a while
+        read_gradebook(table, str(gradebook), settings.roster)  # before nets are measured, which takes a while
     with one_writer(folder, being="written", mend="wait for it"):
         results = collect(folder, given, data_root=data_root, say=say)
         filled = None
         if table is not None and gradebook is not None:
             numbers = Finder.of_class(folder, settings).numbers
-            filled = fill(table, results, settings.columns, numbers=numbers, what=str(gradebook))
+            filled = fill(
+                table, results, settings.columns, roster=settings.roster, numbers=numbers, what=str(gradebook)
+            )
         name = None if gradebook is None else _name_of(gradebook)
         with whole_folder(folder / COLLECTED, is_new=False) as made:
             _write(made, results, is_anonymous, filled, name)
