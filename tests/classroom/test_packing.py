@@ -198,6 +198,15 @@ def test_a_run_that_cannot_be_marked_is_refused_with_what_mends_it(folder, damag
         pack_run(open_run(folder), "dense")
 
 
+@pytest.mark.parametrize("name", ["saved.json", "test-openings.jsonl", "diverged.json", "weights.safetensors"])
+def test_a_link_in_a_run_takes_no_file_from_elsewhere_along(folder, tmp_path, name):
+    (tmp_path / "secret").write_text("mine alone")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(UserError, match=rf"{name} is a link that leads out of .*; expected a file of the run itself"):
+        pack_run(open_run(folder), "dense")
+
+
 def test_more_than_60_mb_is_refused_with_what_is_large(folder):
     with (folder / "weights.safetensors").open("ab") as file:
         file.truncate(50_000_000)

@@ -89,8 +89,10 @@ def pack_run(run: Run, name: str) -> PackedRun:
     """A finished run with its weights, in memory; the folder stays as it is.
 
     name: what it is called in the hand-in. Raises UserError where the run is unfinished, damaged or without weights,
-    and where its weights alone are more than may be handed in.
+    where a link in it leads elsewhere, and where its weights alone are more than may be handed in.
     """
+    for file in (*_RECORDS, _WEIGHTS):
+        _require_inside(run, file)
     result = run.result()
     for record in (run.evaluations, run.epochs, run.environment):
         record()  # what is damaged is told to its owner, who can mend it
@@ -115,6 +117,20 @@ def pack_run(run: Run, name: str) -> PackedRun:
         files=(*files, *code, {"name": _WEIGHTS, "base64": content}),
         says=(*says, *_places(run, result)),
     )
+
+
+def _require_inside(run: Run, file: str) -> None:
+    """Raise UserError where a file of the run is one from elsewhere: whoever made the run would choose what goes in."""
+    path = run.path / file
+    try:
+        is_inside = path.resolve().is_relative_to(run.path.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        is_inside = False
+    if not is_inside:
+        raise UserError(
+            f"{path} is a link that leads out of {run.path}; expected a file of the run itself: put it there, or leave "
+            "the run out"
+        )
 
 
 def _text(path: Path, limit: int) -> str:
