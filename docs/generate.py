@@ -901,11 +901,12 @@ def classroom_sentence(record: dict[str, Any]) -> str:
     where = record["environment"]
     return (
         f"Measured: a class of {sixty['students']} made by a program, {sixty['hand_ins']} hand-ins of it right, wrong, "
-        f"edited, doubled, late or hostile, is collected and marked in {median(sixty['time_s']):.1f} s; with a SimpleCNN "
-        f"of their own from each of {with_nets['nets_measured']} students, measured on 2,000 images each, in "
-        f"{median(with_nets['time_s']):.0f} s and at most {with_nets['peak_mb']} MB (medians of {len(sixty['time_s'])}, "
-        f"{where['device_name']}, {where['cores']} cores, {where['precision']}; `{record['command']}`). Marks were those "
-        "that the program had worked out, and twice the same bytes were written.\n"
+        f"edited, doubled, late or hostile, is collected and marked in {median(sixty['time_s']):.1f} s; with a "
+        f"SimpleCNN of their own from each of {with_nets['nets_measured']} students, measured on 2,000 images each, in "
+        f"{median(with_nets['time_s']):.0f} s and at most {with_nets['peak_mb']} MB (medians of "
+        f"{len(sixty['time_s'])}, {where['device_name']}, {where['cores']} cores, {where['precision']}; "
+        f"`{record['command']}`). Marks were those that the program had worked out, and twice the same bytes were "
+        "written.\n"
     )
 
 
