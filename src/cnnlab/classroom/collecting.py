@@ -17,6 +17,7 @@ from cnnlab.classroom.remarks import own_remarks, shared_remarks
 from cnnlab.classroom.results import ClassResults, StudentResult
 from cnnlab.classroom.settings import read_class
 from cnnlab.classroom.store import Place, Store, add, hand_in_bytes, read_store
+from cnnlab.classroom.to_run import write_to_run
 from cnnlab.classroom.tries import counting, light, sorted_out
 from cnnlab.classroom.variants import numbers_key
 from cnnlab.classroom.withheld import withheld_images
@@ -32,11 +33,13 @@ def collect(
     *,
     data_root: str | Path | None = None,
     say: Callable[[str], None] | None = None,
+    to_run: Path | None = None,
 ) -> ClassResults:
     """Keep what is given beside what was collected before, and mark all of it.
 
     folder: the class's. given: folders, zips and files, as a platform's download gives them; none to mark again.
-    data_root: where data sets lie, as in `load`. say: told in a line what is done. Nothing that a student wrote is run.
+    data_root: where data sets lie, as in `load`. say: told in a line what is done. to_run: where to write what only the
+    teacher may run; None for nowhere. Nothing that a student wrote is run.
     Raises UserError where the class's own files are damaged or cannot be written, or what is given does not exist.
     """
     say = say or (lambda line: None)
@@ -62,6 +65,8 @@ def collect(
             one.digest: read_hand_in(hand_in_bytes(folder, one.digest), key) for one in counting(tries, settings.due)
         }
         marked = marking.of(tries, [(one, whole[one.digest]) for one in counting(tries, settings.due)])
+        if to_run is not None:
+            write_to_run(to_run, marked.result, whole.values())
         remarks = own_remarks(marked, tries, whole, settings)
         results.append(replace(marked, result=replace(marked.result, remarks=tuple(remarks))))
         say(f"{number + 1} of {len(all_tries)} students")

@@ -28,8 +28,10 @@ from cnnlab.workflows.class_handout import has_hand_ins
 
 #: The teacher's page, and the one for showing in class, which names nobody.
 PAGE, ANONYMOUS_PAGE = "index.html", "anonymous.html"
+#: The folder of what only the teacher may run, a folder a student.
+TO_RUN = "to-run"
 #: What collecting itself writes; a gradebook is never called so there.
-_OWN = (PAGE, ANONYMOUS_PAGE, "feedback", "marks.csv", "results.json")
+_OWN = (PAGE, ANONYMOUS_PAGE, "feedback", TO_RUN, "marks.csv", "results.json")
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,15 @@ def collect_class(
     if table is not None:
         read_gradebook(table, str(gradebook), settings.roster)  # before nets are measured, which takes a while
     with one_writer(folder, being="written", mend="wait for it"):
-        results = collect(folder, given, data_root=data_root, say=say)
-        filled = None
-        if table is not None and gradebook is not None:
-            numbers = Finder.of_class(folder, settings).numbers
-            filled = fill(
-                table, results, settings.columns, roster=settings.roster, numbers=numbers, what=str(gradebook)
-            )
         name = None if gradebook is None else _name_of(gradebook)
         with whole_folder(folder / COLLECTED, is_new=False) as made:
+            results = collect(folder, given, data_root=data_root, say=say, to_run=made / TO_RUN)
+            filled = None
+            if table is not None and gradebook is not None:
+                numbers = Finder.of_class(folder, settings).numbers
+                filled = fill(
+                    table, results, settings.columns, roster=settings.roster, numbers=numbers, what=str(gradebook)
+                )
             _write(made, results, is_anonymous, filled, name)
     there = folder / COLLECTED
     return Collected(

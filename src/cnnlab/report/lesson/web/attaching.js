@@ -126,7 +126,7 @@ async function weights(file) {
   }
   if (typeof saved?.page !== "string" || typeof saved.net !== "string") throw new LeftOut("the playground did not save it");
   const base64 = await asBase64(file);
-  return { kind: "weights", name: file.name, bytes: base64.length, says: `weights of a net (${saved.net})`, base64 };
+  return { kind: "weights", name: plainName(file.name), bytes: base64.length, says: `weights of a net (${saved.net})`, base64 };
 }
 
 /** @param {File} file @returns {Promise<string>} */
@@ -147,4 +147,10 @@ export function counted(count, noun) {
 /** @param {number} bytes */
 function mega(bytes) {
   return bytes < MEGA / 10 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / MEGA).toFixed(1)} MB`;
+}
+
+/** A name that every system takes, as hand-ins are to have. @param {string} name that ends with .safetensors */
+function plainName(name) {
+  const stem = name.slice(0, -".safetensors".length).replace(/[^\p{L}\p{M}\p{N}()+,.=@_-]+/gu, " ").trim();
+  return `${[...stem].slice(0, 50).join("") || "net"}.safetensors`;
 }

@@ -39,11 +39,11 @@ export function contentOf({ record, ofClass, answers, attached }) {
     cnnlab: record.lesson.cnnlab,
     class: ofClass && { name: ofClass.name, made: ofClass.made },
     lesson: record.lesson,
-    student: { id: answers.id.trim(), name: answers.name.trim() },
+    student: { id: whole(answers.id.trim()), name: whole(answers.name.trim()) },
     saved: new Date().toISOString(),
     covers: answers.isKept ? "all pages" : "pages since they were opened: this browser keeps nothing for them",
     answers: record.all
-      .map((/** @type {{id: string}} */ { id }) => ({ id, variant: answers.numbers.of(answers.id, id), given: answers.of(id) }))
+      .map((/** @type {{id: string}} */ { id }) => ({ id, variant: answers.numbers.of(answers.id, id), given: answers.of(id).map((one) => ({ ...one, given: whole(one.given) })) }))
       .filter((/** @type {any} */ { given }) => given.length > 0),
     texts: written(record, answers),
     playground: attached.records,
@@ -98,6 +98,11 @@ export function download(parts, name) {
 function written(record, answers) {
   const texts = answers.texts();
   return record.texts
-    .map((/** @type {{id: string}} */ { id }) => ({ id, text: texts[id]?.text ?? "" }))
+    .map((/** @type {{id: string}} */ { id }) => ({ id, text: whole(texts[id]?.text ?? "") }))
     .filter((/** @type {{text: string}} */ { text }) => text.trim() !== "");
+}
+
+/** Without halves of pairs, which no file of UTF-8 can hold. @param {string} text */
+function whole(text) {
+  return new TextDecoder().decode(new TextEncoder().encode(text));
 }
