@@ -198,10 +198,11 @@ def trained() -> nn.Sequential:
 
 def net_of(student: int) -> dict[str, torch.Tensor]:
     """The trained net's weights with noise, the more the later the student."""
+    net = trained()  # first, as it seeds, too
     torch.manual_seed(100 + student)
     return {
         f"layers.{name}": value.detach() + 0.004 * student * torch.randn_like(value)
-        for name, value in trained().state_dict().items()
+        for name, value in net.state_dict().items()
     }
 
 

@@ -148,7 +148,7 @@ def test_a_run_is_measured_as_a_saved_file_is(withheld):
 
 def test_each_set_of_weights_is_measured_once(withheld, monkeypatch):
     forward = []
-    monkeypatch.setattr(measures, "logits", lambda *args, **kwargs: forward.append(1) or LOGITS(*args, **kwargs))
+    monkeypatch.setattr(measures, "net_with", lambda *args, **kwargs: forward.append(1) or NET_WITH(*args, **kwargs))
     measuring = Measuring(withheld)
     first = measuring.nets(
         hand_in(weights={"a.safetensors": saved(net_of(1)), "b.safetensors": saved(net_of(1), seed=9)})
@@ -163,7 +163,7 @@ def test_each_set_of_weights_is_measured_once(withheld, monkeypatch):
     assert len(forward) == 2
 
 
-LOGITS = measures.logits
+NET_WITH = measures.net_with
 
 
 def test_the_record_of_a_known_set_cannot_change_how_images_are_normalised(withheld):

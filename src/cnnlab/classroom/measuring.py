@@ -37,6 +37,9 @@ from cnnlab.runs.saved import described, net_with
 MOST_NETS = 20
 MOST_MACS, MOST_VALUES = 500_000_000, 1_000_000
 
+#: Images that are measured at a time: SimpleCNN's maps of them stay in the cache, twice as quick as with 250.
+AT_ONCE = 50
+
 #: Changes of a set's images that leave its test images as they are.
 _HARMLESS = {"shuffled-labels"}
 
@@ -140,7 +143,7 @@ class Measuring:
         split = self.withheld.split
         assert split is not None
         net = net_with(handed.tensors, handed.spec, handed.data, seed=0, what=name, mend=handed.mend)
-        answers = logits(net, split.images, mean=mean, std=std)
+        answers = torch.cat([logits(net, some, mean=mean, std=std) for some in split.images.split(AT_ONCE)])
         if not bool(torch.isfinite(answers).all()):
             return 0, "its answers are NaN or infinite; expected numbers"
         return int((answers.argmax(dim=1) == split.labels).sum()), ""
