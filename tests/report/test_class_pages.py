@@ -365,7 +365,7 @@ def test_the_sheet_says_what_is_due_and_what_it_is_worth(read: Callable[[str], A
     assert "Hand in by Friday, 4 December 2026, 17:00" in text
     assert "1 point if the first answer is right, 0.5 if the second is" in text
     assert "Up to 2 points" in text
-    assert "up to 2,000 images of mnist that you do not have" in text
+    assert "up to 2,000 images of mnist that are not in the lesson" in text
     assert "Answer the 31 questions" in text
     assert "cnnlab hand-in RUN notebook.ipynb" in text
     assert "Nothing leaves your machine by itself" in text
@@ -380,7 +380,7 @@ def test_a_sheet_without_a_day_or_images_of_a_folder(read: Callable[[str], Any])
     assert "not measured" in read(sheet(withheld=SimpleNamespace(data=None, images=2000))).text
     page = sheet(withheld=SimpleNamespace(data="folder:/home/ann b/held back", images=50))
     assert "/home" not in page
-    assert "up to 50 images that you do not have" in read(page).text
+    assert "up to 50 images that are not in the lesson" in read(page).text
 
 
 @pytest.fixture
