@@ -80,7 +80,7 @@ def test_nets_have_the_accuracy_that_a_loop_of_its_own_finds(pairs):
     assert "weights are NaN or infinite" in says["s1021"]
     assert "junk.safetensors is damaged" in says["s1022"]
     assert says["s1023"].endswith(
-        "to be run by you: cnnlab evaluate 'my run' --data mnist-5k --net 'mine.py:Net; rm -rf /'"
+        "to be run by you: cnnlab evaluate 'my run' --data mnist-5k --net 'my run/mine.py:Net; rm -rf /'"
     )
 
 

@@ -195,8 +195,8 @@ RUN_IT = "to be run by you: cnnlab evaluate mine --data mnist-5k"
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        (net("mine.py:Net"), f"student's own code, which is not run here: {RUN_IT} --net mine.py:Net"),
-        (net("../a b.py:Net"), f"{RUN_IT} --net '../a b.py:Net'"),
+        (net("mine.py:Net"), f"student's own code, which is not run here: {RUN_IT} --net mine/mine.py:Net"),
+        (net("../a b.py:Net"), f"{RUN_IT} --net 'mine/a b.py:Net'"),
         (net("resnet"), "got the net 'resnet'; expected one of lenet5"),
         (net("lenet5"), "its weights do not fit lenet5"),
         (net("conv-net", widths=[256, 256], convs_per_block=4), f"too many to be measured here: {RUN_IT}"),

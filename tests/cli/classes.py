@@ -35,7 +35,7 @@ def assignment_sheet(settings: Any, *, questions: int, texts: Any, lesson_data: 
     return f"<main>{questions} questions; {titles}; {lesson_data}; <a href='index.html'>back</a></main>"
 
 
-def collect(folder: Path, given: Any, *, data_root: Any, say: Any) -> ClassResults:
+def collect(folder: Path, given: Any, *, data_root: Any, say: Any, to_run: Any) -> ClassResults:
     """Every `*.txt` of the folders that were given is a hand-in of the student whom its first line names."""
     kept = folder / "handed-in"
     kept.mkdir(exist_ok=True)

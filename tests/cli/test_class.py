@@ -67,7 +67,7 @@ def test_a_class_is_made_handed_out_to_collected_and_collected_again(cnnlab, her
     collected = cnnlab("class", "collect", "--class", "CNNs-2026-27", first, "--gradebook", "moodle.csv")
     assert collected.code == 0, collected.err
     assert collected.out.splitlines()[:3] == [
-        "class       CNNs 2026/27: 3 students, 1 handed in, 1 of them late",
+        "class       CNNs 2026/27: 1 of 3 handed in, 1 of them late",
         "marked      questions of 1, homework of 0 (1 have texts for you to mark), accuracy of 1",
         "not read    Somebody Else is nobody's",
     ]

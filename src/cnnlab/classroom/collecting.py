@@ -50,7 +50,7 @@ def collect(
     found, lines = _kept(folder, store, key)
     marks, of_marks = read_marks(folder, settings.made)
     lines += of_marks
-    say(f"{len(found):,} hand-ins, {len(store.lines):,} other files")
+    say(f"hand-ins: {len(found):,}; other files: {len(store.lines):,}")
     withheld = withheld_images(settings, None if asked is None else asked.data, data_root=data_root)
     measuring = Measuring(withheld, data_root=data_root)
     marking = Marking(settings, key, asked, marks, measuring.nets)

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isclose
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import torch
@@ -152,7 +152,8 @@ class Measuring:
         """Why a net is not measured here, with what the teacher may do; "" where it is."""
         net, data = handed.spec.name, handed.data
         if is_own(net):
-            command = self._command(name, f" --net {_quoted(net)}")
+            path, _, of = net.replace("\\", "/").rpartition(":")  # handed in with the run, beside its records
+            command = self._command(name, f" --net {_quoted(f'{name}/{PurePosixPath(path).name}:{of}')}")
             return f"its net is the student's own code, which is not run here: {command}"
         if net not in NETS:
             return f"got the net {one_line(net)!r}; expected one of {', '.join(NETS)}"

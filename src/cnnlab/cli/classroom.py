@@ -235,7 +235,7 @@ def _print_collected(made: Collected) -> None:
     has_roster = any(one.student.row is not None for one in results.results)
     strangers = sum(one.student.row is None for one in there) if has_roster else 0
     click.echo(
-        f"class       {results.name}: {len(results.results)} students, {len(there)} handed in"
+        f"class       {results.name}: {len(there)} of {len(results.results)} handed in"
         + (f", {late} of them late" if late else "")
         + (f"; {strangers} are not in the roster" if strangers else "")
     )
