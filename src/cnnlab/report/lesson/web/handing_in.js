@@ -3,6 +3,7 @@
 import { Sha256, asHex } from "../../../explorer/web/sha256.js";
 import { score } from "./answers.js";
 import { counted } from "./attaching.js";
+import { whole } from "./variants.js";
 import { wordsOf } from "./writing.js";
 
 /** Letters that are encoded and hashed before the page goes on with anything else. */
@@ -100,9 +101,4 @@ function written(record, answers) {
   return record.texts
     .map((/** @type {{id: string}} */ { id }) => ({ id, text: whole(texts[id]?.text ?? "") }))
     .filter((/** @type {{text: string}} */ { text }) => text.trim() !== "");
-}
-
-/** Without halves of pairs, which no file of UTF-8 can hold. @param {string} text */
-function whole(text) {
-  return new TextDecoder().decode(new TextEncoder().encode(text));
 }
