@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from tests.classroom import exports
 
+from cnnlab.classroom.arrivals import arrivals
 from cnnlab.classroom.asked import read_asked
 from cnnlab.classroom.finder import Finder
 from cnnlab.classroom.gradebook import fill, read_gradebook
+from cnnlab.classroom.marks import read_marks
 from cnnlab.classroom.marks_table import marks_table
 from cnnlab.classroom.results import ClassResults, StudentResult
 from cnnlab.classroom.roster import record_of
 from cnnlab.classroom.settings import GradeColumns, begun, read_class
+from cnnlab.classroom.store import read_store
 
 TABLES = tuple(exports.ALL.values())
 CLASS = begun("CNNs", withheld="mnist").model_dump_json().encode()
@@ -27,6 +32,35 @@ QUESTIONS = json.dumps(
         "texts": [{"id": "homework-1", "page": "13-b.html", "title": "Homework 1", "text": "Why?"}],
     }
 ).encode()
+
+
+MARKS = json.dumps(
+    {
+        "kind": "cnnlab marks",
+        "format": 1,
+        "class": "ab" * 6,
+        "marks": {"s1001": {"homework-1": {"points": 1.5, "remark": "Why?"}, "homework-2": {"points": None}}},
+    }
+).encode()
+ARRIVALS = json.dumps(
+    {
+        "format": 1,
+        "hand_ins": {"ab" * 32: [{"path": "a/b.json", "time": "2026-12-01T10:00:00+00:00"}]},
+        "lines": [{"path": "c.pdf", "says": "a PDF"}],
+    }
+).encode()
+
+
+def _zipped(**files: bytes) -> bytes:
+    packed = BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+#: What a platform's download may be: a zip with a hand-in, something else, and a student's own zip.
+DOWNLOADS = (_zipped(a=b'{"kind":"cnnlab hand-in"}', essay=b"%PDF-1.7", own=_zipped(b=b"{}")), _zipped())
 
 
 def read_and_fill(content: bytes) -> object:
@@ -41,6 +75,39 @@ def read_and_fill(content: bytes) -> object:
     whole = ClassResults("CNNs", "ab" * 6, None, results, (), "", 2.0, 1.0)
     marks_table(whole)
     return fill(content, whole, GradeColumns(), numbers=finder.numbers)
+
+
+def download_in(folder: Path) -> Callable[[bytes], object]:
+    """A reader of a download in a folder."""
+
+    def read(content: bytes) -> object:
+        path = folder / "download.zip"
+        path.write_bytes(content)
+        return [(one.path, one.says, len(one.data or b"")) for one in arrivals([path])]
+
+    return read
+
+
+def marks_in(folder: Path) -> Callable[[bytes], object]:
+    """A reader of what the teacher's page saved, in a class's folder."""
+
+    def read(content: bytes) -> object:
+        (folder / "marks").mkdir(exist_ok=True)
+        (folder / "marks" / "marks.json").write_bytes(content)
+        return read_marks(folder, "ab" * 6)
+
+    return read
+
+
+def arrivals_in(folder: Path) -> Callable[[bytes], object]:
+    """A reader of the list of what was collected, in a class's folder."""
+
+    def read(content: bytes) -> object:
+        (folder / "handed-in").mkdir(exist_ok=True)
+        (folder / "handed-in" / "arrivals.json").write_bytes(content)
+        return read_store(folder)
+
+    return read
 
 
 def class_in(folder: Path) -> Callable[[bytes], object]:

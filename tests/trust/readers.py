@@ -303,13 +303,21 @@ def _of_a_class(folder: Path) -> dict[str, Reader]:
     """A teacher's own files: the roster or the gradebook, and what a class's folder holds."""
     reading = tests.classroom.reading
     tokens = (b'"', b'""', b",", b";", b"\t", b"\r", b"\n", b"sep=;\n", b"\xff\xfe", b"\0", b"Points Possible", b'="1"')
-    tables = [*reading.TABLES]
+    tables, of_zips = [*reading.TABLES], (b"PK\x03\x04", b"PK\x05\x06", b"../", b"{", b"\0")
     return {
         "a roster or gradebook": Reader(
             tables, lambda draw, seeds: mutations.mutate_bytes(draw, seeds, tokens), reading.read_and_fill, 3
         ),
         "class.json": Reader([reading.CLASS], mutations.mutate_json, reading.class_in(folder), 1),
         "questions.json": Reader([reading.QUESTIONS], mutations.mutate_json, reading.questions_in(folder), 1),
+        "a platform's download": Reader(
+            [*reading.DOWNLOADS],
+            lambda draw, seeds: mutations.mutate_bytes(draw, seeds, of_zips),
+            reading.download_in(folder),
+            2,
+        ),
+        "marks of a class": Reader([reading.MARKS], mutations.mutate_json, reading.marks_in(folder), 1),
+        "arrivals.json": Reader([reading.ARRIVALS], mutations.mutate_json, reading.arrivals_in(folder), 1),
     }
 
 
