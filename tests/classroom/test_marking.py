@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -30,6 +31,7 @@ from tests.classroom.class_of_sixty import (
 from cnnlab.classroom.collecting import collect
 from cnnlab.classroom.results import ClassResults, StudentResult
 from cnnlab.errors import UserError
+from cnnlab.report.classroom.feedback import own_remarks
 
 
 @pytest.fixture(scope="module")
@@ -325,6 +327,21 @@ def test_marks_that_a_browser_saved_later_under_a_numbered_name_count(tmp_path):
         place, [given(tmp_path, {"a1.json": (by("a1", texts=[{"id": "homework-1", "text": "why"}]), DUE)})]
     )
     assert by_key(results)["a1"].texts[0].points == 1.5
+
+
+def test_a_text_that_was_changed_since_it_was_marked_is_told(tmp_path):
+    def of(text: str) -> dict[str, Any]:
+        return {"points": 1, "remark": "", "of": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+    given_before = {"a1": {"homework-1": of("why"), "homework-2": of("an earlier text")}}
+    marks = {"kind": "cnnlab marks", "format": 1, "class": MADE, "marks": given_before}
+    place = small(tmp_path, roster=ROSTER, marks={"marks.json": marks})
+    texts = [{"id": f"homework-{number}", "text": "why"} for number in (1, 2)]
+    result = by_key(collect(place, [given(tmp_path, {"a1.json": (by("a1", texts=texts), DUE)})]))["a1"]
+    (told,) = [remark for remark in result.remarks if "marked" in remark]
+    assert result.texts[1].title in told
+    assert [text.points for text in result.texts[:2]] == [1, 1]
+    assert told not in own_remarks(result, ClassResults("", "", None, (result,), (), "", 1.0, 1.0))
 
 
 def test_what_a_file_says_of_itself_reaches_the_remarks_in_one_line(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -488,8 +489,13 @@ def came_with(results: ClassResults) -> dict[str, dict[str, Any]]:
     for one in results.results:
         for text in one.texts:
             if text.text and (text.points is not None or text.remark):
-                found.setdefault(one.student.key, {})[text.id] = {"points": text.points, "remark": text.remark}
+                mark = {"points": text.points, "remark": text.remark, "of": sum_of(text.text)}
+                found.setdefault(one.student.key, {})[text.id] = mark
     return found
+
+
+def sum_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @pytest.mark.browser
@@ -514,13 +520,35 @@ def test_marks_are_kept_and_saved_as_the_file_that_is_collected(
     page.reload()
     assert "2 changes are in no file yet." in page.locator(".marking-bar").inner_text()
     expected = came_with(results)
-    expected.setdefault(open_one.student.key, {})["homework-1"] = {"points": 1.5, "remark": "“Fine” </script>\nגם"}
-    expected[done.student.key]["homework-1"] = {"points": None, "remark": "taken back"}
+    texts = {one.student.key: one.texts[0].text for one in (open_one, done)}
+    for one, points, remark in ((open_one, 1.5, "“Fine” </script>\nגם"), (done, None, "taken back")):
+        mark = {"points": points, "remark": remark, "of": sum_of(texts[one.student.key])}
+        expected.setdefault(one.student.key, {})["homework-1"] = mark
     assert marked(page)["marks"] == expected
     assert "in no file yet" not in page.locator(".marking-bar").inner_text()
     page.reload()
     assert marked(page)["marks"] == expected
     context.close()
+
+
+@pytest.mark.browser
+def test_a_mark_stays_that_of_the_text_it_was_given_for(browser: Any, results: ClassResults, tmp_path: Path) -> None:
+    first, second = [one for one in came(results) if one.texts[0].text and one.texts[0].points is not None][:2]
+    old = sum_of("what was handed in before")
+    changed = tuple(
+        replace(one, texts=(replace(one.texts[0], marked=old), *one.texts[1:])) if one in (first, second) else one
+        for one in results.results
+    )
+    (tmp_path / "index.html").write_text(teacher_page(replace(results, results=changed), is_anonymous=False))
+    page = browser.new_page(accept_downloads=True)
+    page.goto((tmp_path / "index.html").as_uri())
+    article = page.locator(f'[data-text="homework-1"] [data-student="{first.student.key}"]')
+    assert "another text than the one that was marked" in article.inner_text()
+    article.get_by_role("spinbutton").fill("0.5" if first.texts[0].points != 0.5 else "1")
+    saved = marked(page)["marks"]
+    assert saved[first.student.key]["homework-1"]["of"] == sum_of(first.texts[0].text)
+    assert saved[second.student.key]["homework-1"]["of"] == old
+    page.close()
 
 
 @pytest.mark.browser

@@ -12,7 +12,15 @@ from cnnlab.classroom.measuring import LookedAt
 from cnnlab.classroom.notebook import TASKS, check_notebook
 from cnnlab.classroom.one_line import one_line
 from cnnlab.classroom.questions import Question, Questions
-from cnnlab.classroom.results import AnsweredQuestion, CheckedTask, Drawing, Standing, StudentResult, WrittenText
+from cnnlab.classroom.results import (
+    AnsweredQuestion,
+    CheckedTask,
+    Drawing,
+    Standing,
+    StudentResult,
+    WrittenText,
+    text_sum,
+)
 from cnnlab.classroom.settings import ClassSettings, Points
 from cnnlab.classroom.tries import Try
 from cnnlab.classroom.variants import variant_of
@@ -55,7 +63,7 @@ class Marking:
         student = parts[0][0].student
         answered = self._answered(parts, notes)
         tasks = self._tasks(parts, notes)
-        texts = self._texts(student.key, parts)
+        texts = self._texts(student.key, parts, notes)
         nets: dict[str, LookedAt] = {}
         for _, hand_in in parts:
             for one in self.measured(hand_in):
@@ -158,7 +166,7 @@ class Marking:
                     notes.append(f"the notebook of {one.path} cannot be read: {error}")
         return ()
 
-    def _texts(self, key: str, parts: Sequence[tuple[Try, HandIn]]) -> tuple[WrittenText, ...]:
+    def _texts(self, key: str, parts: Sequence[tuple[Try, HandIn]], notes: list[str]) -> tuple[WrittenText, ...]:
         """Each text that was asked for, in the words of the pages and of the playground; then what else was written."""
         hand_ins = [hand_in for _, hand_in in parts]
         most = self.settings.points.text
@@ -175,11 +183,16 @@ class Marking:
             text = "\n\n".join(dict.fromkeys(word.strip() for word in words if word.strip()))
             mark = self.marks.get((key, asked.id), Mark())
             points = mark.points if text else 0.0
-            found.append(WrittenText(asked.id, asked.title, text, points, most, mark.remark))
+            found.append(WrittenText(asked.id, asked.title, text, points, most, mark.remark, mark.of))
         more = "\n\n".join(dict.fromkeys(one.text.strip() for one in hand_ins if one.text.strip()))
         if more:
             mark = self.marks.get((key, "text"), Mark())
-            found.append(WrittenText("text", "What was written with it", more, 0.0, 0.0, mark.remark))
+            found.append(WrittenText("text", "What was written with it", more, 0.0, 0.0, mark.remark, mark.of))
+        notes += [
+            f"the text “{each.title}” is another than the one that was marked: look at it again"
+            for each in found
+            if each.text and each.marked and each.marked != text_sum(each.text)
+        ]
         return tuple(found)
 
     def _drawings(self, parts: Sequence[tuple[Try, HandIn]], notes: list[str]) -> tuple[Drawing, ...]:

@@ -22,6 +22,7 @@ _FILES = 1_000
 class _Mark(Strict):
     points: Annotated[float, Field(ge=0, le=1000)] | None = None
     remark: Annotated[str, Field(max_length=100_000)] | None = None
+    of: Annotated[str, Field(max_length=64)] = ""
 
 
 class _Marks(Strict):
@@ -33,10 +34,11 @@ class _Marks(Strict):
 
 @dataclass(frozen=True)
 class Mark:
-    """points: None for none yet. remark: the teacher's, "" for none."""
+    """points: None for none yet. remark: the teacher's, "" for none. of: `text_sum` of the text that was marked."""
 
     points: float | None = None
     remark: str = ""
+    of: str = ""
 
 
 def _as_saved(path: Path) -> tuple[str, int]:
@@ -74,7 +76,7 @@ def read_marks(folder: Path, made: str) -> tuple[dict[tuple[str, str], Mark], li
                 before = found.get((student, text), Mark())
                 is_given = "points" in mark.model_fields_set
                 remark = before.remark if mark.remark is None else mark.remark
-                found[student, text] = Mark(mark.points if is_given else before.points, remark)
+                found[student, text] = Mark(mark.points if is_given else before.points, remark, mark.of or before.of)
     if len(files) > _FILES:
         lines.append(f"{MARKS}: {len(files):,} files; expected at most {_FILES:,}: the rest was not read")
     return found, lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Literal
 
 #: How a question was answered, as the lesson's pages say it (`report/lesson/web/answers.js`).
@@ -51,9 +52,17 @@ class AnsweredQuestion:
     most: float
 
 
+def text_sum(text: str) -> str:
+    """What tells a text from another that was handed in instead: 16 hex digits."""
+    return sha256(text.encode(errors="replace")).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class WrittenText:
-    """A text in the student's words. points: None until the teacher has marked it; remark: the teacher's."""
+    """A text in the student's words. points: None until the teacher has marked it; remark: the teacher's.
+
+    marked: `text_sum` of the text that the mark is of, "" where that is not known; a later hand-in may have another.
+    """
 
     id: str
     title: str
@@ -61,6 +70,7 @@ class WrittenText:
     points: float | None
     most: float
     remark: str
+    marked: str = ""
 
 
 @dataclass(frozen=True)

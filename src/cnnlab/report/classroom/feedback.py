@@ -76,10 +76,11 @@ def feedback_page(result: StudentResult, results: ClassResults) -> str:
 def own_remarks(result: StudentResult, results: ClassResults) -> list[str]:
     """The remarks that are about this student's own file alone, in the words of who gets the page.
 
-    Left out is whatever names somebody else of the class, and what compares hand-ins ("the same …").
+    Left out is whatever names somebody else of the class, what compares hand-ins ("the same …"), and what the teacher
+    is to look at again.
     """
     others = [one.student for one in results.results if one.student.key != result.student.key]
-    own = [remark for remark in result.remarks if not re.search(r"\bsame\b", remark)]
+    own = [remark for remark in result.remarks if not re.search(r"\bsame\b|: look at it again$", remark)]
     return [remark for remark in own if not mentions(remark, others, own=result.student)]
 
 

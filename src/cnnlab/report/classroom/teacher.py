@@ -10,7 +10,7 @@ from importlib.resources import files
 import numpy as np
 from markupsafe import Markup
 
-from cnnlab.classroom.results import ClassResults, Drawing, StudentResult, WrittenText
+from cnnlab.classroom.results import ClassResults, Drawing, StudentResult, WrittenText, text_sum
 from cnnlab.classroom.settings import in_full
 from cnnlab.one_script import one_script, policy_hash
 from cnnlab.report.classroom.accuracies import accuracies
@@ -82,6 +82,7 @@ def teacher_page(results: ClassResults, *, is_anonymous: bool) -> str:
         called=called,
         at=lambda moment: as_due(moment, results.due),
         in_short=in_short,
+        text_sum=text_sum,
         points=points,
         answer=answer,
         version=__version__,

@@ -11,8 +11,8 @@ export function mark(section) {
   const groups = /** @type {HTMLElement[]} */ ([...section.querySelectorAll("[data-text]")]);
   for (const group of groups) {
     for (const article of written(group)) {
-      const { student = "", points = "", remark = "" } = article.dataset;
-      marks.add(student, group.dataset.text ?? "", { points: points === "" ? null : Number(points), remark });
+      const { student = "", points = "", remark = "", of = "", marked = "" } = article.dataset;
+      marks.add(student, group.dataset.text ?? "", { points: points === "" ? null : Number(points), remark }, { now: of, marked });
     }
   }
   const chosen = /** @type {HTMLSelectElement} */ (

@@ -1,7 +1,7 @@
 // The marks of a class: what the page came with, and over that what was changed in this browser and what of it is saved.
 
 /** @typedef {{points: number | null, remark: string}} Mark */
-/** @typedef {Mark & {was: Mark, saved: boolean}} Draft `was`: what the page came with when this was written */
+/** @typedef {Mark & {was: Mark, saved: boolean, of: string}} Draft `was`: what the page came with when this was written; `of`: the sum of the text that it is about */
 
 export class Marks {
   /** @param {string} made tells this class from another */
@@ -10,6 +10,8 @@ export class Marks {
     this.made = made;
     /** @type {Map<string, Mark>} */
     this.came = new Map();
+    /** Sums of texts: as they are on the page, and of those that the marks which the page came with are about. @type {Map<string, {now: string, marked: string}>} */
+    this.sums = new Map();
     /** @type {Record<string, Draft>} */
     this.drafts = this.#kept();
     this.isKept = this.#keep();
@@ -17,11 +19,12 @@ export class Marks {
 
   /**
    * A text that the page came with.
-   * @param {string} student @param {string} text @param {Mark} mark
+   * @param {string} student @param {string} text @param {Mark} mark @param {{now: string, marked: string}} sums
    */
-  add(student, text, mark) {
+  add(student, text, mark, sums) {
     const place = placeOf(student, text);
     this.came.set(place, mark);
+    this.sums.set(place, sums);
     const draft = this.drafts[place];
     // The page has learned another mark since this one was saved: from the file, or from somebody else's.
     if (draft?.saved && !isSame(draft.was, mark)) delete this.drafts[place];
@@ -39,7 +42,7 @@ export class Marks {
     const place = placeOf(student, text);
     const was = this.came.get(place) ?? { points: null, remark: "" };
     if (isSame(was, mark) && !this.drafts[place]?.saved) delete this.drafts[place];
-    else this.drafts[place] = { ...mark, was, saved: false };
+    else this.drafts[place] = { ...mark, was, saved: false, of: this.sums.get(place)?.now ?? "" };
     this.isKept = this.#keep();
   }
 
@@ -55,14 +58,15 @@ export class Marks {
 
   /** All marks of the page as the record that `cnnlab class collect` reads; they count as saved from now on. */
   save() {
-    /** @type {Record<string, Record<string, Mark>>} */
+    /** @type {Record<string, Record<string, Mark & {of: string}>>} */
     const marks = {};
     for (const [place, came] of this.came) {
       const [student, text] = JSON.parse(place);
       const mark = this.of(student, text);
       // One that was taken back is named, too: it takes back what an earlier file says.
       if (isSame(mark, { points: null, remark: "" }) && isSame(came, mark) && !this.drafts[place]) continue;
-      (marks[student] ??= {})[text] = mark;
+      const { now = "", marked = "" } = this.sums.get(place) ?? {};
+      (marks[student] ??= {})[text] = { ...mark, of: this.drafts[place]?.of || marked || now };
       if (this.drafts[place]) this.drafts[place].saved = true;
     }
     this.isKept = this.#keep();
