@@ -93,6 +93,10 @@ def _program(name: str) -> str:
     return path
 
 
+#: Those that run.
+_BROWSERS: list[Any] = []
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Debian's Chromium."""
@@ -101,8 +105,19 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        _BROWSERS.append(chromium)
         yield chromium
+        _BROWSERS.remove(chromium)
         chromium.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_page_outlives_its_module() -> Iterator[None]:
+    """One that a test left open may train on, and would take a core from all tests after it."""
+    yield
+    for chromium in _BROWSERS:
+        for context in chromium.contexts:
+            context.close()
 
 
 @pytest.fixture(scope="session")
