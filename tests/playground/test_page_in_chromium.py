@@ -157,10 +157,9 @@ def test_a_race_lays_two_runs_over_one_another_and_is_honest(opened: Opened) -> 
           const path = document.querySelector(`#curves .way.validation${of}`);
           return [path.getTotalLength() > 5, getComputedStyle(path).strokeDasharray];
         }"""
-        one, other = page.evaluate(drawn, ":not(.other)"), page.evaluate(drawn, ".other")
-        assert one == [True, "none"]
-        assert other[0]
-        assert other[1] != "none"
+        until(page, f"[':not(.other)', '.other'].every(of => ({drawn})(of)[0])")  # with the next frame
+        assert page.evaluate(drawn, ":not(.other)")[1] == "none"
+        assert page.evaluate(drawn, ".other")[1] != "none"
         first, second = page.evaluate("[playground.learning, playground.race.rival].map(each => each.settings)")
         assert {key for key in first if first[key] != second[key]} == {"dropout"}
         assert "seed is no proof" in page.inner_text("#verdict")
