@@ -905,8 +905,13 @@ def classroom_sentence(record: dict[str, Any]) -> str:
         f"SimpleCNN of their own from each of {with_nets['nets_measured']} students, measured on 2,000 images each, in "
         f"{median(with_nets['time_s']):.0f} s and at most {with_nets['peak_mb']} MB (medians of "
         f"{len(sixty['time_s'])}, {where['device_name']}, {where['cores']} cores, {where['precision']}; "
-        f"`{record['command']}`). Marks were those that the program had worked out, and twice the same bytes were "
-        "written.\n"
+        f"`{record['command']}`)"
+        + (
+            ", and collected again the same bytes are written"
+            if sixty["same_bytes"] and with_nets["same_bytes"]
+            else ""
+        )
+        + ". A test holds the marks to those that the program works out itself.\n"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -131,8 +130,7 @@ def write_class(folder: Path, settings: ClassSettings) -> None:
     path = place_in(folder, CLASS_FILE)
     write_whole(path, (strict_json(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n").encode())
     try:
-        with suppress(NotImplementedError):
-            os.chmod(path, 0o600)
+        os.chmod(path, 0o600)
     except OSError as error:
         raise disk_error(path, error) from error
 
