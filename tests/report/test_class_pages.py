@@ -460,6 +460,26 @@ def test_a_heading_sorts_by_mouse_and_by_key(browser: Any, results: ClassResults
 
 
 @pytest.mark.browser
+def test_each_student_s_first_answers_stand_in_a_table(
+    browser: Any, results: ClassResults, written: dict[str, Path]
+) -> None:
+    page = browser.new_page()
+    page.goto(written["teacher"].as_uri())
+    table = page.locator("#questions details table").first
+    rows = table.locator("tr").count()
+    assert rows == 1 + len(came(results))
+    column = "[...document.querySelectorAll('#questions details table tbody tr')].map(row => row.innerText)"
+    page.locator("summary", has_text="first answers").click()
+    signs = {"right at the first try": "✓", "right later": "◐", "not right": "✗"}
+    for text, one in zip(page.evaluate(column), came(results), strict=True):
+        assert one.student.name in text
+        counted = [one.answered[i].standing for i in range(len(one.answered))]
+        for standing, sign in signs.items():
+            assert text.count(sign) == counted.count(standing)
+    page.close()
+
+
+@pytest.mark.browser
 def test_a_name_leaves_those_standing_that_overlap(
     browser: Any, results: ClassResults, written: dict[str, Path]
 ) -> None:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cnnlab.classroom.results import AnsweredQuestion, ClassResults
+from cnnlab.classroom.results import AnsweredQuestion, ClassResults, StudentResult
 from cnnlab.report.classroom.bars import Part, in_order, parts
 from cnnlab.report.classroom.written import chapter_title
 
@@ -24,6 +24,17 @@ STANDINGS = {
     "not decided": ("undecided", "answered, not graded"),
     "shown without an answer": ("shown", "shown without an answer"),
     "open": ("open", "open"),
+}
+
+
+#: Standing → a sign for it in a table.
+_SIGNS = {
+    "right at the first try": "✓",
+    "right later": "◐",
+    "not right": "✗",
+    "not decided": "·",
+    "shown without an answer": "–",
+    "open": "–",
 }
 
 
@@ -88,6 +99,20 @@ def had_at_first(results: ClassResults) -> dict[str, tuple[int, int]]:
             if question.given and question.given[0]:
                 right, gave = found.get(question.id, (0, 0))
                 found[question.id] = (right + (question.standing == "right at the first try"), gave + 1)
+    return found
+
+
+def first_answers(
+    results: ClassResults, questions: Sequence[AskedQuestion]
+) -> list[tuple[StudentResult, list[tuple[str, str]]]]:
+    """Each student who handed in, and for each question a sign of how it was answered and the first answer."""
+    found = []
+    for one in results.results:
+        had = {question.id: question for question in one.answered}
+        asked = [had.get(question.id) for question in questions]
+        cells = [("–", "") if each is None else (_SIGNS[each.standing], _first(each).strip()) for each in asked]
+        if one.file:
+            found.append((one, cells))
     return found
 
 

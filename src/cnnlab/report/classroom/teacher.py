@@ -15,7 +15,7 @@ from cnnlab.classroom.settings import in_full
 from cnnlab.one_script import one_script, policy_hash
 from cnnlab.report.classroom.accuracies import accuracies
 from cnnlab.report.classroom.anonymous import anonymous
-from cnnlab.report.classroom.questions import FEW, asked_questions, to_talk_about
+from cnnlab.report.classroom.questions import FEW, asked_questions, first_answers, to_talk_about
 from cnnlab.report.classroom.tasks import asked_tasks
 from cnnlab.report.classroom.written import answer, as_due, in_short, points, told_command, whole
 from cnnlab.report.pages import render
@@ -69,6 +69,7 @@ def teacher_page(results: ClassResults, *, is_anonymous: bool) -> str:
         has_ids=has_ids,
         heads=_heads(has_ids),
         questions=questions,
+        first_answers=first_answers(results, questions),
         talk=to_talk_about(questions),
         few_answers=FEW,
         tasks=asked_tasks(results),
