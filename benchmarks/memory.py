@@ -5,7 +5,7 @@
 Without a command all are measured; with some, the others stay in the record as they were, if it is of as many images.
 It needs Linux and no network: the images are those of mnist-5k, each moved by up to two pixels, with noise, drawn with
 a fixed seed, so that hardly two are equal. They stand in an .npz file of uint8, and, for `train folder:`, a fifth of
-them as PNG files.
+them as PNG files. Numba's loops are compiled before: that takes some 350 MB more, whatever the images, and once.
 
 main: the largest resident memory of the command's own process (VmHWM). with workers: the largest sum over that process
 and all below it of what each holds for itself, what copies of a process share counted once (Pss_Anon), and once the
@@ -96,6 +96,7 @@ def main() -> None:
         names = chosen.commands or list(COMMANDS)
         with_pictures = any("{folder}" in COMMANDS[name] for name in names)
         places = make_images(Path(folder), chosen.images, with_pictures=with_pictures)
+        compile_loops(Path(folder))
         for name in names:
             run = _run_of(name)
             if run is not None and not (Path(folder) / run).exists():
@@ -138,6 +139,12 @@ def many_images(count: int) -> tuple[np.ndarray, np.ndarray]:
     for part in np.array_split(made, max(1, count // 10_000)):
         np.maximum(part, random.integers(0, 16, part.shape, dtype=np.uint8), out=part)
     return made, labels[which]
+
+
+def compile_loops(folder: Path) -> None:
+    """Have each net's loops compiled and kept by a short training in `folder`, where Numba is and they were not yet."""
+    for net in ("lenet5", "simple-cnn"):
+        peak_of(["train", net, "--data", "mnist-5k@500", "--epochs", "0.1", "--out", f"compiled-{net}"], folder)
 
 
 def peak_of(arguments: list[str], folder: Path) -> Peak:

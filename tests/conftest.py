@@ -113,7 +113,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def no_page_outlives_its_module() -> Iterator[None]:
-    """One that a test left open may train on, and would take a core from all tests after it."""
+    """One that a test left open may train on, and would take a core from all tests after it.
+
+    So a fixture that opens a page is of a module at most.
+    """
     yield
     for chromium in _BROWSERS:
         for context in chromium.contexts:
