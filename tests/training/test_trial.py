@@ -17,6 +17,7 @@ from cnnlab.nets.resolve import build_net
 from cnnlab.runs import execute
 from cnnlab.runs.make import make_run, reopen_run
 from cnnlab.training.doubts import remarks
+from cnnlab.training.trial import require_trainable
 
 HAVE = {
     name.lower(): own_nets.HEAD + text for name, text in vars(own_nets).items() if name.isupper() and name != "HEAD"
@@ -159,6 +160,25 @@ def test_the_trial_changes_no_digit(write, small, tmp_path, monkeypatch):
     _, other, untried = trained(tmp_path / "untried", small, name)
     assert all(torch.equal(value, other.state_dict()[key]) for key, value in net.state_dict().items())
     assert result.test == untried.test
+
+
+def test_the_trials_steps_move_no_weight(small):
+    """So a forward that holds its weights beside another net's finds them as they were."""
+    seen = []
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(784, 10)
+
+        def forward(self, x):
+            seen.append(self.last.weight.detach().clone())
+            return self.last(x.flatten(1))
+
+    net = Net()
+    require_trainable(net, small, Training(), name="Net")
+    assert len(seen) > 2
+    assert all(torch.allclose(weight.float(), net.last.weight) for weight in seen)
 
 
 def test_python_gets_the_commands_messages(small):

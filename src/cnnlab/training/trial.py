@@ -72,9 +72,14 @@ def require_parameters(net: nn.Module, name: str) -> None:
 
 
 def _steps(net: nn.Module, data: ImageSet, training: Training, crop: Crop | None) -> None:
-    """Two steps as `fit` makes them, so that what the first leaves behind meets the second; then one image alone."""
+    """Two steps as `fit` makes them, so that what the first leaves behind meets the second; then one image alone.
+
+    Their learning rate is 0: a forward that compares its weights with those of another net finds them as they were.
+    """
     course = Course.of(training, data)
     state = start(net, training, seed=0)
+    for group in state.optimizer.param_groups:
+        group["lr"] = 0.0
     device = state.device
     few = data.train.evenly_spaced(min(TRIED, course.images // course.steps_per_epoch))
     images, labels = few.images.to(device), few.labels.to(device)
