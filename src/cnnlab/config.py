@@ -104,6 +104,16 @@ class NetSpec(Strict):
     options: dict[str, Scalar | tuple[int, ...]] = {}
 
 
+def given_training(training: object) -> Training:
+    """A training as the Python API's functions take it. Raises UserError for anything else, with the way to one."""
+    if isinstance(training, Training):
+        return training
+    raise UserError(
+        f"training: got {type(training).__name__}; expected a Training: cnnlab.Training(epochs=3), or "
+        'cnnlab.recipe("fast", net, data, epochs=3)'
+    )
+
+
 def net_spec(name: str, options: dict[str, Any]) -> NetSpec:
     """A net with options as a user gave them. Raises UserError for one that is out of range."""
     return checked(NetSpec, {"name": name, "options": options}, f"{name}: its options")

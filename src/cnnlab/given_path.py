@@ -17,7 +17,10 @@ def given_path(text: str | os.PathLike[str], what: str) -> Path:
     what: whose path it is, as the user knows it: `"--out"`, `"RUN"`. Raises UserError for a path that is empty, holds a
     NUL, is too long, leads through a circle of links or through a folder that may not be read.
     """
-    path = os.fspath(text)
+    try:
+        path = os.fspath(text)
+    except TypeError:
+        raise UserError(f"{what}: got {type(text).__name__}; expected the path of a file or folder") from None
     if not path:
         raise UserError(f"{what}: got an empty path; expected the path of a file or folder: give one")
     try:

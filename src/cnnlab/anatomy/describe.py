@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from numbers import Integral
 from typing import Any
 
 from torch import nn
@@ -14,6 +16,8 @@ from cnnlab.anatomy.field_rules import field_after
 from cnnlab.anatomy.fields import Axis, Field, field_of_image, field_of_nothing, is_rectangle
 from cnnlab.anatomy.lazy import with_parameters
 from cnnlab.anatomy.walk import BATCH, Call, name_calls, walk
+from cnnlab.errors import UserError
+from cnnlab.given_kinds import given_net
 
 #: A number for both axes where they agree, else (rows, columns); None where units differ.
 PerAxis = int | None | tuple[int | None, int | None]
@@ -164,7 +168,9 @@ def describe(net: nn.Module, input_shape: tuple[int, int, int] = (1, 28, 28)) ->
     A copy of the net runs once, in eval mode, on two random images of `input_shape` (C, H, W); the net and all random
     states stay as they were. Raises UserError where the images do not fit, naming the layer.
     """
-    net = with_parameters(net, input_shape)
+    if not isinstance(input_shape, Sequence) or not all(isinstance(size, Integral) for size in input_shape):
+        raise UserError(f"input_shape: got {input_shape!r}; expected whole numbers (C, H, W), such as (1, 28, 28)")
+    net = with_parameters(given_net(net), input_shape)
     trace = walk(net, input_shape)
     calls, named = trace.calls, name_calls(trace.calls)
     _settle_batches(net, input_shape, calls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -199,6 +200,20 @@ def image_set(
 def is_seen_test(data: ImageSet) -> bool:
     """Whether more of the test images than `TOLERATED` stand among the training images."""
     return data.repeated > TOLERATED * len(data.test)
+
+
+def given_images(data: object) -> ImageSet:
+    """A set as the Python API's functions take it. Raises UserError for anything else, with the way to one."""
+    if isinstance(data, ImageSet):
+        return data
+    if isinstance(data, str | os.PathLike):
+        raise UserError(f"data: got the name {str(data)!r}; expected its images: cnnlab.load({str(data)!r})")
+    if isinstance(data, Split):
+        raise UserError("data: got one split; expected an ImageSet, which has all three: give the set that it is of")
+    raise UserError(
+        f"data: got {type(data).__name__}; expected an ImageSet: cnnlab.data_of(images, labels) makes one of arrays or "
+        "tensors, cnnlab.load(NAME) loads one"
+    )
 
 
 def require_unseen_test(data: ImageSet) -> ImageSet:

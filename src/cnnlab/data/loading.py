@@ -47,7 +47,7 @@ _COME_AS_FILES = {
 
 
 def load(
-    name: str,
+    name: str | os.PathLike[str],
     *,
     root: str | Path | None = None,
     cache: str | Path | None = None,
@@ -73,8 +73,13 @@ def load(
     Returns three splits of uint8 images (N, C, H, W) on the CPU.
     Raises UserError for an unknown name and for anything missing, unreadable or wrong.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise UserError(
+            f"data: got {type(name).__name__}; expected a set's name or the path of a folder; cnnlab.data_of(images, "
+            "labels) makes a set of arrays or tensors"
+        )
     data = _any_set(
-        name,
+        os.fspath(name),
         root=root,
         cache=cache,
         fetch=fetch,

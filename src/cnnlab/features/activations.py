@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from cnnlab.anatomy.walk import Call, Trace, Walks, name_calls, walk
 from cnnlab.errors import UserError
+from cnnlab.given_kinds import given_net
 from cnnlab.net_copy import copied
 from cnnlab.nets.layout import channels_last, runs_channels_last
 
@@ -34,7 +35,7 @@ def feature_maps(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
     the net, and for whole-number pixels.
     """
     require_normalised(images)
-    trace = walk(net, tuple(images.shape[1:]), images=images, keep=_copied)
+    trace = walk(given_net(net), tuple(images.shape[1:]), images=images, keep=_copied)
     return _by_name(trace)
 
 
@@ -188,6 +189,10 @@ def result_of(trace: Trace, layer: str) -> Tensor:
 
 def require_normalised(images: Tensor) -> None:
     """Raise UserError for anything but a batch of float images."""
+    if not isinstance(images, Tensor):
+        raise UserError(
+            f"images: got {type(images).__name__}; expected a tensor, float (N, C, H, W): torch.as_tensor makes one"
+        )
     if images.dim() != 4 or not images.is_floating_point() or len(images) == 0:
         got = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
         raise UserError(

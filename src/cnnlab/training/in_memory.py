@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from cnnlab.config import Training
-from cnnlab.data.imageset import ImageSet
+from cnnlab.config import Training, given_training
+from cnnlab.data.imageset import ImageSet, given_images
 from cnnlab.errors import UserError
+from cnnlab.given_kinds import given_net
 from cnnlab.nets.fit import require_logits
 from cnnlab.training.doubts import doubts, remarks
 from cnnlab.training.loop import Diverged, Epoch, Step, fit
@@ -49,10 +50,11 @@ def train(
     Raises UserError for a net that does not fit the images or cannot be trained,
     with what to change, and when the loss becomes NaN or infinite. The test split is not touched.
     """
+    net, data = given_net(net), given_images(data)
     name = type(net).__name__
     with torch.random.fork_rng(devices=[]):
         require_logits(net, name, data.image_shape, len(data.classes))
-    wanted = recipe("fast", net, data) if training is None else training
+    wanted = recipe("fast", net, data) if training is None else given_training(training)
     training = require_trainable(net, data, wanted, name=name)
     not_trained = remarks(net, data)
     state = start(net, training, seed=seed)

@@ -9,10 +9,11 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from cnnlab.config import Training
-from cnnlab.data.imageset import ImageSet
+from cnnlab.config import Training, given_training
+from cnnlab.data.imageset import ImageSet, given_images
 from cnnlab.data.normalise import normalise
 from cnnlab.errors import UserError
+from cnnlab.given_kinds import given_net
 from cnnlab.net_copy import copied
 from cnnlab.nets.answers import main_answer
 from cnnlab.nets.fit import require_logits
@@ -56,7 +57,8 @@ def find_learning_rate(
     """
     if steps < 2:
         raise UserError(f"steps {steps}: expected at least 2, one at the lowest rate and one at the highest: try 100")
-    training = training or Training()
+    net, data = given_net(net), given_images(data)
+    training = Training() if training is None else given_training(training)
     trial = copied(net)
     rates, losses = [], []
     smoothed = lowest_loss = math.inf

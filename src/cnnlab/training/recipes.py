@@ -14,8 +14,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnlab.config import Augmentation, Training, checked
-from cnnlab.data.imageset import ImageSet
+from cnnlab.data.imageset import ImageSet, given_images
 from cnnlab.errors import UserError, nearest
+from cnnlab.given_kinds import given_net
 from cnnlab.nets.layout import runs_channels_last
 from cnnlab.training.course import steps_per_epoch
 from cnnlab.training.execution import find_crop
@@ -53,6 +54,7 @@ def recipe(name: str, net: nn.Module, data: ImageSet, *, epochs: float | None = 
     changes: any field of `Training`. Raises UserError for an unknown recipe and for a change out of range.
     """
     chosen = find_recipe(name)
+    net, data = given_net(net), given_images(data)
     usual = default_epochs(len(data.train), chosen.smallest_batch)
     length = epochs if epochs is not None else round(usual * chosen.length)
     checked(Training, {"epochs": length}, "training options")

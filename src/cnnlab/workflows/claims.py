@@ -14,6 +14,7 @@ from cnnlab.claims.registry import CLAIMS, find_claim
 from cnnlab.claims.rounds import RoundRecord, round_of
 from cnnlab.errors import Stopped
 from cnnlab.experiments.engines.choice import choose_engine
+from cnnlab.given_kinds import given_names
 from cnnlab.one_writer import one_writer_of_new
 from cnnlab.plain_files import place_in
 from cnnlab.report.back import Back, back_from_claim, back_to
@@ -54,7 +55,7 @@ def claims(
     so, and UserError where a training fails or another process writes `out`.
     """
     watch, folder = watch or Watch(), Path(out)
-    chosen = [find_claim(name) for name in dict.fromkeys(ids or CLAIMS)]
+    chosen = [find_claim(name) for name in dict.fromkeys(given_names(ids, "ids", "dropout-mean") or CLAIMS)]
     scale = QUICK if quick else FULL
     digits = data or scale.data
     trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)

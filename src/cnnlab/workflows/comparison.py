@@ -16,6 +16,7 @@ from cnnlab.experiments.engines.choice import choose_engine
 from cnnlab.experiments.trainer import Trainer
 from cnnlab.experiments.two_by_two import both
 from cnnlab.experiments.variants import find_variant, own_variant
+from cnnlab.given_kinds import given_names
 from cnnlab.plain_files import place_in
 from cnnlab.report.comparison.page import comparison_page
 from cnnlab.runs.folder import write_json
@@ -53,7 +54,8 @@ def compare(
     Raises Stopped when `watch` says so, and UserError for what the user can mend.
     """
     watch, folder = watch or Watch(), Path(out)
-    chosen = [find_variant("baseline"), *(own_variant(one) if "=" in one else find_variant(one) for one in variants)]
+    named = given_names(variants, "variants", "no-dropout")
+    chosen = [find_variant("baseline"), *(own_variant(one) if "=" in one else find_variant(one) for one in named)]
     if len(chosen) < 2:
         raise UserError(
             "compare: got no variants; expected at least one: cnnlab compare --variants no-dropout no-batchnorm"

@@ -15,6 +15,7 @@ from cnnlab.experiments.samplers import Grid, Optuna
 from cnnlab.experiments.space import point_variants, read_space
 from cnnlab.experiments.sweep import Sweep, conclude, search_points
 from cnnlab.experiments.trainer import Trainer
+from cnnlab.given_kinds import given_names
 from cnnlab.one_writer import one_writer_of_new
 from cnnlab.plain_files import place_in
 from cnnlab.report.sweep.page import sweep_page
@@ -54,7 +55,7 @@ def sweep(
     watch, folder = watch or Watch(), Path(out)
     trained_by = choose_engine(engine, ray_address=ray_address, say=watch.say)
     requested = {"net": NetSpec(name=net), "data": data, "recipe": recipe, "epochs": epochs}
-    base, fields = read_space(checked(Plan, requested, "options"), list(values))
+    base, fields = read_space(checked(Plan, requested, "options"), given_names(values, "values", "dropout=0.5"))
     root = None if data_root is None else str(data_root)
     load_once = cache(lambda name: load(name, root=root, progress=watch.on_data))
     found = contestants(base, point_variants(fields), range(seeds), load_once)
