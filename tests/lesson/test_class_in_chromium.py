@@ -231,7 +231,11 @@ def playground_record(nets: int, drawings: int) -> dict[str, Any]:
     return {
         "kind": "cnnlab playground record",
         "format": 2,
+        "name": "",
+        "saved": "2026-11-27T10:00:00.000Z",
+        "data": {"name": "mnist-5k"},
         "runs": [],
+        "homework": [],
         "nets": [net] * nets,
         "drawn": [drawn] * drawings,
     }
