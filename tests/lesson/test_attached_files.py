@@ -5,39 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 import struct
-import subprocess
-from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.lesson.in_node import WEB, in_script
 
 from cnnlab.classroom.hand_in import read_hand_in, write_hand_in
 from cnnlab.classroom.packing import content_of
 from cnnlab.errors import UserError
-from cnnlab.one_script import one_script
-
-WEB = Path(__file__).parents[2] / "src" / "cnnlab" / "report" / "lesson" / "web"
-
-
-def in_script(entry: str, body: str, given: Any) -> Any:
-    """What the body of a function of `given` gives back, in Node, with a module of the pages under its name."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node")
-    name = entry.replace(".", "_")
-    script = one_script(WEB, entry).replace(f"const {name} = await", f"globalThis.{name} = await")
-    script += f"\nconst found = await (async (given) => {{\n{body}\n}})({json.dumps(given)});\n"
-    script += "process.stdout.write(JSON.stringify(found));"
-    done = subprocess.run([node, "--input-type=module"], input=script.encode(), capture_output=True, timeout=60)
-    assert done.returncode == 0, done.stderr.decode()[-1000:]
-    return json.loads(done.stdout)
-
 
 #: Attach files one after the other, each to as many copies as wanted; a browser's page is stood in for by a few lines.
 ATTACH = """
-globalThis.document = { createElement: () => new Proxy({}, { get: () => () => {} }) };
+globalThis.document = { createElement: () => ({ setAttribute() {}, addEventListener() {}, append() {} }) };
 globalThis.FileReader = class extends EventTarget {
   async readAsDataURL(file) {
     this.result = `data:;base64,${Buffer.from(await file.arrayBuffer()).toString("base64")}`;
@@ -47,12 +26,10 @@ globalThis.FileReader = class extends EventTarget {
 async function attach(files) {
   const chooser = Object.assign(new EventTarget(), { files });
   const said = [];
-  const says = { replaceChildren() {}, append: (line) => said.push(line) };
-  globalThis.document.createElement = () => ({ setAttribute() {}, addEventListener() {}, append() {} });
-  await new Promise((done) => {
-    globalThis.attached = new attaching_js.Attached(chooser, { replaceChildren() {} }, says, done);
-    chooser.dispatchEvent(new Event("change"));
-  });
+  const says = { replaceChildren: (...lines) => said.splice(0, said.length, ...lines) };
+  const attached = new attaching_js.Attached(chooser, { replaceChildren() {} }, says, () => {});
+  chooser.dispatchEvent(new Event("change"));
+  await attached.taken;
   return { taken: attached.files.length, records: attached.records, said: said.map(({ textContent }) => textContent) };
 }
 const files = given.map(([name, base64]) => new File([Buffer.from(base64, "base64")], name));

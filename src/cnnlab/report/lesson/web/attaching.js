@@ -28,16 +28,14 @@ export class Attached {
     /** @type {AttachedFile[]} */
     this.files = [];
     this.list = list;
+    this.says = says;
     this.onChange = onChange;
-    chooser.addEventListener("change", async () => {
+    /** Comes when all that was chosen so far is attached or left out. @type {Promise<void>} */
+    this.taken = Promise.resolve();
+    chooser.addEventListener("change", () => {
       const chosen = [...(chooser.files ?? [])];
-      says.replaceChildren();
-      for (const file of chosen) {
-        const why = await this.#take(file);
-        if (why !== "") says.append(line(why));
-      }
       chooser.value = ""; // the same file may be chosen again
-      this.#show();
+      this.taken = this.taken.then(() => this.#takeAll(chosen));
     });
   }
 
@@ -49,6 +47,19 @@ export class Attached {
   /** @returns {{name: string, base64: string}[]} */
   get weights() {
     return this.files.flatMap((file) => (file.kind === "weights" ? [{ name: file.name, base64: file.base64 ?? "" }] : []));
+  }
+
+  /** @param {File[]} files */
+  async #takeAll(files) {
+    /** @type {string[]} */
+    const leftOut = [];
+    for (const file of files) {
+      this.says.replaceChildren(...[...leftOut, `${file.name} is being read …`].map(line));
+      const why = await this.#take(file);
+      if (why !== "") leftOut.push(why);
+    }
+    this.says.replaceChildren(...leftOut.map(line));
+    this.#show();
   }
 
   /** @param {File} file @returns {Promise<string>} why it was left out; empty where it was not */

@@ -82,7 +82,8 @@ export async function framed(content, key) {
 
 /** @param {string} id as it was written */
 export function fileName(id) {
-  const tidy = id.trim().toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 80);
+  const words = id.trim().toLowerCase().replace(/[^\p{L}\p{M}\p{N}]+/gu, "-");
+  const tidy = [...words].slice(0, 50).join("").replace(/^-|-$/g, "");
   return tidy ? `hand-in-${tidy}.json` : "hand-in.json";
 }
 
