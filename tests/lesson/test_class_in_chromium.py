@@ -290,7 +290,9 @@ def test_a_hand_in_holds_all_of_it_in_a_frame_with_its_sum(
         page.locator("#a-output-height").fill("typed")
         page.get_by_label("Your id", exact=True).fill(f" {id}")
         page.get_by_label("Your name").fill("Ann Bé ")
-        assert page.locator("#a-output-height").input_value() == ("" if has_class else "typed"), "of other numbers or not"
+        assert page.locator("#a-output-height").input_value() == ("" if has_class else "typed"), (
+            "of other numbers or not"
+        )
         answer(page, question, question.slips[0].answer)
         answer(page, question, question.answer)
         page.goto((pages / HOMEWORK.file).as_uri())
