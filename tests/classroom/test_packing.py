@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from tests.new_runs import make_run
+from tests.new_runs import make_run, small_run
 
 from cnnlab import load
 from cnnlab.classroom.hand_in import read_hand_in, write_hand_in
@@ -31,10 +31,7 @@ TEACHER = Path(__file__).parents[2] / "notebooks" / "lesson3_Pytorch_MNIST_cnn_t
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    few = load("mnist-5k@200")
-    run, net = make_run(tmp_path_factory.mktemp("runs") / "dense", few, net="mlp", net_options={"hidden": (8,)})
-    execute(run, net, few)
-    return run.path
+    return small_run(tmp_path_factory.mktemp("runs") / "dense")
 
 
 @pytest.fixture

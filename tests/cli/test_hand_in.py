@@ -13,21 +13,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.new_runs import make_run
+from tests.new_runs import small_run
 
-from cnnlab import load
 from cnnlab.classroom.hand_in import read_hand_in
-from cnnlab.runs import execute
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "lesson3_Pytorch_MNIST_cnn.ipynb"
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    few = load("mnist-5k@200")
-    run, net = make_run(tmp_path_factory.mktemp("runs") / "dense", few, net="mlp", net_options={"hidden": (8,)})
-    execute(run, net, few)
-    return run.path
+    return small_run(tmp_path_factory.mktemp("runs") / "dense")
 
 
 @pytest.fixture(autouse=True)

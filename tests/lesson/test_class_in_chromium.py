@@ -231,7 +231,11 @@ def playground_record(nets: int, drawings: int) -> dict[str, Any]:
     return {
         "kind": "cnnlab playground record",
         "format": 2,
+        "name": "",
+        "saved": "2026-11-27T10:00:00.000Z",
+        "data": {"name": "mnist-5k"},
         "runs": [],
+        "homework": [],
         "nets": [net] * nets,
         "drawn": [drawn] * drawings,
     }
@@ -283,8 +287,12 @@ def test_a_hand_in_holds_all_of_it_in_a_frame_with_its_sum(
     question = shapes["output-height"][variant]
     pages = folder if has_class else evidence.folder
     with opened(browser, pages / SHAPES.file) as page:
+        page.locator("#a-output-height").fill("typed")
         page.get_by_label("Your id", exact=True).fill(f" {id}")
         page.get_by_label("Your name").fill("Ann Bé ")
+        assert page.locator("#a-output-height").input_value() == ("" if has_class else "typed"), (
+            "of other numbers or not"
+        )
         answer(page, question, question.slips[0].answer)
         answer(page, question, question.answer)
         page.goto((pages / HOMEWORK.file).as_uri())

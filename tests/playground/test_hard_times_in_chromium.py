@@ -241,6 +241,16 @@ def test_after_a_rate_that_is_too_large_the_last_good_weights_are_there_and_lear
         assert page.evaluate(f"{EPOCHS}[1].validation_loss") < before["validation_loss"]
         steps = page.evaluate("playground.learning.trainer.curves.steps.map(({ step }) => step)")
         assert steps == sorted(set(steps))
+        # at this rate the losses of the second epoch's steps are numbers still, and those measured after it are none
+        page.evaluate("playground.change({ learningRate: 100, images: 20, batchSize: 10 })")
+        page.click("#reset")
+        page.click("#play")
+        until(page, "!playground.learning.trainer.isPlaying")
+        assert (
+            page.evaluate(f"{EPOCHS}.map((one) => one.validation_loss + one.remeasured_loss).filter(isFinite).length")
+            == 1
+        )
+        assert page.evaluate(f"{EPOCHS}.length") == 1
 
 
 def test_twenty_epochs_leave_nothing_behind(opened: Opened) -> None:

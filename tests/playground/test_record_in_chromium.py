@@ -105,6 +105,14 @@ def test_before_any_training_there_is_a_record(page: Any) -> None:
     assert says(page) == (
         "It contains no runs, no nets, no drawings and no answers in your words. It does not say yet who you are."
     )
+    fields = "[...document.querySelectorAll('#recording input, #recording textarea')]"
+    assert page.evaluate(f"{fields}.map(({{ maxLength }}) => maxLength)") == [20_000] * 4 + [200] * 2, (
+        "what a class reads"
+    )
+    page.evaluate(f"{fields}.slice(3).forEach((field) => (field.value = ' half a letter: \\ud83d'))")
+    record, hand_in = downloaded(page)
+    assert hand_in.student_name == record["homework"][3]["words"] == "half a letter: \ufffd"
+    page.evaluate(f"{fields}.forEach((field) => (field.value = ''))")
     record, hand_in = downloaded(page)
     assert (record["kind"], record["format"], record["id"]) == ("cnnlab playground record", 2, "")
     assert (record["runs"], record["nets"], record["drawn"]) == ([], [], [])

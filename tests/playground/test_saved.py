@@ -125,6 +125,12 @@ def test_explore_reads_it_too(save, cnnlab, epochs):
     assert ("Learning curves" in report) == bool(epochs)
 
 
+def test_a_look_at_the_test_images_with_a_loss_of_nan_is_a_look_too(save):
+    opening = description()["test_openings"][0]
+    run = open_run(save(test_openings=[opening, opening | {"loss": None}]))
+    assert run.test_openings() == 3
+
+
 def test_epochs_keep_the_numbers_that_the_page_gave_them(save):
     """It begins where a trained net ended, and one that teaching cut short is not recorded."""
     epochs = [EPOCH | {"epoch": number} for number in (20, 21, 23)]

@@ -43,12 +43,14 @@ LONGEST = 1_000_000
 
 
 class TestOpening(Strict):
-    """A look at the test split in the page. opened: when, ISO 8601. accuracy: 0–1. loss: mean cross-entropy, nats."""
+    """A look at the test split in the page. opened: when, ISO 8601. accuracy: 0–1. loss: mean cross-entropy in nats,
+    None where it was no number.
+    """
 
     opened: str
     step: Count
     accuracy: Share
-    loss: float
+    loss: float | None
     images: Annotated[Count, Field(ge=1)]
 
 

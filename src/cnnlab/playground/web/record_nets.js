@@ -53,14 +53,23 @@ export class RecordNets {
 
   /** The same as the record has them. run: its place among the record's. */
   async written() {
-    const { learning, logbook } = this;
-    const { runs } = logbook;
+    const { runs } = this.logbook;
     const { taken } = this.chosen();
-    const files = await Promise.all(taken.map(({ run, epoch }) => (epoch === null ? fileNow(learning, logbook) : this.#fileAfterEpoch(run))));
-    return taken.map(({ run, epoch }, i) => {
-      const place = runs.indexOf(run);
-      return { run: place, epoch, file: epoch === null ? `${run.net}.safetensors` : `${run.net}-run-${place + 1}.safetensors`, base64: toBase64(files[i]) };
-    });
+    const names = taken.map(({ run }) => this.nameOf(run));
+    const files = await Promise.all(taken.map(({ run }) => this.fileOf(run)));
+    return taken.map(({ run, epoch }, i) => ({ run: runs.indexOf(run), epoch, file: names[i], base64: toBase64(files[i]) }));
+  }
+
+  /** What the file with a run's weights is called: no other's of this page is called so. @param {RunLog} run */
+  nameOf(run) {
+    const { learning, logbook } = this;
+    return run === logbook.of(learning) ? `${run.net}.safetensors` : `${run.net}-run-${logbook.runs.indexOf(run) + 1}.safetensors`;
+  }
+
+  /** That file: of the run at hand with its weights as they are now. @param {RunLog} run @returns {Promise<Uint8Array>} */
+  async fileOf(run) {
+    const { learning, logbook } = this;
+    return run === logbook.of(learning) ? fileNow(learning, logbook) : this.#fileAfterEpoch(run);
   }
 
   /** @param {RunLog} run */

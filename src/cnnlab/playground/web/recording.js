@@ -2,6 +2,7 @@
 
 import { make } from "../../explorer/web/dom.js";
 import { counted, percent, plural } from "../../explorer/web/numbers.js";
+import { whole } from "../../explorer/web/whole_text.js";
 import { toBase64 } from "./base64.js";
 import { trainCommand } from "./command.js";
 import { download } from "./download.js";
@@ -10,6 +11,8 @@ import { MOST_BYTES, MOST_NETS, RecordNets } from "./record_nets.js";
 import { wayOf } from "./saving.js";
 import { TestSplit } from "./test_split.js";
 
+/** Letters of a name or an id, and of a text, at most. */
+const [MOST_LETTERS, MOST_TEXT] = [200, 20_000];
 /** Drawings of a record, and bytes of their pixels, at most: the first ones. */
 const MOST_DRAWINGS = 500;
 const MOST_PIXELS = 4_000_000;
@@ -37,19 +40,21 @@ export class Recording {
     this.tasks = TASKS.map((task) => ({
       task,
       tried: make("span.small", {}),
-      words: /** @type {HTMLTextAreaElement} */ (make("textarea", { rows: 3, "aria-label": `what you found in homework ${task.number}`, oninput: () => this.#count() })),
+      words: /** @type {HTMLTextAreaElement} */ (make("textarea", { rows: 3, maxlength: MOST_TEXT, "aria-label": `what you found in homework ${task.number}`, oninput: () => this.#count() })),
     }));
-    const typed = (/** @type {string} */ autocomplete) => /** @type {HTMLInputElement} */ (make("input", { type: "text", autocomplete, oninput: () => this.#count() }));
+    const typed = (/** @type {string} */ autocomplete) => /** @type {HTMLInputElement} */ (make("input", { type: "text", maxlength: MOST_LETTERS, autocomplete, oninput: () => this.#count() }));
     this.name = typed("name");
     this.id = typed("off");
+    /** @type {string[] | undefined} files that are offered beside the record */
+    this.offered = undefined;
     this.contains = make("p.contains", { role: "status" });
-    this.leftOut = make("p.small", {});
+    this.leftOut = make("div.left-out", {});
     this.button = /** @type {HTMLButtonElement} */ (make("button", { type: "button", onclick: () => this.save() }, "Download the record"));
     place.append(
       make("h3", {}, "Homework"),
       make("ol.homework", {}, this.tasks.map(({ task, tried, words }) => make("li", {}, make("p", {}, task.text), make("p.muted.small", {}, task.here, " ", tried), words))),
       make("h3", {}, "What was tried"), this.runs,
-      make("p.muted.small", {}, `Weights go into the record by themselves: those of the net as it is now, and those that other runs had after their last whole epoch, the best on the validation images first. At most ${MOST_NETS} nets, and ${megabytes(MOST_BYTES, 0)}; save any other under Take it along.`),
+      make("p.muted.small", {}, `Weights go into the record by themselves: those of the net as it is now, and those that other runs had after their last whole epoch, the best on the validation images first. At most ${MOST_NETS} nets, and ${megabytes(MOST_BYTES, 0)}; to keep any other, download it under Take it along before you press Reset.`),
       this.leftOut,
       make("h3", {}, "The record"), this.contains,
       make("div.tools", {}, make("label", {}, "Your name ", this.name), make("label", {}, "Your student ID ", this.id), this.button),
@@ -92,8 +97,21 @@ export class Recording {
         ? make("table.by-class", {}, make("thead", {}, make("tr", {}, heads.map((head) => make(head === "settings" ? "th.of-settings" : "th", { scope: "col" }, head)))), make("tbody", {}, runs.map(row)))
         : make("p.muted.small", {}, "Nothing yet: train a net."),
     );
-    this.leftOut.textContent = tooLarge.length ? `The weights of ${tooLarge.map(({ net }) => net).join(" and ")} find no room in the ${megabytes(MOST_BYTES, 0)}: save them under Take it along, and hand them in beside the record.` : "";
+    this.#offer(tooLarge);
     this.#count();
+  }
+
+  /** Offer weights that the record does not take as files of their own. @param {import("./logbook.js").RunLog[]} runs */
+  #offer(runs) {
+    const names = runs.map((run) => this.nets.nameOf(run));
+    if (this.offered?.join() === names.join()) return; // a button that is about to be pressed stays
+    this.offered = names;
+    const save = async (/** @type {number} */ i) => download(names[i], /** @type {BlobPart} */ (await this.nets.fileOf(runs[i])), "application/octet-stream");
+    if (!runs.length) return this.leftOut.replaceChildren();
+    this.leftOut.replaceChildren(
+      make("p.small", {}, `No room in the record’s ${megabytes(MOST_BYTES, 0)}: download these weights, and hand them in beside it.`),
+      make("div.tools", {}, names.map((name, i) => make("button", { type: "button", onclick: () => save(i) }, `Download ${name}`))),
+    );
   }
 
   /** Say in words what the record contains. */
@@ -122,14 +140,14 @@ export class Recording {
     return {
       kind: "cnnlab playground record",
       format: 2,
-      id: this.id.value.trim(),
-      name: this.name.value.trim(),
+      id: whole(this.id.value.trim()),
+      name: whole(this.name.value.trim()),
       saved: new Date().toISOString(),
       page: record.version,
       data: { name, sha256, train, validation, test },
       runs: runs.map((run) => ({ ...run, command: this.#command(run) })),
       test_openings: runs.reduce((sum, run) => sum + run.test_openings.length, 0),
-      homework: this.tasks.map(({ task, words }) => ({ number: task.number, text: task.text, tried: task.tried(runs, record), words: words.value.trim() })),
+      homework: this.tasks.map(({ task, words }) => ({ number: task.number, text: task.text, tried: task.tried(runs, record), words: whole(words.value.trim()) })),
       nets,
       drawn: this.#drawn().map(({ label, pixels }) => ({ label: record.data.classes[label], shape: record.data.shape, pixels: toBase64(pixels) })),
     };
@@ -138,7 +156,8 @@ export class Recording {
   async save() {
     this.show(); // what it says it contains is what it contains
     const { name, id } = this;
-    const tidy = (name.value.trim() || id.value.trim()).toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+    const words = (name.value.trim() || id.value.trim()).toLowerCase().replace(/[^\p{L}\p{M}\p{N}]+/gu, "-");
+    const tidy = [...words].slice(0, 50).join("").replace(/^-|-$/g, "");
     download(tidy ? `playground-${tidy}.json` : "playground-record.json", `${JSON.stringify(await this.written(), null, 2)}\n`, "application/json");
   }
 

@@ -1,5 +1,6 @@
 // What the reader takes along: the weights as a file, the settings as a command, the net as a class of PyTorch's.
 
+import { copyOnClick } from "../../explorer/web/copying.js";
 import { make } from "../../explorer/web/dom.js";
 import { trainCommand } from "./command.js";
 import { download } from "./download.js";
@@ -64,16 +65,7 @@ export function wayOf(run) {
 
 /** Code, and a button that copies it. @param {HTMLElement} text */
 function code(text) {
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text.textContent ?? "");
-      button.textContent = "Copied";
-    } catch {
-      getSelection()?.selectAllChildren(text);
-      button.textContent = "Selected: press Ctrl+C";
-    }
-    setTimeout(() => (button.textContent = "Copy"), 2000);
-  };
-  const button = make("button", { type: "button", onclick: copy }, "Copy");
+  const button = /** @type {HTMLButtonElement} */ (make("button", { type: "button" }, "Copy"));
+  copyOnClick(button, text);
   return make("div.code", {}, make("pre", { tabindex: 0 }, text), button);
 }

@@ -454,7 +454,7 @@ export class Trainer extends EventTarget {
     return true;
   }
 
-  /** @param {Crew} crew @returns {Promise<boolean>} as #keep */
+  /** @param {Crew} crew @returns {Promise<boolean>} as #keep; and whether the losses that were measured are numbers */
   async #endEpoch(crew) {
     const started = performance.now();
     const { images, labels } = this.training;
@@ -462,6 +462,7 @@ export class Trainer extends EventTarget {
     const places = Uint32Array.from({ length: some }, (_, i) => Math.floor((i * images.length) / some));
     const again = { images: places.map((place) => images[place]), labels: Uint8Array.from(places, (place) => labels[place]) };
     const [remeasured, validation] = [await this.#measure(crew, again), await this.#measure(crew, this.#split("validation"))];
+    if (!Number.isFinite(remeasured.loss + validation.loss)) return false; // as training/loop.py has it
     const { loss, correct, seen, trainMs } = this.#sums;
     this.#sums = { loss: 0, correct: 0, seen: 0, trainMs };
     if (!(await this.#keep(crew))) return false;

@@ -116,39 +116,61 @@ export class Answers {
     this.#keep("texts", { ...this.texts(), [id]: { text, when: new Date().toISOString() } });
   }
 
-  /** All of this reader's. */
+  /** All of this reader's; pages that keep theirs apart forget it when a link comes there from here. */
   forget() {
-    this.#keep("answers", {});
-    this.#keep("texts", {});
-    this.name = "";
-    this.id = "";
+    this.#forgetUntil(this.whose, new Date().toISOString());
   }
 
   /** What a link takes along. */
   packed() {
-    return JSON.stringify({ id: this.id, name: this.name, answers: this.all(), texts: this.texts() });
+    return JSON.stringify({ id: this.id, name: this.name, answers: this.all(), texts: this.texts(), forgotten: this.#forgotten });
   }
 
-  /** Add what a link brought: of a question the answers that go further, of texts the later. @param {string} packed */
-  unpack(packed) {
+  /**
+   * Add what a link brought: of a question the answers that go further, of texts the later; and forget what it says was
+   * forgotten.
+   *
+   * @param {string} packed @param {boolean} mayForget no where somebody else may have made the link
+   */
+  unpack(packed, mayForget) {
     try {
-      const { id = "", name, answers, texts } = JSON.parse(packed);
+      const { id = "", name, answers, texts, forgotten } = JSON.parse(packed);
+      for (const [whose, when] of Object.entries((mayForget && forgotten) || {})) if (when > (this.#forgotten[whose] ?? "")) this.#forgetUntil(whose, String(when));
       const whose = this.numbers.whose(String(id));
       if (id && String(id) !== this.id) this.id = String(id);
+      const since = this.#forgotten[whose] ?? "";
       const all = this.#answers(whose);
-      for (const [question, given] of Object.entries(asAnswers(answers))) {
+      for (const [question, given] of Object.entries(after(since, asAnswers(answers)))) {
         if (given.length > (all[question]?.length ?? 0)) all[question] = given;
       }
       this.#keep("answers", all, whose);
       const words = this.#texts(whose);
       for (const [asked, text] of Object.entries(asTexts(texts))) {
-        if (text.when > (words[asked]?.when ?? "")) words[asked] = text;
+        if (text.when > since && text.when > (words[asked]?.when ?? "")) words[asked] = text;
       }
       this.#keep("texts", words, whose);
       if (whose === this.whose && !this.name && typeof name === "string") this.name = name;
     } catch {
       // An address that was cut short: the page has what it had.
     }
+  }
+
+  /** Whose was forgotten, and until when: ISO 8601. @returns {Record<string, string>} */
+  get #forgotten() {
+    try {
+      return JSON.parse(this.kept.read(`${this.start}-forgotten`) ?? "{}") ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  /** @param {string} whose @param {string} when ISO 8601 */
+  #forgetUntil(whose, when) {
+    this.kept.write(`${this.start}-forgotten`, JSON.stringify({ ...this.#forgotten, [whose]: when }));
+    this.#keep("answers", after(when, this.#answers(whose)), whose);
+    this.#keep("texts", Object.fromEntries(Object.entries(this.#texts(whose)).filter(([, text]) => text.when > when)), whose);
+    this.kept.write(this.#place("name", whose), "");
+    if (this.whose === whose) this.id = "";
   }
 
   #takeOn() {
@@ -193,6 +215,12 @@ export class Answers {
   #keep(kind, all, whose = this.whose) {
     this.kept.write(this.#place(kind, whose), JSON.stringify(all));
   }
+}
+
+/** @param {string} when ISO 8601 @param {Record<string, Answer[]>} answers @returns {Record<string, Answer[]>} those that were given later */
+function after(when, answers) {
+  const later = Object.entries(answers).map(([question, given]) => /** @type {[string, Answer[]]} */ ([question, given.filter((one) => when === "" || one.when > when)]));
+  return Object.fromEntries(later.filter(([, given]) => given.length > 0));
 }
 
 /** @param {unknown} found @returns {Record<string, Answer[]>} what is a list of answers */

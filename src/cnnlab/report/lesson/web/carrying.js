@@ -8,9 +8,9 @@
  */
 export function carry(answers, pages) {
   takeUp(answers);
-  if (location.protocol !== "file:" && answers.isKept) return;
   for (const kind of ["click", "auxclick"]) {
     document.addEventListener(kind, (event) => {
+      if (location.protocol !== "file:" && answers.isKept) return; // the browser may refuse to keep more at any time
       const link = /** @type {Element} */ (event.target).closest("a[href]");
       const [page, place = ""] = (link?.getAttribute("href") ?? "").split("#");
       if (!pages.has(page)) return;
@@ -24,7 +24,7 @@ export function carry(answers, pages) {
 function takeUp(answers) {
   const told = new URLSearchParams(location.hash.slice(1));
   if (!told.has("brought")) return;
-  answers.unpack(told.get("brought"));
+  answers.unpack(told.get("brought"), location.protocol === "file:"); // no other site can lead to a file
   const place = told.get("place");
   history.replaceState(history.state, "", `#${place}`);
   document.getElementById(place)?.scrollIntoView();

@@ -1,11 +1,13 @@
 // What the reader hands in, as one file: answers with every try, texts, and what the playground saved.
 
 import { Sha256, asHex } from "../../../explorer/web/sha256.js";
+import { whole } from "../../../explorer/web/whole_text.js";
 import { score } from "./answers.js";
 import { counted } from "./attaching.js";
-import { whole } from "./variants.js";
 import { wordsOf } from "./writing.js";
 
+/** Tries at a question, at most: the first ones, by which it is marked. */
+const MOST_TRIES = 50;
 /** Letters that are encoded and hashed before the page goes on with anything else. */
 const AT_ONCE = 1_000_000;
 
@@ -44,7 +46,7 @@ export function contentOf({ record, ofClass, answers, attached }) {
     saved: new Date().toISOString(),
     covers: answers.isKept ? "all pages" : "pages since they were opened: this browser keeps nothing for them",
     answers: record.all
-      .map((/** @type {{id: string}} */ { id }) => ({ id, variant: answers.numbers.of(answers.id, id), given: answers.of(id).map((one) => ({ ...one, given: whole(one.given) })) }))
+      .map((/** @type {{id: string}} */ { id }) => ({ id, variant: answers.numbers.of(answers.id, id), given: answers.of(id).slice(0, MOST_TRIES).map((one) => ({ ...one, given: whole(one.given) })) }))
       .filter((/** @type {any} */ { given }) => given.length > 0),
     texts: written(record, answers),
     playground: attached.records,
@@ -80,7 +82,8 @@ export async function framed(content, key) {
 
 /** @param {string} id as it was written */
 export function fileName(id) {
-  const tidy = id.trim().toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 80);
+  const words = id.trim().toLowerCase().replace(/[^\p{L}\p{M}\p{N}]+/gu, "-");
+  const tidy = [...words].slice(0, 50).join("").replace(/^-|-$/g, "");
   return tidy ? `hand-in-${tidy}.json` : "hand-in.json";
 }
 

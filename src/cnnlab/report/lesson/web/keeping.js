@@ -4,14 +4,21 @@ export class Kept {
   /** @param {string} start that all its places begin with */
   constructor(start) {
     this.start = start;
-    /** @type {Record<string, string>} */
+    /** What this page has read and written, with which it goes on alone. @type {Record<string, string | null>} */
     this.own = {};
     this.isKept = canKeep(start);
   }
 
   /** @param {string} place @returns {string | null} */
   read(place) {
-    return this.isKept ? localStorage.getItem(place) : (this.own[place] ?? null);
+    if (this.isKept) {
+      try {
+        return (this.own[place] = localStorage.getItem(place));
+      } catch {
+        this.#goOnAlone(); // refused since
+      }
+    }
+    return this.own[place] ?? null;
   }
 
   /** @param {string} place @param {string} text */
@@ -19,7 +26,6 @@ export class Kept {
     if (this.isKept) {
       try {
         localStorage.setItem(place, text);
-        return;
       } catch {
         this.#goOnAlone(); // full, or refused since
       }
@@ -28,9 +34,13 @@ export class Kept {
   }
 
   #goOnAlone() {
-    const places = Object.keys(localStorage).filter((place) => place.startsWith(this.start));
-    for (const place of places) this.own[place] = localStorage.getItem(place) ?? "";
     this.isKept = false;
+    try {
+      const places = Object.keys(localStorage).filter((place) => place.startsWith(this.start));
+      for (const place of places) this.own[place] = localStorage.getItem(place);
+    } catch {
+      // refused to read, too
+    }
   }
 }
 

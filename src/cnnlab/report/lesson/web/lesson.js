@@ -42,12 +42,16 @@ name.addEventListener("input", () => {
 });
 byId("save").addEventListener("click", async () => {
   byId("save").disabled = true;
+  await attached.taken;
+  follow(); // what it says it holds is what it holds
   byId("saved").textContent = "The file is being made …";
   await new Promise((resolve) => setTimeout(resolve));
   try {
     const content = contentOf({ record, ofClass, answers, attached });
     download(await framed(content, ofClass?.key ?? ""), fileName(answers.id));
     byId("saved").textContent = `Saved as ${fileName(answers.id)}, where this browser keeps what it downloads. Give that file to your teacher.`;
+  } catch (error) {
+    byId("saved").textContent = `The file could not be made: ${error.message}.`;
   } finally {
     byId("save").disabled = false;
   }
@@ -56,7 +60,8 @@ byId("forget")?.addEventListener("click", () => {
   answers.forget();
   show();
 });
-shown.push(tellWhose(ofClass, answers, show));
+const tell = tellWhose(ofClass, answers, follow);
+shown.push(tell);
 let whose = answers.whose;
 addEventListener("pageshow", follow); // on coming back to this page
 addEventListener("storage", follow); // what another page of the lesson kept
@@ -65,7 +70,9 @@ show();
 /** What may have been kept elsewhere; what is typed and not checked yet stays, unless it is another reader's page now. */
 function follow() {
   if (answers.whose !== whose) return show();
+  if (!document.activeElement?.matches("#whose-id, #student-id")) tell();
   for (const one of texts) one();
+  name.value = answers.name;
   count();
 }
 

@@ -1,6 +1,7 @@
 // Whose numbers a question has: worked out from the class's key and the reader's id, as `cnnlab class` does it.
 
 import { sha256 } from "../../../explorer/web/sha256.js";
+import { whole } from "../../../explorer/web/whole_text.js";
 
 /** What Python or JavaScript takes for white space; the two differ. */
 const BLANKS = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+/g;
@@ -47,9 +48,4 @@ export class Numbers {
   of(id, question) {
     return this.ofClass === null ? 0 : variantOf(this.ofClass.key, id, question, this.counts.get(question) ?? 1);
   }
-}
-
-/** With U+FFFD for halves of a UTF-16 pair, which UTF-8 has no bytes for. @param {string} text */
-export function whole(text) {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(text));
 }
