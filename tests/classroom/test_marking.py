@@ -244,6 +244,29 @@ def test_without_a_roster_everybody_is_found_by_what_they_typed_and_keys_are_saf
     assert any("the same id, a1, stands in hand-ins of" in remark for remark in found["bob"].remarks)
 
 
+def test_without_a_roster_two_files_of_one_id_are_of_one_student_though_one_has_no_name(tmp_path):
+    place = small(tmp_path)
+    python = {"made_by": "cnnlab hand-in", "lesson": None}
+    files = {
+        "1.json": (content(student={"id": "A1", "name": ""}, text="by Python", **python), DUE - timedelta(hours=2)),
+        "2.json": (by("a1", "Ann Lee"), DUE - timedelta(hours=1)),
+        "3.json": (by("a1", "ann", text="later"), DUE),
+        "4.json": (by("b2", "Bo"), DUE),
+        "5.json": (by("b2", "Cy"), DUE),
+        "6.json": (by("b2", ""), DUE),
+        "x_5_assignsubmission_file_hand-in.json": (by(""), DUE),
+    }
+    results = collect(place, [given(tmp_path, files)]).results
+    assert [(one.student.key, one.student.name, one.tries) for one in results if one.student.id != "b2"] == [
+        (results[0].student.key, "x", 1),
+        ("a1", "Ann Lee", 3),
+    ]
+    ann = results[1]
+    assert ann.question_points == answered(0, "a1")[2]
+    assert [one.text for one in ann.texts if one.text] == ["later\n\nby Python"]
+    assert sorted(one.student.name for one in results if one.student.id == "b2") == ["", "Bo", "Cy"]
+
+
 def test_what_is_of_another_class_is_not_marked_and_said(tmp_path):
     place = small(tmp_path, roster=ROSTER)
     other = by("a1", **{"class": {"name": "Last year's", "made": "f" * 12}})

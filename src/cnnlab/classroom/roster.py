@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,8 @@ _LAST_NAMES += ("apellido s", "apellidos", "cognome", "achternaam")
 #: What a platform calls a student by in what it downloads, besides the above.
 _NUMBERS = ("identifier", "participant number", "integration id")
 
+#: Moodle's number of somebody in one assignment, in any of its languages: `Participant 50118`, `Teilnehmer/in 50118`.
+_PARTICIPANT = re.compile(r"[^\W\d_][^\d\s]*\s(\d+)")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 #: What the names of devices are in Windows, so that no file is called so.
 _DEVICES = re.compile(r"con|prn|aux|nul|com\d|lpt\d")
@@ -73,7 +75,7 @@ def find_columns(
     """The columns of a table that say who somebody is, by their titles and by what is in them.
 
     id, email, name: titles that the teacher chose; name: one, or two: first names, last names. A column that is empty
-    for more than half of the students counts only where there is no other.
+    for more than half of the students counts only where there is no other. Moodle's numbers of participants are no ids.
     Raises UserError for a chosen title that the table has not.
     """
     titles = [folded(title) for title in table.header]
@@ -86,14 +88,14 @@ def find_columns(
             return titles.index(folded(title))
         raise UserError(f"no column is called {title!r}; {nearest(title, filter(None, table.header))}")
 
-    def first(known: Sequence[str]) -> int | None:
-        there = [titles.index(one) for one in known if one in titles]
+    def first(known: Sequence[str], but: Callable[[Table, int], bool] = lambda table, column: False) -> int | None:
+        there = [at for one in known if one in titles and not but(table, at := titles.index(one))]
         filled = [index for index in there if _filled(table, index) >= 0.5]
         return next(iter([*filled, *(index for index in there if _filled(table, index) > 0)]), None)
 
     of_name = tuple(chosen(one) for one in name) or _name_columns(titles)
     of_email = chosen(email) if email is not None else first(_EMAILS)
-    of_id = chosen(id) if id is not None else first(_IDS)
+    of_id = chosen(id) if id is not None else first(_IDS, but=_is_of_participants)
     if of_email is None:
         others = (index for index in range(len(titles)) if index != of_id and index not in of_name)
         of_email = next((index for index in others if _holds_addresses(table, index)), None)
@@ -119,8 +121,22 @@ def _filled(table: Table, column: int) -> float:
 
 
 def _holds_addresses(table: Table, column: int) -> bool:
+    return _holds(table, column, lambda says: _ADDRESS.fullmatch(says) is not None)
+
+
+def _is_of_participants(table: Table, column: int) -> bool:
+    return _holds(table, column, lambda says: participant_number(says) != "")
+
+
+def _holds(table: Table, column: int, kind: Callable[[str], bool]) -> bool:
     says = [said for row in range(len(table.rows)) if (said := table.cell(row, column))]
-    return bool(says) and sum(_ADDRESS.fullmatch(one) is not None for one in says) > 0.8 * len(says)
+    return bool(says) and sum(map(kind, says)) > 0.8 * len(says)
+
+
+def participant_number(says: str) -> str:
+    """`Participant 50118` → `50118`; "" for anything else."""
+    found = _PARTICIPANT.fullmatch(says.strip())
+    return found[1] if found else ""
 
 
 def record_of(table: Table, columns: RosterColumns) -> RosterFile:
