@@ -125,6 +125,26 @@ def test_slips_are_counted_over_all_variants(results: ClassResults, page: str, a
     }
 
 
+def test_equal_wrong_answers_are_counted_together_however_they_are_written(results: ClassResults) -> None:
+    """Values stand here as somebody would work them out, beside what students might type."""
+    typed = [("0.5", 0.5), ("1/2", 0.5), (",50", 0.5), ("0,5", 0.5), ("50 %", 0.5), ("0.5", 0.5)]
+    typed += [("1/3", 1 / 3), ("2/6", 2 / 6), ("0.3333", 0.3333), ("1,000 + 1", 1001.0), ("a lot", None)]
+    ((at, question),) = [(at, each) for at, each in enumerate(came(results)[0].answered) if each.id == GRADED[0].id]
+    answered = [
+        replace(question, given=(given,), values=(value,), slips=("",), standing="not right", points=0.0)
+        for given, value in typed
+    ]
+    those = [
+        replace(one, answered=(*one.answered[:at], each, *one.answered[at + 1 :]))
+        for one, each in zip(came(results), answered, strict=False)
+    ]
+    assert len(those) == len(typed)
+    of_it = article(teacher_page(replace(results, results=tuple(those)), is_anonymous=False), question.id)
+    several = re.findall(r'class="many">(\d+)</span>.{0,120}class="hint"><bdi>([^<]+)</bdi>', of_it)
+    assert several == [("6", "0.5"), ("2", "1/3")]
+    assert re.search(r'class="many">3</span>.*?other wrong answers', of_it)
+
+
 def test_the_hardest_questions_come_first(results: ClassResults, page: str) -> None:
     shares = {}
     for asked in GRADED:

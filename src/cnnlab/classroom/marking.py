@@ -155,6 +155,7 @@ class Marking:
             standing=how,
             points=points_for(how, self.settings.points) if variant.graded else 0.0,
             most=self.settings.points.first if variant.graded else 0.0,
+            values=tuple(judged.value for _, judged in tries),
         )
 
     def _tasks(self, parts: Sequence[tuple[Try, HandIn]], notes: list[str]) -> tuple[CheckedTask, ...]:

@@ -36,7 +36,8 @@ class AnsweredQuestion:
     """A question as this student had it, and what was made of it.
 
     given: each try in turn; "" where what is held back was shown without one. slips: of each try what is off in it, ""
-    where it is right or nothing is known of it. variant: which numbers, 0 for the plain ones.
+    where it is right or nothing is known of it. variant: which numbers, 0 for the plain ones. values: what each try
+    comes to as a number, None for what is none, such as a choice.
     """
 
     id: str
@@ -50,6 +51,7 @@ class AnsweredQuestion:
     standing: Standing
     points: float
     most: float
+    values: tuple[float | None, ...] = ()
 
 
 def text_sum(text: str) -> str:
