@@ -277,6 +277,17 @@ def test_what_is_of_another_class_is_not_marked_and_said(tmp_path):
     )
 
 
+def test_what_answers_come_to_is_kept_beside_what_was_typed(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    tries = [{"given": text, "when": ""} for text in ("1/2", "no number", ",50", "0,5", "")]
+    file = content(student={"id": "a1", "name": ""}, answers=[{"id": "sizes", "given": tries}])
+    file["answers"].append({"id": "choice", "given": [{"given": "smaller", "when": ""}]})
+    of_ann = {one.id: one for one in by_key(collect(place, [given(tmp_path, {"1.json": (file, DUE)})]))["a1"].answered}
+    assert of_ann["sizes"].given == ("1/2", ",50", "0,5", "")
+    assert of_ann["sizes"].values == (0.5, 0.5, 0.5, None)
+    assert of_ann["choice"].values == (None,)
+
+
 def test_each_source_counts_by_the_last_that_came_in_time(tmp_path):
     place = small(tmp_path, roster=ROSTER)
     python = {"made_by": "cnnlab hand-in", "lesson": None, "answers": []}
@@ -339,12 +350,13 @@ def test_marks_of_several_files_count_field_by_field_and_bad_files_are_lines(tmp
     assert not any(str(tmp_path) in line for line in results.lines)
 
 
-def test_marks_that_a_browser_saved_later_under_a_numbered_name_count(tmp_path):
+@pytest.mark.parametrize("numbers", [("", " (2)", " (10)"), ("", "(2)", "(10)")], ids=["Chromium", "Firefox"])
+def test_marks_that_a_browser_saved_later_under_a_numbered_name_count(tmp_path, numbers):
     def marks(points: float) -> dict[str, Any]:
         of = {"a1": {"homework-1": {"points": points}}}
         return {"kind": "cnnlab marks", "format": 1, "class": MADE, "marks": of}
 
-    files = {"marks.json": marks(0.5), "marks (2).json": marks(1), "marks (10).json": marks(1.5)}
+    files = {f"marks{number}.json": marks(points) for number, points in zip(numbers, (0.5, 1, 1.5), strict=True)}
     place = small(tmp_path, roster=ROSTER, marks=files)
     results = collect(
         place, [given(tmp_path, {"a1.json": (by("a1", texts=[{"id": "homework-1", "text": "why"}]), DUE)})]
