@@ -300,6 +300,29 @@ def strings_of(results: ClassResults) -> Iterator[str]:
     yield results.made
 
 
+def test_the_order_without_names_cannot_be_worked_out_by_who_knows_the_handed_out_pages(results: ClassResults) -> None:
+    """`made` stands in every student's pages, and classmates know each other's ids."""
+    orders = []
+    for key in ("a" * 32, "b" * 32):
+        page = teacher_page(replace(results, order_key=key), is_anonymous=True)
+        orders.append(re.findall(r'<th scope="row"><bdi>(Student \d+)</bdi></th><td>(.*?)</tr>', page))
+        assert key not in page
+    assert orders[0] != orders[1]
+    assert sorted(cells for _, cells in orders[0]) == sorted(cells for _, cells in orders[1])
+
+
+def test_without_names_no_answer_is_shown_beside_a_student_whose_numbers_are_their_own(results: ClassResults) -> None:
+    page = teacher_page(results, is_anonymous=True)
+    differing = {each.id for one in came(results) for each in one.answered if each.variant}
+    heads = re.findall(r'<th scope="col"><a href="#q-([^"]+)">', page)
+    rows = re.findall(r'<tr><th scope="row"><bdi>Student \d+</bdi></th>(.*?)</tr>', page)
+    assert differing
+    assert set(heads) - differing
+    shown = {head for row in rows for head, cell in zip(heads, row.split("</td>"), strict=False) if "<bdi>" in cell}
+    assert len(rows) == len(came(results))
+    assert shown == set(heads) - differing
+
+
 def test_without_names_nothing_of_the_roster_is_in_the_source(results: ClassResults) -> None:
     first, second = came(results)[:2]
     who, friend = first.student, second.student.name.split()[0]

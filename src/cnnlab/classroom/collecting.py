@@ -19,7 +19,7 @@ from cnnlab.classroom.settings import read_class
 from cnnlab.classroom.store import Place, Store, add, hand_in_bytes, read_store
 from cnnlab.classroom.to_run import write_to_run
 from cnnlab.classroom.tries import counting, light, sorted_out
-from cnnlab.classroom.variants import numbers_key
+from cnnlab.classroom.variants import numbers_key, order_key
 from cnnlab.classroom.withheld import withheld_images
 from cnnlab.errors import UserError
 
@@ -88,6 +88,7 @@ def collect(
         withheld=withheld.says,
         most_questions=most_questions,
         most_homework=most_homework,
+        order_key=order_key(settings.secret),
     )
 
 

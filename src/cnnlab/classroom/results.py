@@ -149,7 +149,8 @@ class ClassResults:
     """A class, all students of the roster in its order, then who is not in it.
 
     lines: what was found among the files and is nobody's hand-in, or could not be read; a line each. withheld: the
-    images that nets were measured on, in words. most: points for questions and for homework.
+    images that nets were measured on, in words. most: points for questions and for homework. order_key: decides about
+    the order of students where they have no names (`variants.order_key`).
     """
 
     name: str
@@ -160,3 +161,4 @@ class ClassResults:
     withheld: str
     most_questions: float
     most_homework: float
+    order_key: str = ""

@@ -138,8 +138,9 @@ class Table:
 def read_table(data: bytes, what: str = "the table") -> Table:
     """A table of text: UTF-8 or UTF-16 with its mark, UTF-8, or else Windows' cp1252.
 
-    Commas, semicolons, tabs or colons stand between cells. These may stand in quotes, with line ends in them; any line end will do. The titles are in the first line that is
-    not empty and does not name the delimiter alone. what: what messages call it.
+    Commas, semicolons, tabs or colons stand between cells. These may stand in quotes, with line ends in them; any line
+    end will do. The titles are in the first line that is not empty and does not name the delimiter alone. what: what
+    messages call it.
     Raises UserError for what is no table, or a larger one than 16 MB, 100,000 rows or 5,000 cells in a row.
     """
     if len(data) > TABLE_BYTES:

@@ -104,14 +104,20 @@ def had_at_first(results: ClassResults) -> dict[str, tuple[int, int]]:
 
 
 def first_answers(
-    results: ClassResults, questions: Sequence[AskedQuestion]
+    results: ClassResults, questions: Sequence[AskedQuestion], *, is_anonymous: bool
 ) -> list[tuple[StudentResult, list[tuple[str, str]]]]:
-    """Each student who handed in, and for each question a sign of how it was answered and the first answer."""
+    """Each student who handed in, and for each question a sign of how it was answered and the first answer.
+
+    is_anonymous: without answers to questions whose numbers differ, as these follow from the student's id.
+    """
     found = []
     for one in results.results:
         had = {question.id: question for question in one.answered}
-        asked = [had.get(question.id) for question in questions]
-        cells = [("–", "") if each is None else (_SIGNS[each.standing], _first(each).strip()) for each in asked]
+        cells = []
+        for asked in questions:
+            each = had.get(asked.id)
+            is_shown = each is not None and not (is_anonymous and asked.differs)
+            cells.append((_SIGNS["open" if each is None else each.standing], _first(each).strip() if is_shown else ""))
         if one.file:
             found.append((one, cells))
     return found
