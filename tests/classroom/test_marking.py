@@ -277,6 +277,30 @@ def test_what_is_of_another_class_is_not_marked_and_said(tmp_path):
     )
 
 
+def test_of_files_of_one_time_the_one_that_was_saved_last_counts(tmp_path):
+    """Browsers number a name that is there, and `x (1).json` stands before `x.json`."""
+    place = small(tmp_path, roster=ROSTER)
+    saved = ("2026-12-01T10:00:00.000Z", "2026-12-02T09:00:00.000Z")
+    files = {
+        "Ann Lee_1_assignsubmission_file_/x.json": (by("a1", number=1, saved=saved[0]), DUE),
+        "Ann Lee_1_assignsubmission_file_/x (1).json": (by("a1", saved=saved[1]), DUE),
+    }
+    ann = by_key(collect(place, [given(tmp_path, files)]))["a1"]
+    assert ann.file.endswith("x (1).json")
+    assert ann.question_points == answered(0, "a1")[2] != answered(1, "a1")[2]
+
+
+@pytest.mark.parametrize(("minutes", "is_said"), [((1, 2, 3), True), ((1, 2, 30), False), ((-1, 2, 3), False)])
+def test_that_all_are_late_by_the_time_of_a_download_is_said(tmp_path, minutes, is_said):
+    place = small(tmp_path, roster=f"{ROSTER}Cy Dee,c3,cy@school.example\n")
+    times = zip(("a1", "b2", "c3"), minutes, strict=True)
+    files = {f"{id}.json": (by(id), DUE + timedelta(minutes=late)) for id, late in times}
+    results = collect(place, [given(tmp_path, files)])
+    says = "when files came: all 3 are of 2026-12-04 18:01, after it was due; that may be when the platform packed them"
+    assert sum(line.startswith(says) for line in results.lines) == is_said
+    assert sum(one.is_late for one in results.results) == sum(late > 0 for late in minutes)
+
+
 def test_what_answers_come_to_is_kept_beside_what_was_typed(tmp_path):
     place = small(tmp_path, roster=ROSTER)
     tries = [{"given": text, "when": ""} for text in ("1/2", "no number", ",50", "0,5", "")]

@@ -44,9 +44,13 @@ class Try:
         is_record = self.hand_in.form == "playground record" or self.hand_in.made_by == "playground"
         return "playground" if is_record else "lesson page"
 
-    def order(self) -> tuple[bool, datetime, str, str]:
-        """Tries in the order in which they came; those of no known time first."""
-        return self.time is not None, self.time or datetime.min.replace(tzinfo=UTC), self.path, self.digest
+    def order(self) -> tuple[bool, datetime, str, str, str]:
+        """Tries in the order in which they came; those of no known time first.
+
+        Of one time, as where a platform gives all files the time of its download, the one that was saved last is last.
+        """
+        time = self.time or datetime.min.replace(tzinfo=UTC)
+        return self.time is not None, time, self.hand_in.saved, self.path, self.digest
 
     def is_late(self, due: datetime | None) -> bool:
         """Whether it came after `due`."""
