@@ -66,6 +66,17 @@ def test_a_column_that_is_empty_for_most_counts_only_where_there_is_no_other():
     assert find_columns(read_table(b"ID number,Full name\n,Anna\n,Ben\n")).id is None
 
 
+def test_rows_that_say_what_a_column_is_of_are_no_students():
+    data = (
+        b"Last Name,First Name,Email Address,Lesson 3\n,,Date,2026-11-20\n,,Points,10\n,,Class Average,7.5\n"
+        b"Meier,Anna,a@x.org,\n,,b@x.org,\n"
+    )
+    table = read_table(data)
+    assert [one.email for one in students(table, find_columns(table))] == ["a@x.org", "b@x.org"]
+    logins = read_table(b"E-Mail,Note\nanna,1\nben,2\n")
+    assert [one.email for one in students(logins, find_columns(logins))] == ["anna", "ben"]
+
+
 def test_addresses_are_found_by_what_they_are():
     table = read_table(b"No.,Kontakt\n1,a@x.org\n2,b@x.org\n")
     assert find_columns(table).email == 1

@@ -162,7 +162,12 @@ def students(table: Table, columns: RosterColumns) -> tuple[Student, ...]:
 
 
 def _is_nobody(table: Table, row: int, columns: RosterColumns) -> bool:
-    """Whether a row is Canvas's points or its test student, or Blackboard's preview user."""
+    """Whether a row is Canvas's points or its test student, Blackboard's preview user, or says where addresses stand
+    what the columns beside it are of, as Google Classroom's `Points` does.
+    """
+    has_others = columns.id is not None or columns.name
+    if has_others and not any(table.cell(row, one) for one in (columns.id, *columns.name)):
+        return "@" not in table.cell(row, columns.email)
     says = [table.cell(row, one) for one in (columns.id, columns.email, *columns.name, *columns.numbers)]
     return _is_aside(table, row) or any(one.casefold().endswith("_previewuser") for one in says)
 
