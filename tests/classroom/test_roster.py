@@ -66,6 +66,16 @@ def test_a_column_that_is_empty_for_most_counts_only_where_there_is_no_other():
     assert find_columns(read_table(b"ID number,Full name\n,Anna\n,Ben\n")).id is None
 
 
+def test_of_columns_of_one_title_the_one_that_says_something_counts():
+    table = read_table(b"Name,Id,ID,Note,Note\nAnna,,s1,,x\nBen,,s2,,\n")
+    assert find_columns(table).id == 2
+    assert find_columns(table, id="id").id == 2
+    assert find_columns(table, id="Id").id == 1  # as the teacher wrote it
+    assert [one.id for one in students(table, find_columns(table, id=table.header[2]))] == ["s1", "s2"]
+    same = read_table(b"ID number,ID number,Name\n,s1,Anna\n,s2,Ben\n")
+    assert find_columns(same).id == find_columns(same, id="ID number").id == 1
+
+
 def test_rows_that_say_what_a_column_is_of_are_no_students():
     data = (
         b"Last Name,First Name,Email Address,Lesson 3\n,,Date,2026-11-20\n,,Points,10\n,,Class Average,7.5\n"

@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,17 +81,15 @@ def find_columns(
     titles = [folded(title) for title in table.header]
 
     def chosen(title: str) -> int:
-        for index, one in enumerate(table.header):
-            if one.strip() == title.strip():
-                return index
-        if folded(title) in titles:
-            return titles.index(folded(title))
+        exact = [index for index, one in enumerate(table.header) if one.strip() == title.strip()]
+        called = exact or [index for index, one in enumerate(titles) if one == folded(title)]
+        if called:
+            return next(_fuller(table, called), called[0])
         raise UserError(f"no column is called {title!r}; {nearest(title, filter(None, table.header))}")
 
     def first(known: Sequence[str], but: Callable[[Table, int], bool] = lambda table, column: False) -> int | None:
-        there = [at for one in known if one in titles and not but(table, at := titles.index(one))]
-        filled = [index for index in there if _filled(table, index) >= 0.5]
-        return next(iter([*filled, *(index for index in there if _filled(table, index) > 0)]), None)
+        there = [index for one in known for index, title in enumerate(titles) if title == one and not but(table, index)]
+        return next(_fuller(table, there), None)
 
     of_name = tuple(chosen(one) for one in name) or _name_columns(titles)
     of_email = chosen(email) if email is not None else first(_EMAILS)
@@ -112,6 +110,13 @@ def _name_columns(titles: Sequence[str]) -> tuple[int, ...]:
     if firsts and wholes and titles[wholes[0]] == "name":  # `Name` beside `Vorname` is the last name
         return firsts[0], wholes[0]
     return tuple((wholes or lasts or firsts)[:1])
+
+
+def _fuller(table: Table, columns: Sequence[int]) -> Iterator[int]:
+    """Those of some columns that say something, the ones first that do so for at least half of the students."""
+    filled = [(column, _filled(table, column)) for column in columns]
+    yield from (column for column, share in filled if share >= 0.5)
+    yield from (column for column, share in filled if 0 < share < 0.5)
 
 
 def _filled(table: Table, column: int) -> float:
