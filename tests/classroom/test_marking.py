@@ -312,6 +312,17 @@ def test_what_answers_come_to_is_kept_beside_what_was_typed(tmp_path):
     assert of_ann["choice"].values == (None,)
 
 
+def test_numbers_of_nobody_are_told(tmp_path):
+    """Who leaves the id out has the numbers of everybody else who does."""
+    place = small(tmp_path, roster=ROSTER)
+    files = {"Ann Lee/x.json": (by("", "Ann Lee"), DUE), "Bob Roy/x.json": (by("b2"), DUE)}
+    results = by_key(collect(place, [given(tmp_path, files)]))
+    assert results["a1"].question_points == answered(0, "")[2]
+    assert {one.variant for one in results["a1"].answered} == {0}
+    assert results["a1"].remarks == ("Ann Lee/x.json names no id: the plain numbers count",)
+    assert results["b2"].remarks == ()
+
+
 def test_each_source_counts_by_the_last_that_came_in_time(tmp_path):
     place = small(tmp_path, roster=ROSTER)
     python = {"made_by": "cnnlab hand-in", "lesson": None, "answers": []}
