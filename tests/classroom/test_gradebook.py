@@ -128,6 +128,7 @@ def test_what_is_filled_already_is_filled_to_the_same_bytes(results):
         "cnnlab questions: part 1",
         "Assignment: cnnlab questions",
         "Aufgabe: cnnlab questions (Real)",
+        "External tool: cnnlab questions (Real)",
     ],
 )
 def test_a_title_that_a_platform_lengthens_is_the_same_column(results, title):
@@ -137,10 +138,29 @@ def test_a_title_that_a_platform_lengthens_is_the_same_column(results, title):
     assert "added" not in filled.told[1]
 
 
-@pytest.mark.parametrize("title", ["cnnlab questions total", "my cnnlab questions", "cnnlab questionnaire"])
+@pytest.mark.parametrize(
+    "title",
+    [
+        *("cnnlab questions total", "my cnnlab questions", "cnnlab questionnaire"),
+        "Assignment: cnnlab questions (Percentage)",
+    ],
+)
 def test_another_title_is_another_column(results, title):
     data = f'ID number,"{title}"\ns1001,\n'.encode()
     assert fill(data, results, GradeColumns()).data.split(b"\n")[1] == b"s1001,,17.5,11,97.86"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", ":"])
+@pytest.mark.parametrize("kind", ["Real", "Punkte"])
+def test_moodle_s_titles_with_colons_are_filled_whatever_stands_between_them(results, delimiter, kind):
+    """Points go to the column of points, of three that Moodle writes of an assignment; a percentage is for accuracy."""
+    header = ["ID number"]
+    header += [f'"Assignment: Lesson 3: nets ({each})"' for each in (kind, "Prozentsatz", "Feedback")]
+    header += ['"Manual: accuracy (Percentage)"']
+    data = "\n".join(delimiter.join(line) for line in (header, ["s1001", "-", "-", "-", "-"])).encode()
+    columns = GradeColumns(questions="Lesson 3: nets", homework="cnnlab homework", accuracy="accuracy")
+    filled = fill(data, results, columns).data.decode().splitlines()[1]
+    assert filled == delimiter.join(["s1001", "17.5", "-", "-", "97.86", "11"])
 
 
 def test_of_two_columns_that_are_called_so_none_is_filled(results):

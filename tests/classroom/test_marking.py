@@ -244,6 +244,29 @@ def test_without_a_roster_everybody_is_found_by_what_they_typed_and_keys_are_saf
     assert any("the same id, a1, stands in hand-ins of" in remark for remark in found["bob"].remarks)
 
 
+def test_without_a_roster_two_files_of_one_id_are_of_one_student_though_one_has_no_name(tmp_path):
+    place = small(tmp_path)
+    python = {"made_by": "cnnlab hand-in", "lesson": None}
+    files = {
+        "1.json": (content(student={"id": "A1", "name": ""}, text="by Python", **python), DUE - timedelta(hours=2)),
+        "2.json": (by("a1", "Ann Lee"), DUE - timedelta(hours=1)),
+        "3.json": (by("a1", "ann", text="later"), DUE),
+        "4.json": (by("b2", "Bo"), DUE),
+        "5.json": (by("b2", "Cy"), DUE),
+        "6.json": (by("b2", ""), DUE),
+        "x_5_assignsubmission_file_hand-in.json": (by(""), DUE),
+    }
+    results = collect(place, [given(tmp_path, files)]).results
+    assert [(one.student.key, one.student.name, one.tries) for one in results if one.student.id != "b2"] == [
+        (results[0].student.key, "x", 1),
+        ("a1", "Ann Lee", 3),
+    ]
+    ann = results[1]
+    assert ann.question_points == answered(0, "a1")[2]
+    assert [one.text for one in ann.texts if one.text] == ["later\n\nby Python"]
+    assert sorted(one.student.name for one in results if one.student.id == "b2") == ["", "Bo", "Cy"]
+
+
 def test_what_is_of_another_class_is_not_marked_and_said(tmp_path):
     place = small(tmp_path, roster=ROSTER)
     other = by("a1", **{"class": {"name": "Last year's", "made": "f" * 12}})
@@ -252,6 +275,52 @@ def test_what_is_of_another_class_is_not_marked_and_said(tmp_path):
     assert any(
         "is of another class, Last year's; expected Nets: its answers are not marked" in one for one in result.remarks
     )
+
+
+def test_of_files_of_one_time_the_one_that_was_saved_last_counts(tmp_path):
+    """Browsers number a name that is there, and `x (1).json` stands before `x.json`."""
+    place = small(tmp_path, roster=ROSTER)
+    saved = ("2026-12-01T10:00:00.000Z", "2026-12-02T09:00:00.000Z")
+    files = {
+        "Ann Lee_1_assignsubmission_file_/x.json": (by("a1", number=1, saved=saved[0]), DUE),
+        "Ann Lee_1_assignsubmission_file_/x (1).json": (by("a1", saved=saved[1]), DUE),
+    }
+    ann = by_key(collect(place, [given(tmp_path, files)]))["a1"]
+    assert ann.file.endswith("x (1).json")
+    assert ann.question_points == answered(0, "a1")[2] != answered(1, "a1")[2]
+
+
+@pytest.mark.parametrize(("minutes", "is_said"), [((1, 2, 3), True), ((1, 2, 30), False), ((-1, 2, 3), False)])
+def test_that_all_are_late_by_the_time_of_a_download_is_said(tmp_path, minutes, is_said):
+    place = small(tmp_path, roster=f"{ROSTER}Cy Dee,c3,cy@school.example\n")
+    times = zip(("a1", "b2", "c3"), minutes, strict=True)
+    files = {f"{id}.json": (by(id), DUE + timedelta(minutes=late)) for id, late in times}
+    results = collect(place, [given(tmp_path, files)])
+    says = "when files came: all 3 are of 2026-12-04 18:01, after it was due; that may be when the platform packed them"
+    assert sum(line.startswith(says) for line in results.lines) == is_said
+    assert sum(one.is_late for one in results.results) == sum(late > 0 for late in minutes)
+
+
+def test_what_answers_come_to_is_kept_beside_what_was_typed(tmp_path):
+    place = small(tmp_path, roster=ROSTER)
+    tries = [{"given": text, "when": ""} for text in ("1/2", "no number", ",50", "0,5", "")]
+    file = content(student={"id": "a1", "name": ""}, answers=[{"id": "sizes", "given": tries}])
+    file["answers"].append({"id": "choice", "given": [{"given": "smaller", "when": ""}]})
+    of_ann = {one.id: one for one in by_key(collect(place, [given(tmp_path, {"1.json": (file, DUE)})]))["a1"].answered}
+    assert of_ann["sizes"].given == ("1/2", ",50", "0,5", "")
+    assert of_ann["sizes"].values == (0.5, 0.5, 0.5, None)
+    assert of_ann["choice"].values == (None,)
+
+
+def test_numbers_of_nobody_are_told(tmp_path):
+    """Who leaves the id out has the numbers of everybody else who does."""
+    place = small(tmp_path, roster=ROSTER)
+    files = {"Ann Lee/x.json": (by("", "Ann Lee"), DUE), "Bob Roy/x.json": (by("b2"), DUE)}
+    results = by_key(collect(place, [given(tmp_path, files)]))
+    assert results["a1"].question_points == answered(0, "")[2]
+    assert {one.variant for one in results["a1"].answered} == {0}
+    assert results["a1"].remarks == ("Ann Lee/x.json names no id: the plain numbers count",)
+    assert results["b2"].remarks == ()
 
 
 def test_each_source_counts_by_the_last_that_came_in_time(tmp_path):
@@ -316,12 +385,13 @@ def test_marks_of_several_files_count_field_by_field_and_bad_files_are_lines(tmp
     assert not any(str(tmp_path) in line for line in results.lines)
 
 
-def test_marks_that_a_browser_saved_later_under_a_numbered_name_count(tmp_path):
+@pytest.mark.parametrize("numbers", [("", " (2)", " (10)"), ("", "(2)", "(10)")], ids=["Chromium", "Firefox"])
+def test_marks_that_a_browser_saved_later_under_a_numbered_name_count(tmp_path, numbers):
     def marks(points: float) -> dict[str, Any]:
         of = {"a1": {"homework-1": {"points": points}}}
         return {"kind": "cnnlab marks", "format": 1, "class": MADE, "marks": of}
 
-    files = {"marks.json": marks(0.5), "marks (2).json": marks(1), "marks (10).json": marks(1.5)}
+    files = {f"marks{number}.json": marks(points) for number, points in zip(numbers, (0.5, 1, 1.5), strict=True)}
     place = small(tmp_path, roster=ROSTER, marks=files)
     results = collect(
         place, [given(tmp_path, {"a1.json": (by("a1", texts=[{"id": "homework-1", "text": "why"}]), DUE)})]

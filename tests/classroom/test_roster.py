@@ -66,6 +66,27 @@ def test_a_column_that_is_empty_for_most_counts_only_where_there_is_no_other():
     assert find_columns(read_table(b"ID number,Full name\n,Anna\n,Ben\n")).id is None
 
 
+def test_of_columns_of_one_title_the_one_that_says_something_counts():
+    table = read_table(b"Name,Id,ID,Note,Note\nAnna,,s1,,x\nBen,,s2,,\n")
+    assert find_columns(table).id == 2
+    assert find_columns(table, id="id").id == 2
+    assert find_columns(table, id="Id").id == 1  # as the teacher wrote it
+    assert [one.id for one in students(table, find_columns(table, id=table.header[2]))] == ["s1", "s2"]
+    same = read_table(b"ID number,ID number,Name\n,s1,Anna\n,s2,Ben\n")
+    assert find_columns(same).id == find_columns(same, id="ID number").id == 1
+
+
+def test_rows_that_say_what_a_column_is_of_are_no_students():
+    data = (
+        b"Last Name,First Name,Email Address,Lesson 3\n,,Date,2026-11-20\n,,Points,10\n,,Class Average,7.5\n"
+        b"Meier,Anna,a@x.org,\n,,b@x.org,\n"
+    )
+    table = read_table(data)
+    assert [one.email for one in students(table, find_columns(table))] == ["a@x.org", "b@x.org"]
+    logins = read_table(b"E-Mail,Note\nanna,1\nben,2\n")
+    assert [one.email for one in students(logins, find_columns(logins))] == ["anna", "ben"]
+
+
 def test_addresses_are_found_by_what_they_are():
     table = read_table(b"No.,Kontakt\n1,a@x.org\n2,b@x.org\n")
     assert find_columns(table).email == 1
@@ -118,6 +139,8 @@ def test_zeros_that_a_spreadsheet_took_from_an_id_are_not_missed():
         ("blackboard", "gradebook/CNN_lab_ben_oneil_attempt_2026-12-04-17-59-59/hand-in.json"),
         ("blackboard", "CNN_ben_oneil_attempt_2026-12-04-17-59-59.txt"),
         ("german", "Ben O'Neil/hand-in.json"),
+        ("german", "Ben O'Neil - hand-in-x.json"),
+        ("german", "CNNs - Lab 3/O'Neil, Ben - hand-in - 2.json"),
         ("german", "all\\S1002\\hand-in.json"),
         ("german", "late/s1002.json"),
         ("german", "ben@example.org/x/hand-in.json"),
@@ -137,6 +160,40 @@ def test_a_path_that_names_nobody_finds_nobody(path):
     student, how = finder_of(exports.CANVAS).find(path=path)
     assert student is None
     assert how == f"nobody has the path {path}"
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "whose"),
+    [
+        # Moodle's number of a participant is no number that a login ends with,
+        (
+            b"ID number,Username,Full name\ns1,ameier12,Anna\ns2,ben7,Ben\n",
+            "Ben_12_assignsubmission_file_/x.json",
+            "s2",
+        ),
+        (b"ID number,Username,Full name\ns1,ameier12,Anna\n", "Cy_12_assignsubmission_file_/x.json", None),
+        (b"ID number,Username,Full name\ns1,12,Anna\n", "Cy_12_assignsubmission_file_x.json", None),
+        # nor is Canvas's one that the school gives.
+        (b"Student number,UID,Name\n1,4712,Anna Lee\n2,9,Ben Roy\n", "royben_4712_90210_x.json", "2"),
+        (b"Student number,UID,Name\n1,4712,Anna Lee\n2,9,Ben Roy\n", "deecy_LATE_4712_90210_x.json", None),
+        # Canvas's own tells two of one name apart, also where the school's are not in the roster.
+        (b'Student,ID,Section\n"Lee, Anna",4711,A\n"Lee, Anna",4712,A\n', "leeanna_4712_90210_x.json", "4712"),
+        (b'Student,ID,SIS User ID\n"Lee, Anna",11,a\n"Lee, Anna",12,b\n', "leeanna_LATE_12_9_x.json", "b"),
+    ],
+)
+def test_a_number_of_another_kind_is_nobody_s_file(data, path, whose):
+    assert found_id(finder_of(data), path=path) == whose
+
+
+def test_moodle_s_number_of_a_participant_is_no_id_in_any_language():
+    data = (
+        "ID,Vollständiger Name,E-Mail-Adresse,Bewertung\n"
+        "Teilnehmer/in 50117,Anna Meier,a@x.org,\nTeilnehmer/in 50118,Ben Roy,b@x.org,\n"
+    ).encode()
+    finder = finder_of(data)
+    assert [one.id for one in finder.students] == ["", ""]
+    for path in ("Teilnehmer_50118_assignsubmission_file_/x.json", "B. R._50118_assignsubmission_file_x.json"):
+        assert finder.find(path=path).student == finder.students[1]
 
 
 def test_who_cannot_be_told_apart_is_not_found_and_it_says_why():

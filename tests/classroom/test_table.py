@@ -20,13 +20,13 @@ ENCODINGS = {
     "utf-16-be": codecs.BOM_UTF16_BE,
     "cp1252": b"",
 }
-WORDS = st.text(alphabet='abz 09.,;\t"\r\n=-äÖß', max_size=8)
+WORDS = st.text(alphabet='abz 09.,;:\t"\r\n=-äÖß', max_size=8)
 
 
 @st.composite
 def tables(draw):
     """A table as lines of cells, each as it is written and as it is read, and how it is put together."""
-    delimiter = draw(st.sampled_from(",;\t"))
+    delimiter = draw(st.sampled_from(",;\t:"))
     line_end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
     width = draw(st.integers(2, 5))
 
@@ -36,8 +36,10 @@ def tables(draw):
 
     titles = [cell(f"t{index}", draw(st.booleans())) for index in range(width)]
     lines = [titles]
-    for _ in range(draw(st.integers(0, 5))):
+    for row in range(draw(st.integers(0, 5))):
         count = draw(st.sampled_from([0, 1, width - 1, width, width, width, width + 1]))
+        if delimiter == ":" and row == 0:  # a colon counts only where the line below the titles is as long
+            count = width
         lines.append([cell(draw(WORDS), draw(st.booleans())) for _ in range(count)])
     # A lone cell that is written as nothing is an empty line.
     lines = [line if line != [("", "")] else [] for line in lines]
@@ -111,6 +113,26 @@ def test_a_table_whose_first_line_names_the_delimiter():
     table = read_table(data)
     assert table.header == ("Name", "Punkte, Summe")
     assert table.with_cells({(0, 1): "3"}) == b"sep=;\r\nName;Punkte, Summe\r\nAnna;3\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "titles"),
+    [
+        (b'"First name":"ID number":"Assignment: Lesson 3 (Real)"\nAnna:s1:-\n', 3),
+        (b"Name;Assignment: Lesson 3 (Real);Total: all\r\nAnna;1;2\r\n", 3),
+        (b"Name, Vorname;Matrikelnr.;Punkte, gesamt\r\nMeier, Anna;7;2,5\r\n", 3),
+        (b"Last, First;Id\r\nMeier, Anna;7\r\n", 2),
+        (b"Name\tLast, first, all\r\nAnna\t1\r\n", 2),
+        (b"Name: in full\r\nAnna\r\n", 1),
+        (b'Name,Note\nAnna,"a:""b"\n', 2),
+        (b'Name,Note: all\nAnna,x:"b\n', 2),
+    ],
+)
+def test_titles_may_hold_what_separates_them_elsewhere(data, titles):
+    table = read_table(data)
+    assert len(table.header) == titles
+    assert len(table.rows[0]) == titles
+    assert table.with_cells({}) == data
 
 
 def test_windows_umlauts_come_back_as_they_were():

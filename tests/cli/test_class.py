@@ -195,6 +195,19 @@ def test_what_cannot_be_collected_is_said_in_a_line(cnnlab, here):
     assert (here / "a" / "collected" / "index.html").stat() == before  # what was collected stays
 
 
+def test_marks_that_were_saved_beside_the_page_are_not_lost(cnnlab, here):
+    make_lesson(here / "lesson")
+    cnnlab("class", "new", "a")
+    cnnlab("class", "hand-out", "a")
+    cnnlab("class", "collect", "--class", "a", hand_in(here / "in", a="Anna"))
+    marks = here / "a" / "collected" / "marks-a.json"
+    marks.write_text("{}")
+    is_refused(cnnlab("class", "collect", "--class", "a"), "a/collected/marks-a.json would be lost", "a/marks: move")
+    assert marks.read_text() == "{}"
+    marks.rename(here / "a" / "marks" / marks.name)
+    assert cnnlab("class", "collect", "--class", "a").code == 0
+
+
 def test_a_gradebook_that_is_called_like_a_page_gets_another_name(cnnlab, here):
     make_lesson(here / "lesson")
     (here / "marks.csv").write_text("Name,x\nAnna,\n")

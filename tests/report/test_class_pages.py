@@ -125,6 +125,26 @@ def test_slips_are_counted_over_all_variants(results: ClassResults, page: str, a
     }
 
 
+def test_equal_wrong_answers_are_counted_together_however_they_are_written(results: ClassResults) -> None:
+    """Values stand here as somebody would work them out, beside what students might type."""
+    typed = [("0.5", 0.5), ("1/2", 0.5), (",50", 0.5), ("0,5", 0.5), ("50 %", 0.5), ("0.5", 0.5)]
+    typed += [("1/3", 1 / 3), ("2/6", 2 / 6), ("0.3333", 0.3333), ("1,000 + 1", 1001.0), ("a lot", None)]
+    ((at, question),) = [(at, each) for at, each in enumerate(came(results)[0].answered) if each.id == GRADED[0].id]
+    answered = [
+        replace(question, given=(given,), values=(value,), slips=("",), standing="not right", points=0.0)
+        for given, value in typed
+    ]
+    those = [
+        replace(one, answered=(*one.answered[:at], each, *one.answered[at + 1 :]))
+        for one, each in zip(came(results), answered, strict=False)
+    ]
+    assert len(those) == len(typed)
+    of_it = article(teacher_page(replace(results, results=tuple(those)), is_anonymous=False), question.id)
+    several = re.findall(r'class="many">(\d+)</span>.{0,120}class="hint"><bdi>([^<]+)</bdi>', of_it)
+    assert several == [("6", "0.5"), ("2", "1/3")]
+    assert re.search(r'class="many">3</span>.*?other wrong answers', of_it)
+
+
 def test_the_hardest_questions_come_first(results: ClassResults, page: str) -> None:
     shares = {}
     for asked in GRADED:
@@ -278,6 +298,29 @@ def strings_of(results: ClassResults) -> Iterator[str]:
         if one.file:
             yield one.file
     yield results.made
+
+
+def test_the_order_without_names_cannot_be_worked_out_by_who_knows_the_handed_out_pages(results: ClassResults) -> None:
+    """`made` stands in every student's pages, and classmates know each other's ids."""
+    orders = []
+    for key in ("a" * 32, "b" * 32):
+        page = teacher_page(replace(results, order_key=key), is_anonymous=True)
+        orders.append(re.findall(r'<th scope="row"><bdi>(Student \d+)</bdi></th><td>(.*?)</tr>', page))
+        assert key not in page
+    assert orders[0] != orders[1]
+    assert sorted(cells for _, cells in orders[0]) == sorted(cells for _, cells in orders[1])
+
+
+def test_without_names_no_answer_is_shown_beside_a_student_whose_numbers_are_their_own(results: ClassResults) -> None:
+    page = teacher_page(results, is_anonymous=True)
+    differing = {each.id for one in came(results) for each in one.answered if each.variant}
+    heads = re.findall(r'<th scope="col"><a href="#q-([^"]+)">', page)
+    rows = re.findall(r'<tr><th scope="row"><bdi>Student \d+</bdi></th>(.*?)</tr>', page)
+    assert differing
+    assert set(heads) - differing
+    shown = {head for row in rows for head, cell in zip(heads, row.split("</td>"), strict=False) if "<bdi>" in cell}
+    assert len(rows) == len(came(results))
+    assert shown == set(heads) - differing
 
 
 def test_without_names_nothing_of_the_roster_is_in_the_source(results: ClassResults) -> None:

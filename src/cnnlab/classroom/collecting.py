@@ -13,13 +13,13 @@ from cnnlab.classroom.marking import Marked, Marking, most_points
 from cnnlab.classroom.marks import read_marks
 from cnnlab.classroom.measuring import Measuring
 from cnnlab.classroom.questions import read_questions
-from cnnlab.classroom.remarks import own_remarks, shared_remarks
+from cnnlab.classroom.remarks import of_one_time, own_remarks, shared_remarks
 from cnnlab.classroom.results import ClassResults, StudentResult
 from cnnlab.classroom.settings import read_class
 from cnnlab.classroom.store import Place, Store, add, hand_in_bytes, read_store
 from cnnlab.classroom.to_run import write_to_run
 from cnnlab.classroom.tries import counting, light, sorted_out
-from cnnlab.classroom.variants import numbers_key
+from cnnlab.classroom.variants import numbers_key, order_key
 from cnnlab.classroom.withheld import withheld_images
 from cnnlab.errors import UserError
 
@@ -75,6 +75,7 @@ def collect(
     finished = [_with(one, shared) if isinstance(one, Marked) else one for one in results]
     keys = {one.student.key for one in finished}
     lines += [f"marks of {student}, who is nobody here" for student in sorted({of for of, _ in marks} - keys)]
+    lines += of_one_time((one for tries in all_tries for one in tries), settings.due)
     has_notebooks = any(one.tasks for one in finished)
     most_questions, most_homework = most_points(asked, settings.points, has_notebooks=has_notebooks)
     if asked is None:
@@ -88,6 +89,7 @@ def collect(
         withheld=withheld.says,
         most_questions=most_questions,
         most_homework=most_homework,
+        order_key=order_key(settings.secret),
     )
 
 

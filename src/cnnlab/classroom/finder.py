@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cnnlab.classroom.results import Student
-from cnnlab.classroom.roster import RosterColumns, folded, plain, read_roster, students
+from cnnlab.classroom.roster import RosterColumns, folded, participant_number, plain, read_roster, students
 from cnnlab.classroom.settings import ClassSettings
 from cnnlab.classroom.table import Table
 
@@ -47,7 +47,8 @@ class Finder:
     def __init__(self, students: Iterable[Student], numbers: Mapping[str, tuple[str, ...]] | None = None) -> None:
         """Seek among students. numbers: key → what else the platform calls that student, such as its own number."""
         self.students, self.numbers = tuple(students), dict(numbers or {})
-        self._ids, self._shorter_ids, self._emails, self._numbers = _Index(), _Index(), _Index(), _Index()
+        self._ids, self._shorter_ids, self._emails = _Index(), _Index(), _Index()
+        self._numbers, self._participants = _Index(), _Index()
         self._names = (_Index(), _Index(), _Index())
         self._run_together = _Index()
         for one in self.students:
@@ -61,7 +62,7 @@ class Finder:
                 self._run_together.add(word, one)
             for number in self.numbers.get(one.key, ()):
                 self._numbers.add(plain(number), one)
-                self._numbers.add(_last_digits(number), one)
+                self._participants.add(participant_number(number), one)
 
     @classmethod
     def of(cls, table: Table, columns: RosterColumns) -> Finder:
@@ -112,7 +113,10 @@ class Finder:
         return _first(*zip(self._names, _forms(name), strict=True))
 
     def _in_path(self, path: str) -> list[Student]:
-        """Whom a path names: by a platform's own pattern, or by a folder or file that is called after a student."""
+        """Whom a path names: by a platform's own pattern, or by a folder or file that is called after a student.
+
+        So are `Anna Meier` and Google Classroom's `Anna Meier - hand-in.json`.
+        """
         parts = [part for part in re.split(r"[/\\]", path) if part]
         for part in reversed(parts):
             if found := self._by_pattern(part):
@@ -121,16 +125,25 @@ class Finder:
             word = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", part)
             if found := _first((self._ids, plain(word)), (self._emails, plain(part))) or self._named(word):
                 return found
+            before = (word[: cut.start()] for cut in reversed(list(re.finditer(" - ", word))))
+            if found := next((those for name in before if (those := self._named(name))), []):
+                return found
         return []
 
     def _by_pattern(self, part: str) -> list[Student]:
         if moodle := _MOODLE.fullmatch(part):
-            return self._numbers[moodle["number"]] or self._of_moodle(moodle["name"])
+            return self._participants[moodle["number"]] or self._of_moodle(moodle["name"])
         if blackboard := _BLACKBOARD.fullmatch(part):
             return self._at_the_end(blackboard["before"])
         if canvas := _CANVAS.fullmatch(part):
-            return self._numbers[canvas["number"]] or self._run_together["".join(folded(canvas["name"]).split())]
+            return self._of_canvas(canvas["number"], "".join(folded(canvas["name"]).split()))
         return []
+
+    def _of_canvas(self, number: str, name: str) -> list[Student]:
+        """Whom a number means that is another student's elsewhere, and so only with a part of the name; or a name."""
+        numbered = [*self._numbers[number], *self._ids[number]]
+        fitting = [one for one in numbered if not one.name or any(word in name for word in folded(one.name).split())]
+        return fitting or self._run_together[name]
 
     def _of_moodle(self, name: str) -> list[Student]:
         """Whom a name means before which a group may stand: `Group A-Anna-Lena Meier`."""
@@ -167,9 +180,3 @@ def _forms(name: str) -> tuple[str, str, str]:
     """A name as it is compared: as written, without accents and signs, and in any order; the stricter first."""
     bare = folded(_in_order(name))
     return plain(_in_order(name)), bare, " ".join(sorted(bare.split()))
-
-
-def _last_digits(number: str) -> str:
-    """`Participant 12345` → `12345`."""
-    found = re.search(r"\d+$", number.strip())
-    return found[0] if found else ""

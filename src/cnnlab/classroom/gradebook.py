@@ -16,10 +16,12 @@ from cnnlab.errors import UserError
 
 #: What follows a title that a platform lengthens: `Homework (12345)`, `Homework [Total Pts: 10 Score] |12`.
 _LENGTHENED = (" (", " [", ":")
-#: What Moodle puts before it: `Assignment: Homework (Real)`.
-_KIND = re.compile(r"[^\W\d_]+: ")
-#: The columns of the same title that hold no mark.
+#: What Moodle puts before it: `Assignment: Homework (Real)`, `External tool: Homework (Real)`.
+_KIND = re.compile(r"[^\W\d_]+(?: [^\W\d_]+){0,2}: ")
+#: Its columns of the same title: those that hold points, no mark, and per cent of the points.
+_REAL = re.compile(r"\((real|punkte)\)$")
 _NO_MARKS = re.compile(r"\((feedback|rückmeldung|letter|buchstabe)\)$")
+_PER_CENT = re.compile(r"\((percentage|prozentsatz|pourcentage|porcentaje|percentuale)\)$")
 _POINTS_IN_TITLE = re.compile(r"\[.*?Pts: (?:up to )?(\d+(?:[.,]\d+)?)")
 #: Rows that are told one by one.
 _TOLD = 20
@@ -169,11 +171,12 @@ def _column(table: Table, mark: _Mark) -> tuple[int | Literal["new"] | None, str
     sought = plain(mark.title)
     exact = [index for index, title in enumerate(table.header) if plain(title) == sought]
     longer = [index for index, title in enumerate(table.header) if _is_longer(plain(title), sought)]
-    found = exact or [index for index in longer if not _NO_MARKS.search(plain(table.header[index]))]
-    real = [index for index in found if plain(table.header[index]).endswith("(real)")]
+    other = [_NO_MARKS] if mark.most == 100 else [_NO_MARKS, _PER_CENT]
+    found = exact or [index for index in longer if not any(one.search(plain(table.header[index])) for one in other)]
+    real = [index for index in found if _REAL.search(plain(table.header[index]))]
     found = real or found
     if len(found) > 1:
-        return None, f"in none: {len(found)} columns are called so"
+        return None, f"in none: {len(found)} columns are called so; put the whole title of one into class.json"
     if not found:
         return "new", "in a column that was added"
     index, says = found[0], f"in {table.header[found[0]]!r}"

@@ -23,7 +23,7 @@ from cnnlab.classroom.results import (
 )
 from cnnlab.classroom.settings import ClassSettings, Points
 from cnnlab.classroom.tries import Try
-from cnnlab.classroom.variants import variant_of
+from cnnlab.classroom.variants import plain_id, variant_of
 from cnnlab.errors import UserError
 
 #: The most drawings of a student that are shown.
@@ -109,8 +109,10 @@ class Marking:
             )
             return None
         has_numbers = hand_in.class_made is not None
-        if hand_in.answers and not has_numbers and any(len(each.variants) > 1 for each in asked.questions):
-            notes.append(f"{one.path} comes from pages that were not handed out to this class: the plain numbers count")
+        has_id = has_numbers and plain_id(hand_in.student_id) != ""
+        if hand_in.answers and not has_id and any(len(each.variants) > 1 for each in asked.questions):
+            why = "names no id" if has_numbers else "comes from pages that were not handed out to this class"
+            notes.append(f"{one.path} {why}: the plain numbers count")
         questions = tuple(
             self._question(question, hand_in.answers.get(question.id, ()), hand_in.student_id if has_numbers else "")
             for question in asked.questions
@@ -155,6 +157,7 @@ class Marking:
             standing=how,
             points=points_for(how, self.settings.points) if variant.graded else 0.0,
             most=self.settings.points.first if variant.graded else 0.0,
+            values=tuple(judged.value for _, judged in tries),
         )
 
     def _tasks(self, parts: Sequence[tuple[Try, HandIn]], notes: list[str]) -> tuple[CheckedTask, ...]:

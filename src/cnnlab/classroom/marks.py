@@ -42,8 +42,8 @@ class Mark:
 
 
 def _as_saved(path: Path) -> tuple[str, int]:
-    """The order in which a browser named files: `marks.json`, `marks (1).json`, `marks (2).json`."""
-    found = re.fullmatch(r"(.*) \((\d{1,9})\)", path.stem)
+    """The order in which a browser named files: `marks.json`, `marks (1).json`, `marks(2).json`."""
+    found = re.fullmatch(r"(.*?) ?\((\d{1,9})\)", path.stem)
     return (path.stem, 0) if found is None else (found[1], int(found[2]))
 
 

@@ -24,6 +24,9 @@ from cnnlab.version import __version__
 USUAL_OPENINGS = 3
 USUAL_DIFFERENCE = 0.03
 
+#: Files of at least so many students that lie no further apart came of one download.
+_STUDENTS, _MOMENT = 3, timedelta(minutes=5)
+
 _CANVAS_LATE = re.compile(r"(^|/)[^/_]+_LATE_\d+_\d+_")
 
 #: The most names that a remark repeats.
@@ -55,6 +58,20 @@ def own_remarks(
     if marked.openings > USUAL_OPENINGS:
         said.append(f"a net of the playground had its test images looked at {marked.openings} times")
     return said
+
+
+def of_one_time(tries: Iterable[Try], due: datetime | None) -> list[str]:
+    """What to say where several students' files are all late, and all of one moment, as nobody hands in together."""
+    late = [one for one in tries if one.time is not None]
+    times = [one.time for one in late if one.time is not None]
+    students = {one.student.key for one in late}
+    if due is None or len(students) < _STUDENTS or min(times) <= due or max(times) - min(times) > _MOMENT:
+        return []
+    at = min(times).astimezone(due.tzinfo)
+    return [
+        f"when files came: all {len(times)} are of {at:%Y-%m-%d %H:%M}, after it was due; that may be when the "
+        "platform packed them"
+    ]
 
 
 def _of_identity(one: Try, student: Student) -> list[str]:

@@ -36,7 +36,8 @@ class AnsweredQuestion:
     """A question as this student had it, and what was made of it.
 
     given: each try in turn; "" where what is held back was shown without one. slips: of each try what is off in it, ""
-    where it is right or nothing is known of it. variant: which numbers, 0 for the plain ones.
+    where it is right or nothing is known of it. variant: which numbers, 0 for the plain ones. values: what each try
+    comes to as a number, None for what is none, such as a choice.
     """
 
     id: str
@@ -50,6 +51,7 @@ class AnsweredQuestion:
     standing: Standing
     points: float
     most: float
+    values: tuple[float | None, ...] = ()
 
 
 def text_sum(text: str) -> str:
@@ -147,7 +149,8 @@ class ClassResults:
     """A class, all students of the roster in its order, then who is not in it.
 
     lines: what was found among the files and is nobody's hand-in, or could not be read; a line each. withheld: the
-    images that nets were measured on, in words. most: points for questions and for homework.
+    images that nets were measured on, in words. most: points for questions and for homework. order_key: decides about
+    the order of students where they have no names (`variants.order_key`).
     """
 
     name: str
@@ -158,3 +161,4 @@ class ClassResults:
     withheld: str
     most_questions: float
     most_homework: float
+    order_key: str = ""

@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,8 @@ _LAST_NAMES += ("apellido s", "apellidos", "cognome", "achternaam")
 #: What a platform calls a student by in what it downloads, besides the above.
 _NUMBERS = ("identifier", "participant number", "integration id")
 
+#: Moodle's number of somebody in one assignment, in any of its languages: `Participant 50118`, `Teilnehmer/in 50118`.
+_PARTICIPANT = re.compile(r"[^\W\d_][^\d\s]*\s(\d+)")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 #: What the names of devices are in Windows, so that no file is called so.
 _DEVICES = re.compile(r"con|prn|aux|nul|com\d|lpt\d")
@@ -73,27 +75,25 @@ def find_columns(
     """The columns of a table that say who somebody is, by their titles and by what is in them.
 
     id, email, name: titles that the teacher chose; name: one, or two: first names, last names. A column that is empty
-    for more than half of the students counts only where there is no other.
+    for more than half of the students counts only where there is no other. Moodle's numbers of participants are no ids.
     Raises UserError for a chosen title that the table has not.
     """
     titles = [folded(title) for title in table.header]
 
     def chosen(title: str) -> int:
-        for index, one in enumerate(table.header):
-            if one.strip() == title.strip():
-                return index
-        if folded(title) in titles:
-            return titles.index(folded(title))
+        exact = [index for index, one in enumerate(table.header) if one.strip() == title.strip()]
+        called = exact or [index for index, one in enumerate(titles) if one == folded(title)]
+        if called:
+            return next(_fuller(table, called), called[0])
         raise UserError(f"no column is called {title!r}; {nearest(title, filter(None, table.header))}")
 
-    def first(known: Sequence[str]) -> int | None:
-        there = [titles.index(one) for one in known if one in titles]
-        filled = [index for index in there if _filled(table, index) >= 0.5]
-        return next(iter([*filled, *(index for index in there if _filled(table, index) > 0)]), None)
+    def first(known: Sequence[str], but: Callable[[Table, int], bool] = lambda table, column: False) -> int | None:
+        there = [index for one in known for index, title in enumerate(titles) if title == one and not but(table, index)]
+        return next(_fuller(table, there), None)
 
     of_name = tuple(chosen(one) for one in name) or _name_columns(titles)
     of_email = chosen(email) if email is not None else first(_EMAILS)
-    of_id = chosen(id) if id is not None else first(_IDS)
+    of_id = chosen(id) if id is not None else first(_IDS, but=_is_of_participants)
     if of_email is None:
         others = (index for index in range(len(titles)) if index != of_id and index not in of_name)
         of_email = next((index for index in others if _holds_addresses(table, index)), None)
@@ -112,6 +112,13 @@ def _name_columns(titles: Sequence[str]) -> tuple[int, ...]:
     return tuple((wholes or lasts or firsts)[:1])
 
 
+def _fuller(table: Table, columns: Sequence[int]) -> Iterator[int]:
+    """Those of some columns that say something, the ones first that do so for at least half of the students."""
+    filled = [(column, _filled(table, column)) for column in columns]
+    yield from (column for column, share in filled if share >= 0.5)
+    yield from (column for column, share in filled if 0 < share < 0.5)
+
+
 def _filled(table: Table, column: int) -> float:
     """The share of a table's lines in which a column says something; those that are no students' do not count."""
     rows = [row for row, cells in enumerate(table.rows) if any(map(str.strip, cells)) and not _is_aside(table, row)]
@@ -119,8 +126,22 @@ def _filled(table: Table, column: int) -> float:
 
 
 def _holds_addresses(table: Table, column: int) -> bool:
+    return _holds(table, column, lambda says: _ADDRESS.fullmatch(says) is not None)
+
+
+def _is_of_participants(table: Table, column: int) -> bool:
+    return _holds(table, column, lambda says: participant_number(says) != "")
+
+
+def _holds(table: Table, column: int, kind: Callable[[str], bool]) -> bool:
     says = [said for row in range(len(table.rows)) if (said := table.cell(row, column))]
-    return bool(says) and sum(_ADDRESS.fullmatch(one) is not None for one in says) > 0.8 * len(says)
+    return bool(says) and sum(map(kind, says)) > 0.8 * len(says)
+
+
+def participant_number(says: str) -> str:
+    """`Participant 50118` → `50118`; "" for anything else."""
+    found = _PARTICIPANT.fullmatch(says.strip())
+    return found[1] if found else ""
 
 
 def record_of(table: Table, columns: RosterColumns) -> RosterFile:
@@ -146,7 +167,12 @@ def students(table: Table, columns: RosterColumns) -> tuple[Student, ...]:
 
 
 def _is_nobody(table: Table, row: int, columns: RosterColumns) -> bool:
-    """Whether a row is Canvas's points or its test student, or Blackboard's preview user."""
+    """Whether a row is Canvas's points or its test student, Blackboard's preview user, or says where addresses stand
+    what the columns beside it are of, as Google Classroom's `Points` does.
+    """
+    has_others = columns.id is not None or columns.name
+    if has_others and not any(table.cell(row, one) for one in (columns.id, *columns.name)):
+        return "@" not in table.cell(row, columns.email)
     says = [table.cell(row, one) for one in (columns.id, columns.email, *columns.name, *columns.numbers)]
     return _is_aside(table, row) or any(one.casefold().endswith("_previewuser") for one in says)
 

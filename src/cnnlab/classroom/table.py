@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from cnnlab.errors import UserError
 
@@ -13,9 +14,9 @@ from cnnlab.errors import UserError
 TABLE_BYTES, MOST_ROWS, MOST_CELLS = 16_000_000, 100_000, 5_000
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_DELIMITERS = ",;\t"
+_DELIMITERS = ",;\t:"
 #: What tells a spreadsheet the delimiter, in a line above the titles.
-_SAID = re.compile(r'"?sep=([,;\t])"?(?=[\r\n])')
+_SAID = re.compile(r'"?sep=([,;\t:])"?(?=[\r\n])')
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 _PLAIN = {delimiter: re.compile(rf"[^{delimiter}\r\n]*+") for delimiter in _DELIMITERS}
@@ -135,10 +136,11 @@ class Table:
 
 
 def read_table(data: bytes, what: str = "the table") -> Table:
-    """A table of text: UTF-8 or UTF-16 with its mark, UTF-8, or else Windows' cp1252; commas, semicolons or tabs.
+    """A table of text: UTF-8 or UTF-16 with its mark, UTF-8, or else Windows' cp1252.
 
-    Cells may stand in quotes, with line ends in them; any line end will do. The titles are in the first line that is
-    not empty and does not name the delimiter alone. what: what messages call it.
+    Commas, semicolons, tabs or colons stand between cells. These may stand in quotes, with line ends in them; any line
+    end will do. The titles are in the first line that is not empty and does not name the delimiter alone. what: what
+    messages call it.
     Raises UserError for what is no table, or a larger one than 16 MB, 100,000 rows or 5,000 cells in a row.
     """
     if len(data) > TABLE_BYTES:
@@ -149,10 +151,7 @@ def read_table(data: bytes, what: str = "the table") -> Table:
     at += len(text) - at - len(text[at:].lstrip("\r\n"))
     if not text[at:].strip():
         raise UserError(f"{what} is empty; expected a table with titles in its first line: export it again")
-    if said:
-        delimiter = said[1]
-    else:
-        delimiter = max(_DELIMITERS, key=lambda one: len(next(_lines(text, at, one, what)).cells))
+    delimiter = said[1] if said else _delimiter_of(text, at, what)
     lines = []
     for line in _lines(text, at, delimiter, what):
         lines.append(line)
@@ -179,6 +178,29 @@ def _decoded(data: bytes, what: str) -> tuple[str, bytes, str]:
             raise UserError(f"{what} has {strange[0]!r} in it, which no text has; expected a table: export it as CSV")
         return text, bom, name
     raise UserError(f"{what} begins like {encoding} and goes on otherwise; expected text: export it again")
+
+
+def _delimiter_of(text: str, at: int, what: str) -> str:
+    """What stands between the titles: of several signs one that splits the line below into as many cells, if any does.
+
+    Titles hold colons, as `Assignment: Lesson 3` does: these count only where nothing else splits the titles.
+    """
+    *others, colon = _DELIMITERS
+    titles = {one: len(next(_lines(text, at, one, what)).cells) for one in _DELIMITERS}
+    fitting = [one for one in _DELIMITERS if titles[one] > 1 and _below(text, at, one, what) in (titles[one], None)]
+    likely = [one for one in others if titles[one] > 1]
+    if not likely:
+        return colon if colon in fitting else others[0]
+    return max([one for one in likely if one in fitting] or likely, key=lambda one: titles[one])
+
+
+def _below(text: str, at: int, delimiter: str, what: str) -> int | None:
+    """How many cells the line below the titles has, 0 where it cannot be split so; None where there is none."""
+    try:
+        full = (len(line.cells) for line in _lines(text, at, delimiter, what) if line.cells)
+        return next(islice(full, 1, None), None)
+    except UserError:
+        return 0
 
 
 def _lines(text: str, at: int, delimiter: str, what: str) -> Iterator[_Line]:

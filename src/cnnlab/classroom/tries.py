@@ -44,9 +44,13 @@ class Try:
         is_record = self.hand_in.form == "playground record" or self.hand_in.made_by == "playground"
         return "playground" if is_record else "lesson page"
 
-    def order(self) -> tuple[bool, datetime, str, str]:
-        """Tries in the order in which they came; those of no known time first."""
-        return self.time is not None, self.time or datetime.min.replace(tzinfo=UTC), self.path, self.digest
+    def order(self) -> tuple[bool, datetime, str, str, str]:
+        """Tries in the order in which they came; those of no known time first.
+
+        Of one time, as where a platform gives all files the time of its download, the one that was saved last is last.
+        """
+        time = self.time or datetime.min.replace(tzinfo=UTC)
+        return self.time is not None, time, self.hand_in.saved, self.path, self.digest
 
     def is_late(self, due: datetime | None) -> bool:
         """Whether it came after `due`."""
@@ -80,9 +84,9 @@ def sorted_out(found: Mapping[str, tuple[Sequence[Place], HandIn]], finder: Find
             tries[digest] = min(one, tries.get(digest, one), key=Try.order)
     taken = set(by_student)
     strangers = []
-    for who in sorted(unknown):
-        tries = list(unknown[who].values())
-        student = min(tries, key=Try.order).student
+    for several in _together(unknown):
+        tries = list({digest: one for who in reversed(several) for digest, one in unknown[who].items()}.values())
+        student = min(unknown[several[0]].values(), key=Try.order).student
         key = _free(student.key, taken)
         taken.add(key)
         strangers.append([replace(one, student=replace(student, key=key)) for one in tries])
@@ -102,8 +106,21 @@ def _stranger(hand_in: HandIn, path: str) -> tuple[Student, tuple[str, str]]:
     id, name = hand_in.student_id.strip(), " ".join(hand_in.student_name.split())
     if not id and not name:
         parts = PurePosixPath(path).parts
-        name = _MOODLE.sub("", parts[0]) if len(parts) > 1 else PurePosixPath(path).stem
+        name = _MOODLE.sub("", parts[0] if len(parts) > 1 else PurePosixPath(path).stem)
     return Student(student_key(id, "", name), id, "", name, None), (plain_id(id), folded(name))
+
+
+def _together(unknown: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Ids and names of students who are in no roster, those of one student together, the whole name first.
+
+    The same id with a part of the name, or with none, is the same student, unless several have that id and that part.
+    """
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for id, name in sorted(unknown, key=lambda one: (one[0], -len(one[1].split()), one[1])):
+        words = set(name.split())
+        whole = [other for other in found if id and other[0] == id and words <= set(other[1].split())]
+        found.setdefault(whole[0] if len(whole) == 1 else (id, name), []).append((id, name))
+    return [found[who] for who in sorted(found)]
 
 
 def _free(key: str, taken: Iterable[str]) -> str:

@@ -85,8 +85,8 @@ def new(
 ) -> None:
     """Make a class: a folder with its settings, its secret, and the roster as it was exported.
 
-    The roster is any platform's table of students as CSV: commas, semicolons or tabs. Say how things are marked, and
-    what your gradebook's columns are called, in NAME/class.json.
+    The roster is any platform's table of students as CSV, with commas, semicolons, tabs or colons. Say how things are
+    marked, and what your gradebook's columns are called, in NAME/class.json.
     """
     from cnnlab.classroom.finder import Finder
     from cnnlab.classroom.making import checked_withheld, default_withheld, due_time, folder_name, new_class

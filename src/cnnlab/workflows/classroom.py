@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from cnnlab.classroom.gradebook import Filled, fill, read_gradebook
 from cnnlab.classroom.marks_table import marks_table
 from cnnlab.classroom.results import ClassResults
 from cnnlab.classroom.roster import read_given
-from cnnlab.classroom.settings import COLLECTED, QUESTIONS_FILE, read_class
+from cnnlab.classroom.settings import COLLECTED, MARKS, QUESTIONS_FILE, read_class
 from cnnlab.classroom.whole_folder import whole_folder
 from cnnlab.errors import UserError
 from cnnlab.one_writer import one_writer
@@ -64,7 +65,7 @@ def collect_class(
     in class, too. say: called with a sentence while something long runs. The same hand-ins and marks give the same
     bytes.
     Raises UserError for a folder that is no class's, or has handed nothing out; for a gradebook that cannot be filled;
-    and when the disk refuses: what was collected before stays then.
+    for marks that were saved into CLASS/collected/; and when the disk refuses: what was collected before stays then.
     """
     settings = read_class(folder)
     if not (folder / QUESTIONS_FILE).is_file():
@@ -75,10 +76,13 @@ def collect_class(
         raise UserError(
             f"{folder} has no hand-ins yet; expected what a platform's download gave: name its folder or its zip"
         )
+    _require_no_marks(folder / COLLECTED)
     table = None if gradebook is None else read_given(gradebook)
     if table is not None:
         read_gradebook(table, str(gradebook), settings.roster)  # before nets are measured, which takes a while
     with one_writer(folder, being="written", mend="wait for it"):
+        with suppress(OSError):  # a place for what the page saves; nothing of this depends on it
+            (folder / MARKS).mkdir(exist_ok=True)
         name = None if gradebook is None else _name_of(gradebook)
         with whole_folder(folder / COLLECTED, is_new=False) as made:
             results = collect(folder, given, data_root=data_root, say=say, to_run=made / TO_RUN)
@@ -97,6 +101,16 @@ def collect_class(
         None if name is None else there / name,
         () if filled is None else filled.told,
     )
+
+
+def _require_no_marks(collected: Path) -> None:
+    """Raise UserError where the teacher's page saved marks into the folder that is about to be written anew."""
+    mislaid = sorted(path for path in collected.glob("*.json") if path.name.casefold() not in _OWN)
+    if mislaid:
+        raise UserError(
+            f"{mislaid[0]} would be lost, as {collected} is written anew; expected marks in "
+            f"{collected.parent / MARKS}: move it there"
+        )
 
 
 def _write(made: Path, results: ClassResults, is_anonymous: bool, filled: Filled | None, name: str | None) -> None:

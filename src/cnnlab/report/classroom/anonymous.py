@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
-from hashlib import sha256
 
 from cnnlab.classroom.results import ClassResults, Student, StudentResult
 
@@ -17,19 +17,20 @@ PART = 3
 
 
 def anonymous(results: ClassResults) -> ClassResults:
-    """The same figures of "Student 1", "Student 2" …, in an order that tells nothing of the roster's.
+    """The same figures of "Student 1", "Student 2" …, in an order that only the class's secret gives.
 
     Gone are ids, addresses, keys, names of files, nets and data, times, remarks, lines, and what checks say. Names, ids
     and addresses of the class are taken out of what students wrote, but for ids that are short numbers; whatever else
     they wrote about themselves stays.
     """
-    made = results.made.encode()
-    ordered = sorted(results.results, key=lambda one: sha256(made + b"\n" + one.student.key.encode()).hexdigest())
+    secret = results.order_key.encode()
+    ordered = sorted(results.results, key=lambda one: hmac.digest(secret, one.student.key.encode(), "sha256"))
     names = {one.student.key: f"Student {place}" for place, one in enumerate(ordered, start=1)}
     clean = _cleaner([(one.student, names[one.student.key]) for one in ordered])
     return replace(
         results,
         made="",
+        order_key="",
         lines=(),
         withheld="the withheld images",
         results=tuple(_without_names(one, names[one.student.key], clean) for one in ordered),

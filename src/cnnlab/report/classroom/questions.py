@@ -54,7 +54,8 @@ class AskedQuestion:
     text, answer, worked: with the plain numbers where somebody had them, else with one student's; has_plain: whether
     these are the plain ones. differs: whether numbers differ from student to student. parts: of all who handed in.
     first_answers: how many gave one. others: wrong first answers of which no slip is known and that two or more gave,
-    and how many did; of a question that is not graded, all answers. alone: wrong first answers beside these.
+    and how many did; of a question that is not graded, all answers. Numbers are counted by their value, and shown as
+    most wrote them. alone: wrong first answers beside these.
     """
 
     id: str
@@ -103,14 +104,20 @@ def had_at_first(results: ClassResults) -> dict[str, tuple[int, int]]:
 
 
 def first_answers(
-    results: ClassResults, questions: Sequence[AskedQuestion]
+    results: ClassResults, questions: Sequence[AskedQuestion], *, is_anonymous: bool
 ) -> list[tuple[StudentResult, list[tuple[str, str]]]]:
-    """Each student who handed in, and for each question a sign of how it was answered and the first answer."""
+    """Each student who handed in, and for each question a sign of how it was answered and the first answer.
+
+    is_anonymous: without answers to questions whose numbers differ, as these follow from the student's id.
+    """
     found = []
     for one in results.results:
         had = {question.id: question for question in one.answered}
-        asked = [had.get(question.id) for question in questions]
-        cells = [("–", "") if each is None else (_SIGNS[each.standing], _first(each).strip()) for each in asked]
+        cells = []
+        for asked in questions:
+            each = had.get(asked.id)
+            is_shown = each is not None and not (is_anonymous and asked.differs)
+            cells.append((_SIGNS["open" if each is None else each.standing], _first(each).strip() if is_shown else ""))
         if one.file:
             found.append((one, cells))
     return found
@@ -125,8 +132,8 @@ def _asked(had: Sequence[AnsweredQuestion], of: int) -> AskedQuestion:
     right = standings["right at the first try"]
     wrong = [one for one in firsts if one.standing != "right at the first try"]
     known = [one for one in wrong if one.slips and one.slips[0]]
-    unknown = Counter(_first(one).strip() for one in wrong if not (one.slips and one.slips[0]))
-    others = [(given, count) for given, count in unknown.items() if count > 1 or not is_graded]
+    unknown = _by_value([one for one in wrong if not (one.slips and one.slips[0])])
+    others = [(given, count) for given, count in unknown if count > 1 or not is_graded]
     others.sort(key=lambda one: (-one[1], one[0]))
     others = others[:OTHERS]
     return AskedQuestion(
@@ -150,6 +157,16 @@ def _asked(had: Sequence[AnsweredQuestion], of: int) -> AskedQuestion:
 def _first(question: AnsweredQuestion) -> str:
     """The first answer; "" where none was given before the working was shown."""
     return question.given[0] if question.given else ""
+
+
+def _by_value(those: Sequence[AnsweredQuestion]) -> list[tuple[str, int]]:
+    """First answers as most wrote them, and how many gave each: `0.5`, `1/2` and `,50` are one."""
+    written: dict[str | float, Counter[str]] = defaultdict(Counter)
+    for one in those:
+        value = one.values[0] if one.values else None
+        given = _first(one).strip()
+        written[given if value is None else float(f"{value:.9g}")][given] += 1
+    return [(min(each, key=lambda given: (-each[given], len(given), given)), each.total()) for each in written.values()]
 
 
 def _misconceptions(those: Sequence[AnsweredQuestion]) -> list[Misconception]:

@@ -69,7 +69,7 @@ def teacher_page(results: ClassResults, *, is_anonymous: bool) -> str:
         has_ids=has_ids,
         heads=_heads(has_ids),
         questions=questions,
-        first_answers=first_answers(results, questions),
+        first_answers=first_answers(results, questions, is_anonymous=is_anonymous),
         talk=to_talk_about(questions),
         few_answers=FEW,
         tasks=asked_tasks(results),
