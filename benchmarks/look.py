@@ -60,7 +60,7 @@ def main() -> None:
                 print(name, *(f"{value:.2f}" for value in measured[name][-1]), flush=True)
     imported = median(time_s for time_s, _, _ in measured["import torch"])
     record = {
-        "command": f"python -m benchmarks.look --rounds {given.rounds}",
+        "command": f"python -m benchmarks.look --rounds {given.rounds}" + (" --run RUN" if given.run else ""),
         "rounds": given.rounds,
         "bound_mb": BOUND,
         "environment": environment(torch.device("cpu"), torch.float32).to_json(of_a_run=False),

@@ -100,12 +100,12 @@ def _looked(
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.whole_files import write_whole
 
-    keep_freed_memory()
     run = open_run(run_path, data_root=data_root, say=notice)
     run.result()  # an unfinished run is refused before anything is loaded
     folder = out or default_out(run, run_path, "look")
     net = net_of(run, own_code)
     data = run_data(run, None, data_root=data_root, image_size=image_size)
+    keep_freed_memory()  # from here on: what reading the images freed is given back
     mistakes = run.evaluations()["test"].mistakes
     errors: list[UserError] = []
     if files:
