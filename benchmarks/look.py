@@ -4,8 +4,9 @@
 
 It needs MNIST ($CNNLAB_DATA, or the cache). A run is trained first, one epoch, unless --run names one. Then by turns,
 each a process of its own: importing PyTorch, a look at the whole net, a look at its first layer. Work is what is left
-of a look's time without the median of the imports. peak: the largest resident memory of the process, in MB of 10^6
-bytes. processor: seconds of all cores, which neighbours on the machine change less than they do the time.
+of a look's time without the median of the imports. peak: the largest resident memory, in MB of 10^6 bytes, of a process
+and of those that it starts, each at its own largest and added up. processor: seconds of all cores, which neighbours on
+the machine change less than they do the time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from statistics import median
@@ -26,6 +28,9 @@ from cnnlab.runs.environment import environment
 from cnnlab.whole_files import write_whole
 
 RESULTS = Path(__file__).parent.parent / "results" / "look.json"
+
+#: Seconds between two looks at the memory of processes that a process has started.
+EVERY_S = 0.1
 
 #: What a look may take at most, in MB.
 BOUND = 1000
@@ -55,7 +60,7 @@ def main() -> None:
                 print(name, *(f"{value:.2f}" for value in measured[name][-1]), flush=True)
     imported = median(time_s for time_s, _, _ in measured["import torch"])
     record = {
-        "command": f"python -m benchmarks.look --rounds {given.rounds}",
+        "command": f"python -m benchmarks.look --rounds {given.rounds}" + (" --run RUN" if given.run else ""),
         "rounds": given.rounds,
         "bound_mb": BOUND,
         "environment": environment(torch.device("cpu"), torch.float32).to_json(of_a_run=False),
@@ -76,12 +81,30 @@ def _process(*arguments: str) -> tuple[float, float, float]:
     """Run Python with these arguments: seconds, seconds of processor, and the peak in MB. Raises where it fails."""
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    largest: dict[int, int] = {}
+    has_ended = threading.Event()
+    watch = threading.Thread(target=_watch, args=(process.pid, largest, has_ended))
+    watch.start()
     _, status, used = os.wait4(process.pid, 0)
     taken = time.perf_counter() - started
+    has_ended.set()
+    watch.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise RuntimeError(f"python {' '.join(arguments)}: exit {process.returncode}")
-    return taken, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
+    return taken, used.ru_utime + used.ru_stime, (used.ru_maxrss + sum(largest.values())) * 1024 / 1e6
+
+
+def _watch(parent: int, largest: dict[int, int], has_ended: threading.Event) -> None:
+    """Note the largest resident memory, in KiB, of the processes that `parent` starts, until it has ended."""
+    while not has_ended.wait(EVERY_S):
+        for place in Path("/proc").glob("[0-9]*/status"):
+            try:
+                told = dict(line.split(":", 1) for line in place.read_text().splitlines())
+            except OSError:  # it has just ended
+                continue
+            if int(told["PPid"]) == parent and "VmHWM" in told:
+                largest[int(told["Pid"])] = int(told["VmHWM"].split()[0])
 
 
 if __name__ == "__main__":

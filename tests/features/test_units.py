@@ -17,7 +17,7 @@ from cnnlab.features.embedding import embed
 from cnnlab.features.looking import look, look_at_layer
 from cnnlab.features.stages import filters, last_maps, stages
 from cnnlab.features.statistics import statistics
-from cnnlab.features.strongest import strongest
+from cnnlab.features.strongest import Peaks, strongest, together
 from cnnlab.nets import MLP, LeNet5, SimpleCNN
 
 PIXELS = {"image_shape": (2, 12, 12), "low": (-1.0, -2.0), "high": (3.0, 2.5)}
@@ -98,6 +98,19 @@ def test_strongest_images_and_places_are_those_of_a_plain_search(layer: str) -> 
             assert found.values[unit, rank] == pytest.approx(-value, rel=1e-5)
             assert found.images[unit, rank] == i
             assert found.places[unit, rank].tolist() == [row, column]
+
+
+def test_among_equal_values_the_first_image_and_its_first_place_stand_first() -> None:
+    maps = torch.randint(0, 3, (11, 4, 2, 3), generator=torch.Generator().manual_seed(0)).float()
+    maps[:, 3] = 1
+    found = together([Peaks.of(part, 5) for part in maps.split(4)], 5)  # the last part has fewer images than that
+    for unit in range(4):
+        plain = sorted(
+            (-float(one.max()), i, int(one.argmax())) for i, one in enumerate(maps[:, unit].flatten(1).numpy())
+        )
+        assert found.values[unit].tolist() == [-value for value, _, _ in plain[:5]]
+        assert found.images[unit].tolist() == [i for _, i, _ in plain[:5]]
+        assert found.places[unit].tolist() == [[at // 3, at % 3] for _, _, at in plain[:5]]
 
 
 def test_gradient_ascent_excites_its_units_more_than_any_image_and_keeps_to_pixels() -> None:

@@ -15,7 +15,9 @@ from cnnlab.cli.read_only import default_out, note_test_opening
 from cnnlab.cli.several import TakesSeveral
 from cnnlab.cli.streams import shown_name
 from cnnlab.cli.terminal import Console, notice
+from cnnlab.cores import available_cores
 from cnnlab.errors import UserError, nearest
+from cnnlab.features.embedding_beside import EmbeddingBeside
 from cnnlab.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -55,6 +57,39 @@ def command(
     most confident mistakes. Statistics are taken over validation images. RUN stands before --images and --indices,
     which take all words up to the next flag. All files are tried; exit code 1 says that some failed.
     """
+    if files and indices:
+        raise UserError("look: got both --images and --indices; expected one of them: your own files or test images")
+    is_worth_it = layer is None and run_path.exists() and available_cores() > 1
+    with EmbeddingBeside(process=is_worth_it) as beside:  # started first: it imports while this process does
+        document, errors = _looked(
+            run_path, files, indices, layer, out, beside, data_root=data_root, image_size=image_size, own_code=own_code
+        )
+    if as_json:
+        click.echo(strict_json(document))
+    else:
+        _print(document)
+    for error in errors:
+        click.echo(f"cnnlab: {error}", err=True)
+    if errors:
+        raise click.exceptions.Exit(1)
+
+
+def _looked(
+    run_path: Path,
+    files: tuple[str, ...],
+    indices: tuple[int, ...],
+    layer: str | None,
+    out: Path | None,
+    beside: EmbeddingBeside,
+    *,
+    data_root: Path | None,
+    image_size: int | None,
+    own_code: str | None,
+) -> tuple[dict[str, Any], list[UserError]]:
+    """The page written, and its figures; of which files there is nothing on it, and why."""
+    from cnnlab.runs.reading_ahead import read_images_ahead
+
+    read_images_ahead(run_path, data_root=data_root)
     from cnnlab.anatomy import describe
     from cnnlab.features.choosing import a_handful, by_index
     from cnnlab.features.looking import look, look_at_layer
@@ -65,14 +100,12 @@ def command(
     from cnnlab.training.machine import keep_freed_memory
     from cnnlab.whole_files import write_whole
 
-    if files and indices:
-        raise UserError("look: got both --images and --indices; expected one of them: your own files or test images")
-    keep_freed_memory()
     run = open_run(run_path, data_root=data_root, say=notice)
     run.result()  # an unfinished run is refused before anything is loaded
     folder = out or default_out(run, run_path, "look")
     net = net_of(run, own_code)
     data = run_data(run, None, data_root=data_root, image_size=image_size)
+    keep_freed_memory()  # from here on: what reading the images freed is given back
     mistakes = run.evaluations()["test"].mistakes
     errors: list[UserError] = []
     if files:
@@ -89,7 +122,7 @@ def command(
             raise UserError(f"--layer: the net has no layer {layer}; {nearest(layer, known)}")
     note_test_opening(run, "cnnlab look")
     if layer is None:
-        whole = look(net, data, chosen, mistakes)
+        whole = look(net, data, chosen, mistakes, beside=beside)
         page, text = folder / "index.html", look_page(whole, run, report=report, back=back)
         document = _figures(whole.look, [each.name for each in whole.look.anatomy.layers])
         document["embedding"] = _embedding(whole)
@@ -102,15 +135,7 @@ def command(
         run.write(f"look/{page.name}", text.encode())
     else:
         write_whole(place_in(folder, page.name), text.encode())
-    document = {"page": str(page), "files": [str(page)]} | document
-    if as_json:
-        click.echo(strict_json(document))
-    else:
-        _print(document)
-    for error in errors:
-        click.echo(f"cnnlab: {error}", err=True)
-    if errors:
-        raise click.exceptions.Exit(1)
+    return {"page": str(page), "files": [str(page)]} | document, errors
 
 
 def _own(files: Sequence[str], record: DataRecord) -> tuple[list[Chosen], list[UserError]]:

@@ -53,47 +53,45 @@ def ascend(
     least, most = (torch.tensor(bound)[:, None, None] for bound in (low, high))
     images = images.clamp(least, most)
     walks, lay, first = first_walk(net, images[:1])
-    images, found = lay(images), first.calls
+    found = first.calls
     names = [name for name, _ in name_calls(found)]
     for layer, _ in targets:
         if layer not in names:
             raise UserError(f"the net runs no layer {layer}; expected one of: {', '.join(names)}")
-    calls = [names.index(layer) for layer, _ in targets]
-    units = [unit for _, unit in targets]
-    last = None if any(call.function == "opaque" for call in found) else max(calls)
-    before = _values(walks, images, calls, units, last)[0].detach()
-    for step in range(STEPS):
-        with torch.enable_grad():
-            values, leaf = _values(walks, images, calls, units, last)
-            aim = values.sum()
-        (gradient,) = torch.autograd.grad(aim, leaf)
-        size = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-        images = (images + STEP * gradient / size) * DECAY
-        if step % BLUR_EVERY == BLUR_EVERY - 1:
-            images = _blurred(images)
-        images = images.clamp(least, most)
-    return Ascent(images, before, _values(walks, images, calls, units, last)[0].detach())
+    can_end = not any(call.function == "opaque" for call in found)
+    before, after = images.new_zeros(len(targets)), images.new_zeros(len(targets))
+    for layer in dict.fromkeys(layer for layer, _ in targets):  # one at a time: the net runs no further than it
+        which = [i for i, target in enumerate(targets) if target[0] == layer]
+        call, units = names.index(layer), torch.tensor([targets[i][1] for i in which])
+        last = call if can_end else None
+        part = lay(images[which])
+        before[which] = _values(walks, part, call, units, last)[0].detach()
+        for step in range(STEPS):
+            with torch.enable_grad():
+                values, leaf = _values(walks, part, call, units, last)
+                aim = values.sum()
+            (gradient,) = torch.autograd.grad(aim, leaf)
+            size = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+            part = (part + STEP * gradient / size) * DECAY
+            if step % BLUR_EVERY == BLUR_EVERY - 1:
+                part = _blurred(part)
+            part = lay(part.clamp(least, most))  # or images of one channel, laid out either way, lose it
+        images[which], after[which] = part, _values(walks, part, call, units, last)[0].detach()
+    return Ascent(images, before, after)
 
 
-def _values(
-    walks: Walks, images: Tensor, calls: Sequence[int], units: Sequence[int], last: int | None
-) -> tuple[Tensor, Tensor]:
+def _values(walks: Walks, images: Tensor, call: int, units: Tensor, last: int | None) -> tuple[Tensor, Tensor]:
     """Of each image the unit that it is for, in the result of the call, and the images to take gradients for."""
-    aimed_at = set(calls)
 
-    def middles(number: int, call: Call, result: Tensor) -> tuple[Tensor, Tensor] | None:
-        if number not in aimed_at:
+    def middles(number: int, found: Call, result: Tensor) -> Tensor | None:
+        if number != call:
             return None
-        found = units_second(result, call)
-        which = torch.tensor([i for i, one in enumerate(calls) if one == number])
-        middle = tuple(side // 2 for side in found.shape[2:])
-        return which, found[(which, torch.tensor(units)[which], *middle)]
+        by_unit = units_second(result, found)
+        middle = tuple(side // 2 for side in by_unit.shape[2:])
+        return by_unit[(torch.arange(len(units)), units, *middle)]
 
     trace = walks.run(images, keep=middles, last=last)
-    values = images.new_zeros(len(units))
-    for call in aimed_at:
-        values = values.index_put((trace.results[call][0],), trace.results[call][1])
-    return values, trace.images
+    return trace.results[call], trace.images
 
 
 def _blurred(images: Tensor) -> Tensor:

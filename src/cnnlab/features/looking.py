@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +18,8 @@ from cnnlab.features.activations import answers, batches, units
 from cnnlab.features.ascent import Ascent, ascend
 from cnnlab.features.attribution import grad_cam, occlusion, saliency
 from cnnlab.features.choosing import Chosen, evenly
-from cnnlab.features.embedding import Embedding, embed
+from cnnlab.features.embedding import Embedding
+from cnnlab.features.embedding_beside import EmbeddingBeside
 from cnnlab.features.stages import Stage, last_hidden, last_maps, stages
 from cnnlab.features.statistics import LayerStatistics, Sums
 from cnnlab.features.strongest import Peaks, Strongest, together
@@ -126,21 +126,32 @@ class LayerLook:
     stage: Stage | None
 
 
-def look(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], mistakes: Sequence[Mistake]) -> WholeLook:
+def look(
+    net: nn.Module,
+    data: ImageSet,
+    chosen: Sequence[Chosen],
+    mistakes: Sequence[Mistake],
+    *,
+    beside: EmbeddingBeside | None = None,
+) -> WholeLook:
     """Look at a net as a whole. The net and all random states stay as they were.
 
     data: what it was trained on; statistics are taken over its validation images, the embedding over test images, with
-    `mistakes` (on the test split, the most confident first) among them.
+    `mistakes` (on the test split, the most confident first) among them. beside: what makes the embedding meanwhile, by
+    default a thread.
     """
-    common, best = _common(net, data, chosen)
-    shown = {one.name: busiest(common.statistics[one.output.name], UNITS) for one in common.stages}
-    shown |= {one.name: tuple(range(one.units)) for one in common.stages if one.is_answer and one.units <= 2 * UNITS}
-    arranged = _arranged(net, data, common.anatomy, mistakes)
-    with ThreadPoolExecutor(1) as beside:  # PyTorch leaves parts of a processor idle that NumPy can use meanwhile
-        embedding = None if arranged is None else beside.submit(embed, arranged.features)
+    anatomy = describe(net, data.image_shape)
+    arranged = _arranged(net, data, anatomy, mistakes)
+    with beside or EmbeddingBeside(process=False) as embedding:
+        if arranged is not None:  # first of all: it takes as long as the rest
+            embedding.begin(arranged.features)
+        common, best = _common(net, data, chosen, anatomy)
+        shown = {one.name: busiest(common.statistics[one.output.name], UNITS) for one in common.stages}
+        answer = [one for one in common.stages if one.is_answer and one.units <= 2 * UNITS]
+        shown |= {one.name: tuple(range(one.units)) for one in answer}
         made = _made(net, data, [(one.affine.name, unit) for one in in_full(common.stages) for unit in shown[one.name]])
         attribution = _attribution(net, data, common)
-        arrangement = None if arranged is None or embedding is None else arranged.arrangement(embedding.result())
+        arrangement = None if arranged is None else arranged.arrangement(embedding.embedding())
     exciting, at = {}, 0
     for one in common.stages:
         units = shown[one.name]
@@ -154,7 +165,7 @@ def look(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], mistakes: Seq
 
 def look_at_layer(net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], layer: str) -> LayerLook:
     """Look at one layer. Raises KeyError for a layer that the net does not run. The net stays as it was."""
-    common, best = _common(net, data, chosen, layer)
+    common, best = _common(net, data, chosen, describe(net, data.image_shape), layer)
     found = common.anatomy.layer(layer)
     stage = next((one for one in common.stages if layer in (one.name, one.affine.name, one.output.name)), None)
     before_activation = stage.affine.name if stage is not None else layer
@@ -178,10 +189,9 @@ def busiest(layer: LayerStatistics, count: int) -> tuple[int, ...]:
 
 
 def _common(
-    net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], layer: str | None = None
+    net: nn.Module, data: ImageSet, chosen: Sequence[Chosen], anatomy: Anatomy, layer: str | None = None
 ) -> tuple[Look, dict[str, Strongest]]:
     """What both looks show, and the strongest images of the stages' outputs, or of one layer alone."""
-    anatomy = describe(net, data.image_shape)
     pixels = torch.stack([one.pixels for one in chosen])
     x = normalise(pixels, data.mean, data.std)
     sure, said = answers(net, x).double().softmax(dim=1).max(dim=1)
@@ -213,7 +223,7 @@ def _measured(
     peaks: dict[str, list[Peaks]] = {name: [] for name in outputs}
 
     def take(name: str, values: Tensor) -> tuple[Sums, Peaks | None]:
-        return Sums.of(values), Peaks.of(values) if name in outputs else None
+        return Sums.of(values), Peaks.of(values, STRONGEST) if name in outputs else None
 
     for _, found in batches(net, images, take, layers=None if layer is None else [layer]):
         for name, (part, peak) in found.items():
