@@ -61,10 +61,6 @@ def command(
     what a temperature fitted on validation makes of the calibration, and how many images are called like nothing the
     net was trained on.
     """
-    from cnnlab.runs.reading_ahead import read_images_ahead
-
-    if data is None and foreign is None:
-        read_images_ahead(run_path, data_root=data_root)
     from cnnlab.data.plausible import implausible
     from cnnlab.evaluation import balanced_accuracy, evaluate, logits
     from cnnlab.runs import open_run

@@ -57,9 +57,6 @@ def command(
     the same data: two nets on one input. RUN may also be a file that the playground saved.
     """
     from cnnlab.cli.evaluate import net_of, run_data
-    from cnnlab.runs.reading_ahead import read_images_ahead
-
-    read_images_ahead(run_path, data_root=data_root)
     from cnnlab.cli.unlike import kept_unlike, untold
     from cnnlab.explorer import ExploredRun, explorer_page
     from cnnlab.report.back import back_from_run

@@ -87,9 +87,6 @@ def _looked(
     own_code: str | None,
 ) -> tuple[dict[str, Any], list[UserError]]:
     """The page written, and its figures; of which files there is nothing on it, and why."""
-    from cnnlab.runs.reading_ahead import read_images_ahead
-
-    read_images_ahead(run_path, data_root=data_root)
     from cnnlab.anatomy import describe
     from cnnlab.features.choosing import a_handful, by_index
     from cnnlab.features.looking import look, look_at_layer

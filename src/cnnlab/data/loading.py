@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from cnnlab.data import embedded
-from cnnlab.data.ahead import searched
 from cnnlab.data.cache import cache_folder
 from cnnlab.data.cifar import load_cifar, version_in
 from cnnlab.data.class_folders import list_pictures
@@ -218,7 +217,7 @@ def _load_known(
     fetch: bool,
     progress: Progress | None,
 ) -> ImageSet:
-    outcome = searched(known, root=root, cache=cache)
+    outcome = search(known, root=root, cache=cache)
     if outcome.found is None and fetch:
         with _room(cache) as place:
             fetch_files(known, cached_set(known, place), progress=progress)
