@@ -372,17 +372,32 @@ def _record_to_go_on_with(path: Path, here: dict[str, Any]) -> dict[str, Any]:
 def _write(path: Path, record: dict[str, Any]) -> None:
     record["rows"] = rows_of(record["peers"])
     record["behind"] = behind_sentence(record["rows"])
-    record["notes"] = [
-        f"{name} was not measured to its end: {found['failed']}"
-        for name, found in record["peers"].items()
-        if "failed" in found
-    ] + [
-        f"{name}: other programs had the cores for up to {max(held):.0%} of the time of {len(held)} of its "
-        f"{len(found['turns'])} turns, whose figures are in the record and do not count"
-        for name, found in record["peers"].items()
-        if (held := [worst for turn in found["turns"] if (worst := max(turn["held_up"].values())) > HELD_UP])
-    ]
+    record["notes"] = notes_of(record)
     write_whole(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def notes_of(record: dict[str, Any]) -> list[str]:
+    """What a reader of the figures has to know besides: who failed, and whom others held up."""
+    failed, in_turns, in_trainings = [], [], []
+    for name, found in record["peers"].items():
+        if "failed" in found:
+            failed.append(f"{name} was not measured to its end: {found['failed']}")
+        turns = found["turns"]
+        held = [worst for turn in turns if (worst := max(turn["held_up"].values())) > HELD_UP]
+        if held:
+            in_turns.append(
+                f"{name}: other programs had the cores for up to {max(held):.0%} of the start or the rate of {len(held)} "
+                f"of its {len(turns)} turns: what was held up is in the record and does not count"
+            )
+        for each in found["trainings"]:
+            trained_s = max((one["time_s"] for one in each["attempts"]), default=0.0)
+            waited = each["held_up_s"] or 0.0
+            if waited > HELD_UP * record["threads"] * trained_s:
+                in_trainings.append(
+                    f"{name}: other programs had the cores for {waited:,.0f} s of one core while seed {each['seed']} "
+                    "was trained, whose times count as they are"
+                )
+    return [*failed, *in_turns, *in_trainings]
 
 
 def _in_short(result: dict[str, Any]) -> str:

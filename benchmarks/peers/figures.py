@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, isinf
-from statistics import median
+from statistics import median, median_low
 from typing import Any
 
 #: Share of a turn's time (0–1) in which others may have had the cores.
@@ -116,11 +116,12 @@ def how_much_better(ours: Mapping[int, float], theirs: Mapping[int, float], *, m
     """How many times as good ours is, by round: the median of the ratios of the rounds that both have.
 
     Where they have none in common, of the medians. Infinite where they never get there, 0 where ours does not and they
-    do, 1 where neither does.
+    do, 1 where neither does. Between two rounds of which one is infinite, the other.
     """
     both = [(ours[number], theirs[number]) for number in ours if number in theirs]
     pairs = both or [(median(ours.values()), median(theirs.values()))]
-    return median(_better(one, other, more_is_better=more_is_better) for one, other in pairs)
+    ratios = [_better(one, other, more_is_better=more_is_better) for one, other in pairs]
+    return median_low(ratios) if isinf(median(ratios)) else median(ratios)
 
 
 def _better(one: float, other: float, *, more_is_better: bool) -> float:
@@ -147,4 +148,6 @@ def behind_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     peers = {peer for row in rows for peer in row["peers"] if peer not in CNNLAB}
     if parts:
         return f"Where {OURS} is not ahead: {'; '.join(parts)}."
-    return f"{OURS} is ahead of all {len(peers)} peers in all {len(rows)} rows."
+    if all(peers <= set(row["peers"]) for row in rows):
+        return f"{OURS} is ahead of all {len(peers)} peers in all {len(rows)} rows."
+    return f"{OURS} is ahead of each of {len(peers)} peers in all rows that it was measured for."

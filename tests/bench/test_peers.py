@@ -8,6 +8,7 @@ import json
 import struct
 import subprocess
 import sys
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,13 @@ def test_ratios_are_the_median_of_the_rounds_own():
     assert how_much_better({0: 300, 2: 250}, {1: 10}, more_is_better=True) == 27.5
 
 
+def test_one_of_two_seeds_that_never_got_there_is_no_never():
+    # A peer got there with one of two seeds, 3 × as slowly; then neither did but ours in one.
+    assert how_much_better({0: 1.0, 1: 1.0}, {0: 3.0, 1: inf}, more_is_better=False) == 3
+    assert how_much_better({0: 1.0, 1: inf}, {0: inf, 1: 2.0}, more_is_better=False) == 0
+    assert how_much_better({0: 1.0, 1: 1.0}, {0: inf, 1: inf}, more_is_better=False) == inf
+
+
 def test_a_round_in_which_others_had_the_cores_does_not_count():
     peers = {
         "A": {"turns": [*turns(100, 110), *turns(3, rate_held_up=0.4)], "trainings": []},
@@ -137,6 +145,9 @@ def test_cnnlab_s_other_recipe_is_no_peer_that_it_is_behind():
         "peak",
     ]  # what was not measured has none
     assert behind_sentence(rows) == "cnnlab fast is ahead of all 1 peers in all 5 rows."
+    peers["B"] = {"turns": turns(100, rate_held_up=0.4), "trainings": []}
+    said = behind_sentence(rows_of(peers))
+    assert said == "cnnlab fast is ahead of each of 2 peers in all rows that it was measured for."
 
 
 def test_a_seed_in_the_middle_counts_never_as_the_longest():
