@@ -386,8 +386,8 @@ def notes_of(record: dict[str, Any]) -> list[str]:
         held = [worst for turn in turns if (worst := max(turn["held_up"].values())) > HELD_UP]
         if held:
             in_turns.append(
-                f"{name}: other programs had the cores for up to {max(held):.0%} of the start or the rate of {len(held)} "
-                f"of its {len(turns)} turns: what was held up is in the record and does not count"
+                f"{name}: other programs had the cores for up to {max(held):.0%} of the start or the rate of "
+                f"{len(held)} of its {len(turns)} turns: what was held up is in the record and does not count"
             )
         for each in found["trainings"]:
             trained_s = max((one["time_s"] for one in each["attempts"]), default=0.0)

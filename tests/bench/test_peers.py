@@ -150,6 +150,15 @@ def test_cnnlab_s_other_recipe_is_no_peer_that_it_is_behind():
     assert said == "cnnlab fast is ahead of each of 2 peers in all rows that it was measured for."
 
 
+def test_a_training_that_others_held_up_is_told():
+    held, quiet = attempts(0.98, 0.99), attempts(0.98, 0.99)
+    longest = max(each["time_s"] for each in held["attempts"])
+    held["held_up_s"], quiet["held_up_s"] = 0.3 * longest, 0.1 * longest  # of two threads: 15 and 5 %
+    peers = {"A": {"turns": [], "trainings": [held]}, "B": {"turns": [], "trainings": [quiet]}}
+    (note,) = driver.notes_of({"peers": peers, "threads": 2})
+    assert note.startswith(f"A: other programs had the cores for {0.3 * longest:,.0f} s of one core while seed 0 was")
+
+
 def test_a_seed_in_the_middle_counts_never_as_the_longest():
     seeds = [attempts(0.99), attempts(0.9, 0.9), attempts(0.9, 0.99, epoch_s=20)]
     peers = {OURS: {"turns": [], "trainings": [each | {"seed": seed} for seed, each in enumerate(seeds)]}}
@@ -261,7 +270,9 @@ def test_a_turn_in_which_others_had_the_cores_is_taken_again(fakes):
     assert (busy["images_per_s"], busy["held_up"]["rate"], busy["tries"]) == (641 / 2, 0.3, 3)
     assert busy["held_up"]["start"] == 0
     (note,) = record["notes"]
-    assert note.startswith("busy: other programs had the cores for up to 30% of the time of 1 of its 1 turns")
+    assert note.startswith(
+        "busy: other programs had the cores for up to 30% of the start or the rate of 1 of its 1 turns"
+    )
 
 
 def test_a_peer_that_takes_too_long_is_cut(fakes):
