@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.node import node
 
 import cnnlab.report.lesson
 from cnnlab.classroom.judging import Judged, judge, standing, to_number
@@ -154,9 +154,6 @@ def drawn(count: int) -> list[str]:
 
 
 def in_node(body: str, given: Any) -> Any:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node")
     imports = "\n".join(
         f"import {{ {names} }} from {json.dumps((WEB / file).as_uri())};"
         for file, names in (("arithmetic.js", "toNumber"), ("judging.js", "judge"), ("answers.js", "standing"))
@@ -166,7 +163,7 @@ def in_node(body: str, given: Any) -> Any:
         "const given = JSON.parse(readFileSync(0, 'utf8'));\n"
         f"console.log(JSON.stringify({body}));"
     )
-    command = [node, "--input-type=module", "-e", script]
+    command = [node(), "--input-type=module", "-e", script]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

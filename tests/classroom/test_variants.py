@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.lesson.in_node import in_script
 
 from cnnlab.classroom.variants import numbers_key, plain_id, variant_of
-from cnnlab.one_script import one_script
 
 WEB = Path(__file__).parents[2] / "src" / "cnnlab" / "report" / "lesson" / "web"
 
@@ -45,18 +43,9 @@ WRITTEN = {
 QUESTIONS = ("output-height", "one-sum", "block-shape", "two-threes", "größe")
 
 
-def in_script(expression: str) -> object:
+def in_page(expression: str) -> object:
     """What an expression of the pages' module comes to, in Node."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node")
-    script = one_script(WEB, "variants.js") + f"\nconsole.log(JSON.stringify({expression}))"
-    script = script.replace("const variants_js = await", "globalThis.variants_js = await")
-    done = subprocess.run(
-        [node, "--input-type=module"], input=script, capture_output=True, text=True, encoding="utf-8", timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return in_script("variants.js", f"return {expression};")
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=ascii)
@@ -66,7 +55,7 @@ def test_an_id_counts_in_one_form(written: str) -> None:
 
 
 def test_the_page_takes_ids_as_python_does() -> None:
-    assert in_script(f"{json.dumps(list(WRITTEN))}.map(variants_js.plainId)") == list(WRITTEN.values())
+    assert in_page(f"{json.dumps(list(WRITTEN))}.map(variants_js.plainId)") == list(WRITTEN.values())
 
 
 def test_the_page_s_numbers_are_python_s() -> None:
@@ -76,7 +65,7 @@ def test_the_page_s_numbers_are_python_s() -> None:
         for question in QUESTIONS
         for count in (1, 4, 7, 8)
     ]
-    found = in_script(f"{json.dumps(cases)}.map((one) => variants_js.variantOf({json.dumps(KEY)}, ...one))")
+    found = in_page(f"{json.dumps(cases)}.map((one) => variants_js.variantOf({json.dumps(KEY)}, ...one))")
     assert found == [variant_of(KEY, *case) for case in cases]
 
 
@@ -84,7 +73,7 @@ def test_without_a_class_or_an_id_the_page_has_the_plain_numbers() -> None:
     of_class = {"name": "7b", "made": "0" * 12, "key": KEY, "due": None, "due_text": ""}
     asked = [{"id": question, "variants": 8} for question in QUESTIONS]
     numbers = f"new variants_js.Numbers(given, {json.dumps(asked)}).of(id, {json.dumps(QUESTIONS[0])})"
-    found = in_script(f"[[null, 's1'], [{json.dumps(of_class)}, ' '], [{json.dumps(of_class)}, 's1']]"
+    found = in_page(f"[[null, 's1'], [{json.dumps(of_class)}, ' '], [{json.dumps(of_class)}, 's1']]"
                       f".map(([given, id]) => {numbers})")  # fmt: skip
     assert found == [0, 0, variant_of(KEY, "s1", QUESTIONS[0], 8)]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.node import node
 
 from cnnlab.one_script import one_script
 
@@ -17,9 +17,6 @@ WEB = Path(__file__).parents[2] / "src" / "cnnlab" / "report" / "lesson" / "web"
 
 @pytest.mark.parametrize("before", range(4))
 def test_letters_of_two_halves_stay_whole_at_the_end_of_a_piece(before: int) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node")
     content = {"a": "x" * before + "\U0001f600é\u2028<" * 500_000 + "\ud800"}
     script = (
         one_script(WEB, "handing_in.js").replace("const handing_in_js = await", "globalThis.handing_in_js = await")
@@ -27,7 +24,7 @@ def test_letters_of_two_halves_stay_whole_at_the_end_of_a_piece(before: int) -> 
         + "const blob = new Blob(await handing_in_js.framed({ a }, 'key'));\n"
         + "process.stdout.write(Buffer.from(await blob.arrayBuffer()));"
     )
-    done = subprocess.run([node, "--input-type=module"], input=script.encode(), capture_output=True, timeout=60)
+    done = subprocess.run([node(), "--input-type=module"], input=script.encode(), capture_output=True, timeout=60)
     saved = done.stdout
     assert json.loads(saved)["content"] == content, done.stderr.decode()[:500]
     inner = saved[saved.index(b',"content":') + len(b',"content":') : -2]

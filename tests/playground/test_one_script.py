@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.node import node
 
 from cnnlab.one_script import one_script, worker_script
 
@@ -36,10 +36,7 @@ def web(tmp_path: Path) -> Path:
 
 
 def run(script: str) -> str:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node")
-    done = subprocess.run([node, "--input-type=module", "-e", script], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([node(), "--input-type=module", "-e", script], capture_output=True, text=True, timeout=30)
     return done.stdout.strip() + done.stderr.strip()
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 import safetensors.numpy
+from tests.node import node
 
 from cnnlab.one_script import one_script
 
@@ -34,11 +33,8 @@ process.stdout.write(JSON.stringify(found));"""
 
 
 def test_runs_of_one_name_have_files_of_their_own_with_the_weights_that_the_record_has() -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node")
     script = one_script(WEB, "record_nets.js") + NETS
-    done = subprocess.run([node, "--input-type=module"], input=script.encode(), capture_output=True, timeout=60)
+    done = subprocess.run([node(), "--input-type=module"], input=script.encode(), capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()[-1000:]
     found = json.loads(done.stdout)
     assert found["named"] == ["mlp-run-1.safetensors", "mlp-run-2.safetensors", "mlp.safetensors"]
