@@ -46,6 +46,9 @@ TRIES = 3
 
 PARTS = ("start", "rate")
 
+#: Test accuracy (0–1) that the worst of these has after an epoch of all images: below it a script does not do its work.
+LEAST_AFTER_AN_EPOCH = 0.9
+
 #: Seconds that a process may take to its rate: compilers are slow on a busy machine.
 LONGEST_TURN_S = 240.0
 
@@ -229,7 +232,20 @@ def training(peer: Peer, here: dict[str, Any], *, data: Path, seed: int) -> dict
     """A seed of one peer, to the targets. Raises PeerFailed."""
     wanted = ["--epochs", str(here["most_epochs"]), "--target", str(max(TARGETS))]
     lines = list(_lines(peer, here, data, seed, wanted, here["most_seconds"], may_be_cut=True))
-    return {"ready": _told(_only(lines, "ready")), "seed": seed} | training_of(lines)
+    found = training_of(lines)
+    if here["images"] is None:
+        _must_have_learned(found["attempts"])
+    return {"ready": _told(_only(lines, "ready")), "seed": seed} | found
+
+
+def _must_have_learned(attempts: Sequence[dict[str, Any]]) -> None:
+    """Raises PeerFailed where whole epochs left the net near chance: that tells of the script, not of the library."""
+    for each in attempts:
+        if each["epochs"] >= 1 and each["accuracy"] < LEAST_AFTER_AN_EPOCH:
+            raise PeerFailed(
+                f"after {each['epochs']:g} epochs its net answers {each['accuracy']:.1%} of the test images rightly; "
+                f"expected {LEAST_AFTER_AN_EPOCH:.0%} at the least: look at its script"
+            )
 
 
 def training_of(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -201,7 +201,7 @@ tell("first step")
 if "--seconds" in arguments: tell("rate", **rate); sys.exit()
 if kind == "slow": time.sleep(60)
 tell("trained", epoch=1)
-tell("measured", epochs=1, time_s=8.0, accuracy=0.9941)
+tell("measured", epochs=1, time_s=8.0, accuracy=0.27 if kind == "numb" else 0.9941)
 """
 
 
@@ -247,6 +247,15 @@ def test_peers_take_turns_and_one_that_fails_is_noted(fakes):
     assert broken["turns"] == []
     assert run("wider")["notes"][0].endswith("its net has 421,835 parameters; expected 421,834")
     assert record["notes"] == ["broken was not measured to its end: exit code 1: no such thing"]
+
+
+def test_a_peer_that_does_not_learn_is_no_figure_of_its_library(fakes):
+    run, _ = fakes
+    record = run("numb", seeds=2)
+    assert record["peers"]["numb"]["trainings"] == []
+    assert "answers 27.0% of the test images rightly; expected 90%" in record["peers"]["numb"]["failed"]
+    few = run("numb", images=100)
+    assert [each["attempts"][0]["accuracy"] for each in few["peers"]["numb"]["trainings"]] == [0.27]
 
 
 def test_a_record_is_gone_on_with(fakes):
