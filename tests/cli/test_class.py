@@ -240,6 +240,12 @@ def test_a_roster_that_is_none_is_refused_and_no_class_is_left(cnnlab, here, ros
     assert not (here / "a").exists()
 
 
+def test_nets_are_measured_on_nothing_where_a_teacher_wants_that(cnnlab, here):
+    made = cnnlab("class", "new", "a", "--withheld", "none")
+    assert (made.code, "measured on nothing" in made.out) == (0, True), made.err
+    assert json.loads((here / "a" / "class.json").read_text())["withheld"]["data"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

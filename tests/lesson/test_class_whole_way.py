@@ -88,6 +88,10 @@ def test_the_whole_way(browser: Any, teacher: Path, monkeypatch: pytest.MonkeyPa
     pages = teacher / "theirs" / "Deep-learning"
     assert (pages / "assignment.html").exists()
 
+    lies = str(Path(json.loads((teacher / "lesson" / "lesson.json").read_text())["lesson"]["data"][4:]).parent)
+    telling = [each.name for each in pages.rglob("*.html") if lies in each.read_text()]
+    assert not telling, f"these say that the teacher's images lie in {lies}"
+
     settings = json.loads((a_class / "class.json").read_text())
     assert settings["secret"] not in "".join(each.read_text() for each in pages.rglob("*.html"))
     asked = {one["id"]: one for one in json.loads((a_class / "questions.json").read_text())["questions"]}

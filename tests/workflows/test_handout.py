@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import json
+import shlex
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import markupsafe
 import pytest
 
 from cnnlab.errors import UserError
@@ -71,6 +75,36 @@ def dead_links(folder: Path) -> list[tuple[str, str]]:
         for href in Page(path.read_text()).hrefs
         if (target := unquote(href.partition("#")[0])) and not (path.parent / target).is_file()
     ]
+
+
+@pytest.mark.parametrize("name", ["digits.npz", "Übung & <1>.npz"])
+def test_it_does_not_tell_where_the_teacher_s_images_lie(lesson: Path, tmp_path: Path, name: str) -> None:
+    place = f'/home/ada l/Kurs "7"/{name}'
+    spelt = [
+        f"<p>{markupsafe.escape(place)}</p>",
+        f"<script>{json.dumps({'data': f'npz:{place}@500'})}</script>",
+        f"<script>{json.dumps(place, ensure_ascii=False)}</script>",
+        f"<pre>{html.escape(shlex.join(['cnnlab', 'train', '--data', f'npz:{place}']))}</pre>",
+    ]
+    (lesson / "01-a.html").write_text("".join(spelt), encoding="utf-8")
+    made = hand_out(lesson, {"lenet5/explorer.html": spelt[1].encode()}, data=(f"npz:{place}", "mnist"))
+    found = unzipped(made.path, tmp_path / "out") / "my lesson"
+    texts = [path.read_text(encoding="utf-8") for path in found.rglob("*.html")]
+    assert not [text for text in texts if "ada" in text or "Kurs" in text]
+    assert (found / "01-a.html").read_text(encoding="utf-8") == "".join(
+        [
+            f"<p>{markupsafe.escape(name)}</p>",
+            f"<script>{json.dumps({'data': f'npz:{name}@500'})}</script>",
+            f"<script>{json.dumps(name, ensure_ascii=False)}</script>",
+            f"<pre>cnnlab train --data &#x27;npz:{html.escape(name)}&#x27;</pre>",
+        ]
+    )
+
+
+def test_a_set_that_names_no_folder_changes_nothing(lesson: Path, tmp_path: Path) -> None:
+    before = (lesson / "01-a.html").read_bytes()
+    made = hand_out(lesson, {}, data=("mnist-5k", "csv:digits.csv", "folder:/", "idx:"))
+    assert (unzipped(made.path, tmp_path / "out") / "my lesson" / "01-a.html").read_bytes() == before
 
 
 def test_every_link_in_it_works_and_it_holds_what_links_lead_to(lesson: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def command() -> None:
 @click.option(
     "--withheld",
     metavar="DATA",
-    help="What handed-in nets are measured on. [default: mnist where it is here, else none]",
+    help="What handed-in nets are measured on; none: nothing. [default: mnist where it is here, else none]",
 )
 @click.option("--out", type=options.GivenPath(), help="Where to make its folder. [default: NAME]")
 @options.data_root
@@ -95,7 +95,10 @@ def new(
     if len(name_columns) > 2:
         raise click.UsageError("--name-column: got more than two; expected one, or two: first names, last names")
     until = None if due is None else due_time(due)
-    measured_on = default_withheld(data_root) if withheld is None else checked_withheld(withheld, data_root)
+    if withheld is None:
+        measured_on = default_withheld(data_root)
+    else:
+        measured_on = None if withheld == "none" else checked_withheld(withheld, data_root)
     settings, told = new_class(
         folder,
         name,

@@ -71,7 +71,7 @@ def hand_out_to_class(
         name = folder_name(settings.name)
         path = place_in(folder, f"{name}-handout.zip")
         is_again = path.exists()
-        made = pack(pages, path, under=name)
+        made = pack(pages, path, under=name, data=(which.data, which.fashion))
         write_whole(place_in(folder, QUESTIONS_FILE), read_plain(lesson / QUESTIONS_FILE, limit=ASKED_BYTES))
     return HandedOut(made, settings, asked, is_again)
 

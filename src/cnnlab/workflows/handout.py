@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import io
+import json
+import os
 import posixpath
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
+
+import markupsafe
 
 from cnnlab.errors import UserError
 from cnnlab.plain_files import place_in
@@ -39,24 +45,32 @@ def handout_path(lesson: Path) -> Path:
     return named.with_name(f"{named.name}-handout.zip")
 
 
-def hand_out(lesson: Path, instead: Mapping[str, bytes], *, most_bytes: int = MOST_BYTES) -> Handout:
+def hand_out(
+    lesson: Path, instead: Mapping[str, bytes], *, data: Iterable[str] = (), most_bytes: int = MOST_BYTES
+) -> Handout:
     """Write a finished lesson's handout: the contents, and every page that links lead to from there.
 
-    instead: page → what is handed out in its place. Pages of which a handout can do without are left out where there is
-    no room: runs' reports first, then the playground, then explorers; a link to one becomes plain text that says so.
-    The same folder gives the same bytes. Raises UserError when the disk refuses; nothing is left behind then.
+    instead: page → what is handed out in its place. data: as in `pack`. Pages of which a handout can do without are
+    left out where there is no room: runs' reports first, then the playground, then explorers; a link to one becomes
+    plain text that says so. The same folder gives the same bytes. Raises UserError when the disk refuses; nothing is
+    left behind then.
     """
     pages = {place: instead.get(place, page) for place, page in reached(lesson).items()}
-    return pack(pages, handout_path(lesson), under=lesson.resolve().name, most_bytes=most_bytes)
+    return pack(pages, handout_path(lesson), under=lesson.resolve().name, data=data, most_bytes=most_bytes)
 
 
-def pack(pages: Mapping[str, bytes], path: Path, *, under: str, most_bytes: int = MOST_BYTES) -> Handout:
+def pack(
+    pages: Mapping[str, bytes], path: Path, *, under: str, data: Iterable[str] = (), most_bytes: int = MOST_BYTES
+) -> Handout:
     """Write pages as a handout, in a folder called `under`; what has no room is left out, as by `hand_out`.
 
-    pages: place → page, `index.html` among them. The same pages give the same bytes. Raises UserError when the disk
-    refuses; nothing is left behind then.
+    pages: place → page, `index.html` among them. data: names of the sets that the pages speak of; one that lies in a
+    file or folder keeps that name alone, as where it lies is nobody's business. The same pages give the same bytes.
+    Raises UserError when the disk refuses; nothing is left behind then.
     """
-    pages, room, left_out = dict(pages), most_bytes - _SPARE_BYTES, []
+    places = [place for name in dict.fromkeys(data) if (place := _place_of(name)) is not None]
+    pages = {at: _without_folders(page, places) for at, page in pages.items()}
+    room, left_out = most_bytes - _SPARE_BYTES, []
     for place in sorted(pages, key=_rank):
         size = len(_zipped({place: pages[place]}, ""))
         if _rank(place)[0] and size > room:
@@ -68,6 +82,27 @@ def pack(pages: Mapping[str, bytes], path: Path, *, under: str, most_bytes: int 
     without = {place: _without(page, place, frozenset(left_out)) for place, page in pages.items()}
     write_whole(path, _zipped(without, f"{under}/"))
     return Handout(path, len(pages), tuple(sorted(left_out)))
+
+
+def _place_of(data: str) -> str | None:
+    """Where a set named `npz:/home/ada/digits.npz` lies, in full; None for one whose name tells of no folder."""
+    _, _, place = data.partition(":")
+    return place if os.path.isabs(place) and os.path.basename(place) else None
+
+
+def _without_folders(page: bytes, places: Iterable[str]) -> bytes:
+    """The page with the last name alone of these files and folders."""
+    for place in places:
+        for whole, name in zip(_spellings(place), _spellings(os.path.basename(place)), strict=True):
+            page = page.replace(whole.encode(), name.encode())
+    return page
+
+
+def _spellings(text: str) -> list[str]:
+    """A text as pages have it: as it is or as a string in JSON, each by itself and in HTML."""
+    spelt = [text, *(json.dumps(text, ensure_ascii=is_ascii)[1:-1] for is_ascii in (False, True))]
+    in_html = (str, partial(html.escape, quote=False), html.escape, markupsafe.escape)
+    return [str(written(each)) for each in spelt for written in in_html]
 
 
 def reached(lesson: Path) -> dict[str, bytes]:

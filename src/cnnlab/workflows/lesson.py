@@ -350,7 +350,7 @@ class Lesson:
         """Leave the pages as one file beside the folder, with explorers that hold the finished nets alone."""
         self.view.begin("handout")
         light = {f"{one.folder}/explorer.html": self._explorer(one, moments=False) for one in self._trained()}
-        return hand_out(self.out, light)
+        return hand_out(self.out, light, data=(self.images.name, self.sizes.fashion))
 
     def results(self) -> list[RunResult]:
         """The figures of the runs of both nets."""
