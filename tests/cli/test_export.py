@@ -20,6 +20,7 @@ from tests.new_runs import make_run
 from cnnlab import LeNet5, load, open_run
 from cnnlab.exchange import exporting, formats, to_onnx
 from cnnlab.exchange.format import Format
+from cnnlab.exchange.tracing import trace
 from cnnlab.runs import execute
 
 FORMATS = ["onnx", "pt2", "safetensors"]
@@ -146,6 +147,11 @@ class Branching(Base):
         return self.dense(x if x.mean() > 0 else -x)
 
 
+class Counting(Base):
+    def forward(self, x):
+        return self.dense(x.flatten(1)) + self.dense.bias.expand(len(x), -1)
+
+
 class Restless(Base):
     def forward(self, x):
         return self.dense(F.dropout(x.flatten(1), 0.5, training=True))
@@ -160,7 +166,7 @@ def own(tmp_path_factory):
     (folder / "own.py").write_text(OWN)
     few = load("mnist-5k@100")
     runs = {}
-    for name in ("Branching", "Restless"):
+    for name in ("Branching", "Restless", "Counting"):
         runs[name], net = make_run(folder / name, few, net=f"{folder}/own.py:{name}", epochs=1, recipe_name="lesson")
         execute(runs[name], net, few)
     return runs
@@ -177,6 +183,25 @@ def test_a_net_that_asks_for_values_is_refused_in_one_line(kind, own, cnnlab, tm
     assert not list(tmp_path.iterdir())
     weights = cnnlab("export", run.path, "--net", run.config.net.name, "--to", "safetensors", "--out", tmp_path / "net")
     assert weights.code == 0, weights.err
+
+
+def test_who_writes_the_shape_for_len_as_is_asked_for_has_a_net_that_is_exported(own, cnnlab, tmp_path):
+    run = own["Counting"]
+    code = Path(run.config.net.name.partition(":")[0])
+    outcome = cnnlab("export", run.path, "--net", f"{code}:Counting", "--to", "pt2", "--out", tmp_path / "net")
+    assert "len(x)" in outcome.err
+    assert "write x.shape[0] there" in outcome.err
+    mended = tmp_path / "mended.py"
+    mended.write_text(code.read_text().replace("len(x)", "x.shape[0]"))
+    outcome = cnnlab("export", run.path, "--net", f"{mended}:Counting", "--to", "pt2", "--out", tmp_path / "net")
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize("wrap", [torch.nn.DataParallel, lambda net: torch.compile(net, backend="eager")])
+def test_a_wrapped_net_s_graph_is_that_of_the_net_inside(wrap):
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(9, 3)).eval()
+    x = torch.randn(5, 1, 3, 3)
+    assert torch.equal(trace(wrap(net), x[:2]).module()(x), net(x))
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 
 class Residual(nn.Module):
@@ -39,3 +40,41 @@ def residual() -> Residual:
 
 def images(count: int = 5) -> Tensor:
     return torch.randn(count, 2, 12, 12, generator=torch.Generator().manual_seed(2))
+
+
+class Checkpointed(nn.Module):
+    """Layers that run again when gradients are taken, or not: the same net either way."""
+
+    def __init__(self, *, is_checkpointed: bool) -> None:
+        super().__init__()
+        self.is_checkpointed = is_checkpointed
+        self.body = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Tanh(), nn.Conv2d(4, 4, 3), nn.Tanh())
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = checkpoint(self.body, x, use_reentrant=False) if self.is_checkpointed else self.body(x)
+        return self.head(x.mean(dim=(2, 3)))
+
+
+class ByBrightness(nn.Module):
+    """Takes bright batches another way than dark ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dark, self.bright = nn.Linear(288, 3), nn.Linear(288, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.bright if x.mean() > 0 else self.dark)(x.flatten(1))
+
+
+class Frozen(nn.Module):
+    """Its convolution is kept out of training by torch.no_grad."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(2, 4, 3), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            x = torch.relu(self.conv(x))
+        return self.head(x.mean(dim=(2, 3)))

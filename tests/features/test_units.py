@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.features.nets import images, residual
+from tests.features.nets import ByBrightness, Checkpointed, Frozen, images, residual
 
 import cnnlab
 from cnnlab.data.normalise import normalise
@@ -190,3 +190,24 @@ def test_what_cannot_be_embedded_is_none() -> None:
     assert embed(np.zeros((30, 4))) is None
     assert embed(np.ones((3, 4)) * [[1], [2], [3]]) is None
     assert embed(np.arange(10.0)[:, None]) is None
+
+
+@pytest.mark.parametrize("layer", ["body.0", "body.2", "head"])
+def test_images_made_for_checkpointed_layers_are_those_made_for_plain_ones(layer: str) -> None:
+    nets = [Checkpointed(is_checkpointed=each) for each in (True, False)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    made, plain = (ascend(net, [(layer, 0), (layer, 2)], **PIXELS) for net in nets)
+    assert torch.equal(made.images, plain.images)
+    assert torch.equal(made.after, plain.after)
+
+
+def test_a_layer_that_no_gradient_leads_back_from_is_named_with_the_way_to_freeze_it() -> None:
+    with pytest.raises(UserError, match=r"layer conv cannot be followed back.*requires_grad_\(False\)"):
+        ascend(Frozen(), [("conv", 0)], **PIXELS)
+
+
+def test_a_net_that_takes_other_ways_for_other_images_is_named_with_the_layer() -> None:
+    x = torch.cat([-torch.ones(4, 2, 12, 12), torch.ones(4, 2, 12, 12)])  # a batch of four each
+    with pytest.raises(UserError, match=r"layer dark did not run for all images"):
+        strongest(ByBrightness(), x, ["dark"])
+    assert strongest(ByBrightness(), x[:4], ["dark"], count=2)["dark"].values.shape == (3, 2)

@@ -47,6 +47,22 @@ class Pooled(nn.Module):
         return self.maps(x).mean(dim=(2, 3))
 
 
+class Experts(nn.Module):
+    """Two last linear layers, each for some of the images: none of them has a row of features for all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Linear(64, 2)
+        self.experts = nn.ModuleList(nn.Linear(64, 3) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.flatten(1)
+        chosen, answers = self.gate(x).argmax(dim=1), x.new_zeros(len(x), 3)
+        for number, expert in enumerate(self.experts):
+            answers[chosen == number] = expert(x[chosen == number])
+        return answers
+
+
 def drawn(count: int, seed: int, channels: int = 1, side: int = 8, classes: int = 3) -> Split:
     """Images of smooth stripes, of another direction for each class, with noise."""
     generator = torch.Generator().manual_seed(seed)
@@ -183,8 +199,6 @@ def test_a_net_that_shows_no_features_is_judged_by_its_answer_and_the_pixels(dat
     assert fitted.neighbours is None
     noise = torch.randint(0, 256, (50, 1, 8, 8), dtype=torch.uint8)
     assert float((p_values(fitted, pooled, data, noise) <= 0.01).double().mean()) > 0.9
-    with pytest.raises(UserError, match="the net shows 12 features; expected none"):
-        p_values(fitted, Net(), data, noise)
 
 
 def test_the_net_and_all_random_numbers_stay_as_they_were(net, data):
@@ -211,6 +225,19 @@ def test_images_of_any_size_and_channels_fit_with_bounded_numbers(channels, side
 def test_features_are_the_input_of_the_last_layer_that_makes_the_answer(net, data):
     answers, features = answers_and_features(net, data.test.images, mean=data.mean, std=data.std)
     assert torch.allclose(net.answer(features), answers, atol=1e-6)
+
+
+def test_a_mixture_of_experts_has_no_features_and_is_judged_by_the_other_scores(data):
+    torch.manual_seed(0)
+    experts = Experts()
+    answers, features = answers_and_features(experts, data.test.images, mean=data.mean, std=data.std)
+    assert features is None
+    assert torch.allclose(answers, experts(normalise(data.test.images, data.mean, data.std)), atol=1e-5)
+    fitted = fit(experts, data)
+    assert len(fitted.score_names) == 2
+    together = p_values(fitted, experts, data, data.test.images[:5])
+    alone = [p_values(fitted, experts, data, data.test.images[i : i + 1]) for i in range(5)]
+    assert torch.equal(together, torch.cat(alone)), "an image alone takes one way, and shows that expert's features"
 
 
 def test_a_net_that_answers_nan_is_refused(data):

@@ -161,3 +161,96 @@ class Net(nn.Module):
         assert x.shape[-1] == 28, "28 pixels, please"
         return self.answer(self.pool(self.conv(x)).flatten(1))
 """
+
+SHARED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3, stride=3)
+        self.norm = nn.BatchNorm2d(4)
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+        self.again, self.norm_again = self.conv, self.norm
+        self.answer = nn.Linear(4 * 9 * 9, 10)
+        self.register_buffer("scales", torch.ones(2))
+        self.register_buffer("scale", self.scales[:1])
+    def forward(self, x):
+        x = self.norm(self.first(x)).relu()
+        return self.answer(self.norm_again(self.again(self.conv(x))).flatten(1) * self.scale)
+"""
+
+COMPLEX = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.filter = nn.Parameter(torch.randn(28, 15, dtype=torch.cfloat) / 28)
+        self.answer = nn.Linear(784, 10)
+    def forward(self, x):
+        return self.answer(torch.fft.irfft2(torch.fft.rfft2(x) * self.filter, s=(28, 28)).flatten(1))
+"""
+
+CHECKPOINTED = """
+from torch.utils.checkpoint import checkpoint
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 4, 3, stride=3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3))
+        self.answer = nn.Linear(4 * 7 * 7, 10)
+    def forward(self, x):
+        return self.answer(checkpoint(self.body, x, use_reentrant=False).flatten(1))
+"""
+
+EXPERTS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(784, 2)
+        self.experts = nn.ModuleList(nn.Linear(784, 10) for _ in range(2))
+    def forward(self, x):
+        x = x.flatten(1)
+        shares = self.gate(x).softmax(1)
+        answers = x.new_zeros(len(x), 10)
+        for expert, share in zip(self.experts, shares.T):
+            mine = share >= 0.5
+            answers[mine] = share[mine, None] * expert(x[mine])
+        return answers
+"""
+
+DOUBLE = """
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 10))
+        self.double()
+"""
+
+WORDS_IN_STATE = """
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 10))
+    def get_extra_state(self):
+        return "version 2"
+    def set_extra_state(self, state):
+        pass
+"""
+
+HOLDS_A_LOCK = """
+import threading
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.lock = nn.Linear(784, 10), threading.Lock()
+        self.numbers, self.random = (i for i in range(3)), torch.Generator()
+    def forward(self, x):
+        with self.lock:
+            return self.layer(x.flatten(1))
+"""
+
+SPARSE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.greys = nn.EmbeddingBag(8, 10, mode="mean", sparse=True)
+    def forward(self, x):
+        return self.greys((2 + 2 * x).clamp(0, 7).long().flatten(1))
+"""

@@ -23,6 +23,7 @@ HAVE = {
     name.lower(): own_nets.HEAD + text for name, text in vars(own_nets).items() if name.isupper() and name != "HEAD"
 }
 TRAIN = ["keeps_maps", "old_norm", "old_spectral", "tuple", "dict", "gate", "lazy", "half_in_a_list", "asks_for_28"]
+TRAIN += ["shared", "complex", "checkpointed", "experts", "holds_a_lock"]
 ONE_EPOCH = {"epochs": 1, "changes": {"precision": "fp32"}}
 
 
@@ -115,6 +116,12 @@ def obeyed(text: str, advice: str) -> str:
         return text.replace("answers.mean()", "answers.mean().detach()")
     if "write x = x + y" in advice:
         return text.replace("x += 1", "x = x + 1")
+    if "leave sparse=True out" in advice:
+        return text.replace(", sparse=True", "")
+    if "leave .double() out" in advice:
+        return text.replace("        self.double()\n", "")
+    if "leave get_extra_state out" in advice:
+        return text.partition("    def get_extra_state")[0]
     raise AssertionError(f"nothing in it can be obeyed: {advice}")
 
 
@@ -122,7 +129,7 @@ def obeyed(text: str, advice: str) -> str:
     "which",
     [
         *("flat", "for_32", "in_colour", "large_colour", "for_64", "sequential", "squeezes", "maps", "classes"),
-        *("plain_list", "frozen", "empty", "detached", "carries", "in_place"),
+        *("plain_list", "frozen", "empty", "detached", "carries", "in_place", "double", "words_in_state", "sparse"),
     ],
 )
 def test_who_obeys_has_a_net_that_trains_and_nothing_was_made_before(which, write, small, tmp_path):

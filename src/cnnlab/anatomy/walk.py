@@ -253,6 +253,7 @@ class _Recorder(TorchFunctionMode):
 
     def begin(self, images: Tensor, given: Tensor, keep: Keep | None, last: int | None) -> None:
         """Forget the run before. given: the images as the net gets them."""
+        self._is_running = True
         self._calls: list[Call] = []
         self._notes: dict[str, None] = {}
         self._images = images
@@ -455,6 +456,8 @@ class _Recorder(TorchFunctionMode):
 
     def _enter(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, _args: Any, _kwargs: Any) -> None:
+            if not self._is_running:  # checkpointed layers run again when gradients are taken
+                return
             self._modules.append((path, module))
             self._first_call.append(len(self._calls))
             self._entered += 1
@@ -463,6 +466,8 @@ class _Recorder(TorchFunctionMode):
         return hook
 
     def _leave(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        if not self._is_running:
+            return
         path, _ = self._modules[-1]
         first = self._first_call.pop()
         self._look_back(path, module, first, args, kwargs, output)
@@ -536,6 +541,7 @@ class _Recorder(TorchFunctionMode):
     def let_go(self) -> None:
         """Drop every tensor: net and recorder hold each other by the hooks, so only the collector would, and late."""
         self._kept, self._results, self._kept_results = [], [], []
+        self._is_running = False
 
 
 def _is_layer(module: nn.Module) -> bool:

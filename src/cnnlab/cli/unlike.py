@@ -148,7 +148,11 @@ def figures(unlike: Unlike, net: nn.Module, run: Run, part: Split, answers: Tens
     calibrated = evaluate(answers.double() / unlike.temperature, part.labels, classes=record.classes)
     found = {"temperature": unlike.temperature, "ece_calibrated": calibrated.ece, "loss_calibrated": calibrated.loss}
     if rate >= unlike.lowest_rate:
-        p_values = unlike.p_values(net, part.images, mean=record.mean, std=record.std)
+        try:
+            p_values = unlike.p_values(net, part.images, mean=record.mean, std=record.std)
+        except UserError as error:
+            notice(f"note: whether images are like those that the net was trained on is not told ({error})")
+            return found
         by_class = {
             name: float((mine <= rate).double().mean())
             for label, name in enumerate(record.classes)

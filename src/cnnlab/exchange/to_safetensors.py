@@ -9,7 +9,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from cnnlab.exchange.format import Format
-from cnnlab.net_copy import copied
+from cnnlab.net_copy import copied, weights_of
 
 
 def safetensors_format() -> Format:
@@ -18,8 +18,7 @@ def safetensors_format() -> Format:
 
 
 def _write(net: nn.Module, _example: Tensor, beside: Mapping[str, str]) -> bytes:
-    tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
-    return safetensors.torch.save(tensors, metadata=dict(beside))
+    return safetensors.torch.save(weights_of(net), metadata=dict(beside))
 
 
 def _open(content: bytes, net: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -20,14 +20,31 @@ def trace(net: nn.Module, example: Tensor) -> ExportedProgram:
 
     example: images float32 (2, C, H, W). Raises UserError when the forward asks for values or for the batch's size.
     """
+    net = _unwrapped(net)
     try:
         with torch.no_grad(), quiet():
             return torch.export.export(net, (example,), dynamic_shapes=({0: Dim("batch", min=1)},))
     except Exception as error:  # torch.export raises what it finds, from SyntaxError to AssertionError
+        if "specialized it to be a constant" in str(error):
+            why = (
+                f"its forward makes {len(example)}, how many images there are, a number of its own, as len(x) and "
+                "int() do; expected a forward for any number of images: write x.shape[0] there"
+            )
+        else:
+            why = (
+                f"{first_sentence(error)}; expected a forward for any number of images, without `if` or `for` on "
+                "values: rewrite it so"
+            )
         raise UserError(
-            f"{type(net).__name__} cannot be exported: {first_sentence(error)}; expected a forward for any number "
-            "of images, without `if` or `for` on values: rewrite it so, or export the weights alone: --to safetensors"
+            f"{type(net).__name__} cannot be exported: {why}, or export the weights alone: --to safetensors"
         ) from error
+
+
+def _unwrapped(net: nn.Module) -> nn.Module:
+    """The net inside what torch.compile or nn.DataParallel wrapped round it, which has no graph of its own."""
+    while isinstance(net, nn.DataParallel) or "_orig_mod" in net._modules:
+        net = net.module if isinstance(net, nn.DataParallel) else net.get_submodule("_orig_mod")
+    return net
 
 
 @contextmanager

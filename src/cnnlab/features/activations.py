@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
@@ -70,7 +70,8 @@ def batches(
     take: is given a layer's name and its answer, (N, units, …), before a later layer writes over it, and what it gives
     back is all that is kept of it; by default a copy. It may not write over it either. layers: those that are asked
     for, by default all; the net runs no further than the last of them. On a CPU images are stored channels last where
-    the net takes them so, which changes answers by rounding. Raises as `feature_maps` does.
+    the net takes them so, which changes answers by rounding. Raises as `feature_maps` does, and UserError where a layer
+    that was asked for does not run for some of the images.
     """
     require_normalised(images)
     walks, lay, first = first_walk(net, images[:2])
@@ -78,7 +79,19 @@ def batches(
     size = max(1, min(BATCH, MEMORY // max(1, known.bytes_an_image)))
     for start in range(0, len(images), size):
         part = slice(start, min(start + size, len(images)))
-        yield part, _taken(walks, lay(images[part]), known, take, layers)
+        taken = _taken(walks, lay(images[part]), known, take, layers)
+        require_ran(layers or (), taken)
+        yield part, taken
+
+
+def require_ran(layers: Collection[str], ran: Container[str]) -> None:
+    """Raise UserError unless the net ran these layers, each with an entry an image."""
+    for name in layers:
+        if name not in ran:
+            raise UserError(
+                f"layer {name} did not run for all images: the net takes other ways for other images; expected one "
+                "that takes all of them through the same layers"
+            )
 
 
 def first_walk(net: nn.Module, images: Tensor) -> tuple[Walks, Callable[[Tensor], Tensor], Trace]:
@@ -171,11 +184,16 @@ def logits_of(trace: Trace) -> Tensor:
     """What the net returned in a run: float (N, classes). Raises UserError where the way to it cannot be followed."""
     found = trace.results[trace.outputs[0]] if trace.outputs and trace.outputs[0] >= 0 else None
     if found is None or found.dim() != 2 or not found.requires_grad:
-        raise UserError(
-            "the net's answer cannot be followed back to its image; expected logits (N, classes) made by PyTorch's own "
-            "functions: leave .detach(), NumPy and torch.no_grad() out of forward"
-        )
+        raise no_way_back("the net's answer, logits (N, classes),")
     return found
+
+
+def no_way_back(what: str) -> UserError:
+    """What to tell where no gradient leads from a value of the net to its image."""
+    return UserError(
+        f"{what} cannot be followed back to the net's image; expected values made by PyTorch's own functions: leave "
+        ".detach(), NumPy and torch.no_grad() out of forward; layers are frozen by requires_grad_(False) alone"
+    )
 
 
 def result_of(trace: Trace, layer: str) -> Tensor:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from cnnlab.anatomy.walk import Call, Walks, name_calls
 from cnnlab.errors import UserError
-from cnnlab.features.activations import first_walk, units_second
+from cnnlab.features.activations import first_walk, no_way_back, units_second
 
 #: Steps, and how far each goes: that many times a gradient scaled to a root mean square of 1.
 STEPS, STEP = 48, 0.5
@@ -46,7 +47,7 @@ def ascend(
 
     targets: (layer, unit), layers as `describe` names them; best one before the activation, since a ReLU that answers 0
     has no gradient. low, high: a channel's smallest and largest normalised pixel. Raises UserError for a layer that the
-    net does not run.
+    net does not run, and for one whose values cannot be followed back to the image.
     """
     generator = torch.Generator().manual_seed(seed)
     images = 0.1 * torch.randn(len(targets), *image_shape, generator=generator)
@@ -67,10 +68,9 @@ def ascend(
         part = lay(images[which])
         before[which] = _values(walks, part, call, units, last)[0].detach()
         for step in range(STEPS):
-            with torch.enable_grad():
-                values, leaf = _values(walks, part, call, units, last)
-                aim = values.sum()
-            (gradient,) = torch.autograd.grad(aim, leaf)
+            gradient = _gradient(walks, part, call, units, last)
+            if gradient is None:
+                raise no_way_back(f"layer {layer}")
             size = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
             part = (part + STEP * gradient / size) * DECAY
             if step % BLUR_EVERY == BLUR_EVERY - 1:
@@ -88,10 +88,22 @@ def _values(walks: Walks, images: Tensor, call: int, units: Tensor, last: int | 
             return None
         by_unit = units_second(result, found)
         middle = tuple(side // 2 for side in by_unit.shape[2:])
-        return by_unit[(torch.arange(len(units)), units, *middle)]
+        # Or torch.utils.checkpoint counts what this keeps for its gradient as its own.
+        with saved_tensors_hooks(lambda kept: kept, lambda kept: kept):
+            return by_unit[(torch.arange(len(units)), units, *middle)]
 
     trace = walks.run(images, keep=middles, last=last)
     return trace.results[call], trace.images
+
+
+def _gradient(walks: Walks, images: Tensor, call: int, units: Tensor, last: int | None) -> Tensor | None:
+    """The gradient of what `_values` gives, for the images; None where none leads there."""
+    with torch.enable_grad():
+        values, leaf = _values(walks, images, call, units, last)
+        aim = values.sum()
+    if not aim.requires_grad:
+        return None
+    return torch.autograd.grad(aim, leaf)[0]
 
 
 def _blurred(images: Tensor) -> Tensor:

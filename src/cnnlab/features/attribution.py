@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cnnlab.features.activations import ANSWERED, answers, answers_to, logits_of, result_of, run
+from cnnlab.features.activations import ANSWERED, answers, answers_to, logits_of, no_way_back, result_of, run
 
 
 def saliency(net: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
@@ -64,7 +64,9 @@ def grad_cam(net: nn.Module, images: Tensor, classes: Tensor, *, layer: str) -> 
     maps = result_of(trace, layer)
     with torch.enable_grad():
         scores = logits_of(trace).gather(1, classes[:, None]).sum()
-    (gradient,) = torch.autograd.grad(scores, maps)
+    if not maps.requires_grad:
+        raise no_way_back(f"layer {layer}")
+    (gradient,) = torch.autograd.grad(scores, maps, materialize_grads=True)  # 0 where the answer does not use them
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     return (weights * maps.detach()).sum(dim=1).relu()
 

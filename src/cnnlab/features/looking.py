@@ -14,7 +14,7 @@ from cnnlab.anatomy import Anatomy, Layer, describe
 from cnnlab.data.imageset import ImageSet
 from cnnlab.data.normalise import normalise
 from cnnlab.evaluation import Mistake
-from cnnlab.features.activations import answers, batches, units
+from cnnlab.features.activations import answers, batches, require_ran, units
 from cnnlab.features.ascent import Ascent, ascend
 from cnnlab.features.attribution import grad_cam, occlusion, saliency
 from cnnlab.features.choosing import Chosen, evenly
@@ -194,10 +194,12 @@ def _common(
     """What both looks show, and the strongest images of the stages' outputs, or of one layer alone."""
     pixels = torch.stack([one.pixels for one in chosen])
     x = normalise(pixels, data.mean, data.std)
+    maps = units(net, x)
     sure, said = answers(net, x).double().softmax(dim=1).max(dim=1)
     measured = data.validation.images[evenly(len(data.validation), MEASURED)]
     found = stages(anatomy)
     outputs = {one.output.name for one in found} if layer is None else {layer}
+    require_ran(outputs, maps)
     figures, best = _measured(net, normalise(measured, data.mean, data.std), layer, outputs)
     look = Look(
         data=data,
@@ -207,7 +209,7 @@ def _common(
             AnsweredImage(one, int(class_), float(probability))
             for one, class_, probability in zip(chosen, said, sure, strict=True)
         ),
-        maps=units(net, x),
+        maps=maps,
         statistics=figures,
         measured=measured,
         exciting={},
@@ -226,6 +228,7 @@ def _measured(
         return Sums.of(values), Peaks.of(values, STRONGEST) if name in outputs else None
 
     for _, found in batches(net, images, take, layers=None if layer is None else [layer]):
+        require_ran(outputs, found)
         for name, (part, peak) in found.items():
             sums[name] = sums[name] + part if name in sums else part
             if peak is not None:
@@ -248,6 +251,8 @@ def _attribution(net: nn.Module, data: ImageSet, common: Look) -> Attribution:
     _, height, width = data.image_shape
     size, stride = max(1, min(height, width) // 5), max(1, max(height, width) // 28)
     at = last_maps(common.anatomy)
+    if at is not None and common.maps[at.name].is_complex():  # Grad-CAM is of real maps
+        at = None
     return Attribution(
         saliency=saliency(net, x, classes),
         occlusion=occlusion(net, x, classes, size=size, stride=stride),

@@ -12,6 +12,9 @@ from cnnlab.data.normalise import normalise
 from cnnlab.evaluation import BATCH, eval_mode, logits
 from cnnlab.net_copy import copied
 
+#: Images that tell which layer makes the answer: one alone takes one way through a net that has several.
+TRIED = 8
+
 #: Features that are taken, evenly spaced where a layer has more.
 MOST_FEATURES = 1024
 
@@ -22,13 +25,14 @@ def answers_and_features(
     """What the net answers, float32 (N, classes), and the input of its last linear layer, float32 (N, D), on the CPU.
 
     images: uint8 (N, C, H, W). The features are None where the answer has the form of no `torch.nn.Linear`'s result, as
-    in a net that ends in a pooling; of more than MOST_FEATURES, that many evenly spaced. A copy of the net runs in eval
-    mode; the net and all random states stay as they were.
+    in a net that ends in a pooling, and where the layer's input has no row for each image, as in a mixture of experts;
+    of more than MOST_FEATURES, that many evenly spaced. A copy of the net runs in eval mode; the net and all random
+    states stay as they were.
     """
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         twin = copied(net)
-        layer = _last_linear(twin, normalise(images[:1].to(device), mean, std))
+        layer = _last_linear(twin, normalise(images[:TRIED].to(device), mean, std))
         if layer is None:
             return logits(twin, images, mean=mean, std=std), None
         taken: list[Tensor] = []
@@ -40,9 +44,12 @@ def answers_and_features(
         answers, features = [], []
         for part in images.split(BATCH):
             answers.append(logits(twin, part, mean=mean, std=std))
-            features.append(at_most(taken[-1]))  # the last pass: before it, one tries how images are stored
+            features += taken[-1:]  # the last pass: before it, one tries how images are stored
             taken.clear()
-        return torch.cat(answers), torch.cat(features)
+        forms = [(len(part), *features[0].shape[1:]) if features else () for part in images.split(BATCH)]
+        if [tuple(each.shape) for each in features] != forms:  # it takes other ways for other images
+            return torch.cat(answers), None
+        return torch.cat(answers), torch.cat([at_most(each) for each in features])
 
 
 def features_layer(net: nn.Module, image: Tensor, *, mean: Sequence[float], std: Sequence[float]) -> str | None:

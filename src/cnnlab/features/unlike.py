@@ -31,6 +31,7 @@ from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.errors import UserError
 from cnnlab.evaluation import BATCH, evaluate, fit_temperature
 from cnnlab.features.penultimate import MOST_FEATURES, answers_and_features
+from cnnlab.net_copy import weights_of
 
 #: Share of images like those of the validation split that are called unlike, where nobody chooses another (0–1).
 FALSE_ALARMS = 0.01
@@ -115,10 +116,10 @@ class Unlike:
         """The scores of images, higher where they are stranger: float32 (N, S). Arguments and errors as `p_values`."""
         answers, features = answers_and_features(net, images, mean=mean, std=std)
         got, expected = (None if values is None else values.shape[1] for values in (features, self.neighbours))
-        if got != expected:
+        if expected is not None and got != expected:
             raise UserError(
-                f"the net shows {got or 'no'} features; expected {expected or 'none'}, as it did when it was fitted: "
-                "put its code back, or fit it again"
+                f"the net shows {got or 'no'} features; expected {expected}, as it did when it was fitted: put its "
+                "code back, or fit it again; of a net that takes other ways for other images this cannot be told"
             )
         return self.scores_of(answers, features, images)
 
@@ -294,8 +295,7 @@ def pixel_shapes(train: Split, *, most: int = MOST_NUMBERS) -> tuple[tuple[int, 
 def weights_digest(net: nn.Module) -> str:
     """SHA-256 over the names, forms and values of a net's weights."""
     digest = hashlib.sha256()
-    for name, value in sorted(net.state_dict().items()):
-        value = value.detach().cpu().contiguous()
+    for name, value in sorted(weights_of(net).items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

@@ -37,6 +37,8 @@ def require_logits(net: nn.Module, name: str, image_shape: Shape, num_classes: i
         except (Exception, SystemExit) as error:
             if images == 1:
                 raise (own_mistake(error) or UserError(_alone(name, f"fails on it: {_first_line(error)}"))) from error
+            if other := _other_numbers(net):
+                raise UserError(f"{name}: {other}") from error
             raise UserError(
                 f"{name}: images of {_shown(image_shape)} do not fit the net: "
                 f"{_other_shape(net, image_shape) or _reason(net, image_shape, error)}; or let its constructor take "
@@ -76,6 +78,16 @@ def _mend(returned: object, image_shape: Shape, num_classes: int) -> str:
     if returned.dim() > 2 and returned.shape[1] == num_classes:
         return "end its forward with .mean((2, 3)), or flatten the maps and end with a linear layer"
     return "end the net with a linear layer of as many outputs as there are classes"
+
+
+def _other_numbers(net: nn.Module) -> str | None:
+    """What to change in a net whose parameters are of another type than images are; None where they are not."""
+    for name, parameter in net.named_parameters():
+        if parameter.is_floating_point() and parameter.dtype != torch.float32:
+            got = str(parameter.dtype).removeprefix("torch.")
+            how = {"float64": ".double()", "float16": ".half()", "bfloat16": ".bfloat16()"}.get(got, f".to({got})")
+            return f"its parameter {name} is {got}; expected float32, as images are: leave {how} out, or call .float()"
+    return None
 
 
 def _other_shape(net: nn.Module, image_shape: Shape) -> str | None:

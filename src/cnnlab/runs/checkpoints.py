@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from cnnlab.config import Count, Strict, checked
+from cnnlab.net_copy import weights_of
 from cnnlab.nets.resolve import is_own, outline
 from cnnlab.runs.folder import Run
 from cnnlab.runs.records import parse_json, read_tensors, require_fit
@@ -72,7 +73,7 @@ class Checkpoints:
         """
         if step not in self.steps:
             return
-        halves = {name: _half(value.detach().cpu()).contiguous() for name, value in self.net.state_dict().items()}
+        halves = {name: _half(value) for name, value in weights_of(self.net).items()}
         course = self.course
         record = {"step": step, "total_steps": course.total_steps, "steps_per_epoch": course.steps_per_epoch}
         self.run.write_tensors(f"checkpoints/{step:07}.safetensors", halves, record)

@@ -48,6 +48,7 @@ from cnnlab.data.borders import border_range, without_zeros
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
 from cnnlab.evaluation import Evaluation
+from cnnlab.net_copy import weights_of
 from cnnlab.nets import build_net
 from cnnlab.nets.resolve import is_own, net_code, outline
 from cnnlab.one_writer import LOCK, InUse, Writing, gone, one_writer
@@ -419,8 +420,7 @@ class Run:
 
     def write_weights(self, net: nn.Module) -> None:
         """Keep the net's weights as those of the best epoch so far."""
-        tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-        self.write_tensors("weights.safetensors", tensors, {})
+        self.write_tensors("weights.safetensors", weights_of(net), {})
 
     def write_state(self, state: TrainingState) -> None:
         """Keep where the training stands."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from cnnlab.config import Count, Seconds, Training, checked
 from cnnlab.errors import UserError
+from cnnlab.net_copy import weights_of
 from cnnlab.training.machine import resolve_device, resolve_precision
 
 
@@ -57,7 +58,7 @@ class TrainingState:
 
     def pack(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Named tensors, all on the CPU, and a JSON-ready record: what `start` needs to go on from here."""
-        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
+        tensors = {f"net.{name}": value for name, value in weights_of(self.net).items()}
         optimizer = self.optimizer.state_dict()
         for index, entries in optimizer["state"].items():
             for key, value in entries.items():
@@ -128,6 +129,7 @@ def make_optimizer(
     and shrinking them makes nothing simpler (He et al. 2019, "Bag of tricks", §3.1). are_stacked: each parameter has a
     leading dimension of seeds.
     """
+    parameters = list(parameters)
     names = {"adam": "Adam", "adamw": "AdamW", "nadam": "NAdam", "radam": "RAdam", "adamax": "Adamax"}
     names |= {"adagrad": "Adagrad", "rmsprop": "RMSprop", "sgd": "SGD"}
     make: Any = _without_compiler(getattr(torch.optim, names[training.optimizer]))
@@ -136,7 +138,8 @@ def make_optimizer(
         "betas": training.betas,
         "momentum": training.momentum,
         "weight_decay": training.weight_decay,
-        "fused": device.type in ("cpu", "cuda"),
+        # PyTorch's fused kernels take no complex numbers.
+        "fused": device.type in ("cpu", "cuda") and all(each.is_floating_point() for each in parameters),
     }
     accepted = inspect.signature(make).parameters
     if training.optimizer == "rmsprop":

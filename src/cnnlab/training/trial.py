@@ -8,7 +8,7 @@ from torch import nn
 from cnnlab.config import Training
 from cnnlab.data.imageset import ImageSet
 from cnnlab.errors import UserError
-from cnnlab.net_copy import copied
+from cnnlab.net_copy import copied, weights_of
 from cnnlab.nets.answers import main_answer
 from cnnlab.nets.lazy import blank_batch
 from cnnlab.nets.unseen import plain_lists
@@ -31,6 +31,7 @@ def require_trainable(net: nn.Module, data: ImageSet, training: Training, *, nam
     says what to change, OwnCodeError where a user's own code raises.
     """
     require_parameters(net, name)
+    weights_of(net)
     try:
         copied(net)
     except Exception:  # whatever an attribute raises
@@ -126,6 +127,11 @@ def _told(error: BaseException, net: nn.Module, data: ImageSet, training: Traini
         return UserError(
             f"{name}: a step of training fails, as forward writes over a tensor that its gradient needs; expected a "
             "new tensor: leave inplace=True out, and write x = x + y in place of x += y"
+        )
+    if "does not support sparse gradients" in says:
+        return UserError(
+            f"{name}: a step of training fails, as the optimizer takes no sparse gradients; expected dense ones: leave "
+            "sparse=True out of its embeddings"
         )
     mistake = own_mistake(error)
     if training.precision != "fp32" and not isinstance(error, SystemExit):
