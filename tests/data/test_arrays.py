@@ -98,12 +98,24 @@ GOOD = (pixels(40), np.arange(40) % 2)
         (GOOD, {"test": (pixels(4, 7, 7), [0, 1, 0, 1])}, "expected one shape"),
         (GOOD, {"test": (GOOD[0][:8], GOOD[1][:8])}, "stand among the training images"),
         (GOOD, {"validation": GOOD}, r"none for the test; expected both.*add test=\(images, labels\)"),
-        (([pixels(1, 5, 6)[0], pixels(1, 7, 7)[0]], [0, 1]), {}, "which is not an array"),
+        (
+            ([pixels(1, 5, 6)[0], pixels(1, 7, 7)[0]], [0, 1]),
+            {},
+            r"shapes \(5, 6\) and \(7, 7\); expected one shape",
+        ),
         (("digits.png", [0, 1]), {}, "arrays: images is <U10; expected uint8"),
-        ((None, None), {}, "arrays: images is object; expected uint8"),
+        ((None, None), {}, "arrays: images is NoneType; expected a NumPy array or a tensor: give one"),
+        ((GOOD[0], None), {}, "arrays: labels is NoneType; expected a NumPy array or a tensor: give one"),
+        ((iter(GOOD[0]), GOOD[1]), {}, "arrays: images is .*iterator; .*: make a list of what it yields"),
     ],
 )
 def test_what_it_refuses(arguments, options, says):
     with pytest.raises(UserError, match=says) as error:
         cnnlab.data_of(*arguments, **options)
     assert "\n" not in str(error.value)
+
+
+def test_half_precision_that_numpy_lacks_is_taken():
+    images = torch.tensor(GOOD[0]) / 255
+    found, expected = (cnnlab.data_of(each, GOOD[1]) for each in (images.bfloat16(), images.bfloat16().float()))
+    assert found.sha256 == expected.sha256

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import os
 
 import numpy as np
 import pytest
+import torch
 
 import cnnlab
 from cnnlab.data import csv_pixels
 from cnnlab.data.loading import load
+from cnnlab.errors import UserError
 
 RNG = np.random.default_rng(0)
 
@@ -116,7 +119,7 @@ def test_equal_images_stay_in_one_split_and_are_named(written):
         ([*ROWS, ["a" * 201, *ROWS[0][1:]]], NAMES, "line 62 has a label of 201 bytes"),
         ([[i, *row[1:]] for i, row in enumerate(ROWS)], NAMES, "class 0 has 1 image;"),
         ([], NAMES, "holds no image"),
-        ([], None, "expected S×S"),
+        ([], None, "is empty; expected a line an image"),
     ],
 )
 def test_what_it_refuses(written, refused, rows, names, says):
@@ -207,3 +210,36 @@ def test_every_way_of_naming_it_wrongly_leads_to_it(written, refused):
         same(load(advised), cnnlab.data_of(IMAGES, LABELS))
     assert "does not exist" in refused(load, f"csv:{path}.gone")
     assert "names no file" in refused(load, "csv:")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("place", [0, 784])
+def test_words_with_the_delimiter_in_them_are_one_label(written, delimiter, place):
+    words = [f'cat{delimiter} "the big"', "dog", "ü"]
+    rows = [row[1:] for row in ROWS]
+    for row, label in zip(rows, LABELS, strict=True):
+        row.insert(place, words[label])
+    names = NAMES if place == 0 else [*NAMES[1:], NAMES[0]]
+    found = load(written(rows, names, delimiter=delimiter))
+    assert found.classes == ('cat, "the big"'.replace(",", delimiter), "dog", "ü")
+    plain = load(written(ROWS, NAMES))
+    for split in ("train", "validation", "test"):
+        assert torch.equal(found.split(split).images, plain.split(split).images)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (gzip.compress(b"label,1,2,3,4\n0,1,2,3,4\n"), "is packed by gzip; expected plain text: unpack it"),
+        (b"PK\x03\x04" + bytes(40), "an Excel workbook; expected plain text"),
+        ("label,1,2,3,4\n0,1,2,3,4\n".encode("utf-16"), "is text in UTF-16; expected UTF-8: save it as CSV in UTF-8"),
+        (b"", "is empty; expected a line an image"),
+        (b"\n0,1,2,3,4\n", "begins with an empty line; expected a line an image"),
+        (b'0,1,2,3,4\n"1,1,2,3,4\n', "line 2 has 1 values; expected 5"),
+    ],
+)
+def test_what_is_no_plain_table_is_told_as_what_it_is(tmp_path, content, says):
+    path = tmp_path / "train.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=says):
+        load(f"csv:{path}")

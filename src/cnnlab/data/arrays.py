@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -157,14 +157,34 @@ def _two(pair: Any, name: str) -> tuple[Any, Any]:
 
 def _array(values: Any, name: str) -> np.ndarray:
     """A NumPy array, of the very memory that was given where that can be."""
+    if values is None or isinstance(values, Iterator):
+        mend = "give one" if values is None else "make a list of what it yields, and give that"
+        raise UserError(f"{name} is {type(values).__name__}; expected a NumPy array or a tensor: {mend}")
     try:
-        return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+        if isinstance(values, torch.Tensor):
+            whole = values.detach().cpu()
+            return (whole.float() if whole.dtype == torch.bfloat16 else whole).numpy()  # NumPy has no such numbers
+        return np.asarray(values)
     except Exception as error:  # whatever the object's own conversion raises
+        shapes = _shapes(values)
+        if len(shapes) > 1:
+            raise UserError(
+                f"{name} holds items of the shapes {' and '.join(map(str, shapes[:2]))}; expected one shape for all: "
+                "resize or crop them"
+            ) from None
         reason = " ".join(str(error).split())
         raise UserError(
             f"{name} is {type(values).__name__}, which is not an array ({reason}); expected a NumPy array or a tensor: "
             "convert it with numpy.asarray"
         ) from None
+
+
+def _shapes(values: Any) -> list[tuple[int, ...]]:
+    """The shapes of a list's items, each once; none where they have no shapes."""
+    try:
+        return list(dict.fromkeys(np.shape(item) for item in values))
+    except Exception:  # whatever the items raise
+        return []
 
 
 def _layout(array: np.ndarray | Unread, name: str) -> str:

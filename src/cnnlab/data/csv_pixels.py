@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import math
 import os
@@ -127,6 +128,7 @@ class _Layout:
 
 def _read(lines: IO[bytes], file: Path) -> tuple[_Layout, list[str], list[np.ndarray]]:
     first = _line(lines, 1, file).removeprefix(b"\xef\xbb\xbf")
+    _require_text(first, file)
     layout = _layout(first, file)
     labels: list[str] = []
     blocks: list[np.ndarray] = []
@@ -161,8 +163,28 @@ def _line(lines: IO[bytes], number: int, file: Path) -> bytes:
     return line
 
 
+def _require_text(first: bytes, file: Path) -> None:
+    """Raise UserError where a file's first line tells that it is no text in UTF-8."""
+    kinds = {
+        b"\x1f\x8b": "is packed by gzip; expected plain text: unpack it",
+        b"PK\x03\x04": "is a zip file or an Excel workbook; expected plain text: unpack it, or save the table as CSV",
+        b"\xff\xfe": "is text in UTF-16; expected UTF-8: save it as CSV in UTF-8",
+        b"\xfe\xff": "is text in UTF-16; expected UTF-8: save it as CSV in UTF-8",
+    }
+    for begin, says in kinds.items():
+        if first.startswith(begin):
+            raise UserError(f"{file} {says}")
+    if not first.strip():
+        raise UserError(f"{file} {'begins with an empty line' if first else 'is empty'}; expected a line an image")
+
+
 def _cells(line: bytes, delimiter: bytes) -> list[str]:
-    return [cell.strip().strip('"').strip() for cell in line.decode(errors="replace").split(delimiter.decode())]
+    text = line.decode(errors="replace").strip("\r\n")
+    try:
+        found = next(csv.reader([text], delimiter=delimiter.decode(), skipinitialspace=True))
+    except (csv.Error, StopIteration):  # a quotation mark that nothing closes, or nothing at all
+        found = [cell.strip().strip('"') for cell in text.split(delimiter.decode())]
+    return [cell.strip() for cell in found]
 
 
 def _is_number(cell: str) -> bool:
@@ -210,15 +232,18 @@ def _parse(waiting: list[tuple[int, bytes]], layout: _Layout, labels: list[str],
     """Pixels of some lines, whose labels are added to the others."""
     lines = []
     for number, line in waiting:
-        line = line.replace(b'"', b"").strip(b"\r\n")
-        count = line.count(layout.delimiter) + 1
+        word = None
+        if b'"' in line:
+            line, count, word = _unquoted(line, layout)
+        else:
+            line = line.strip(b"\r\n")
+            count = line.count(layout.delimiter) + 1
         if count != layout.columns:
             raise UserError(
                 f"{file}: line {number} has {count} values; expected {layout.columns}, as in line 1: mend or "
                 "remove the line"
             )
-        cells = line.split(layout.delimiter, layout.label + 1)
-        label = cells[layout.label].strip()
+        label = line.split(layout.delimiter, layout.label + 1)[layout.label].strip() if word is None else word
         if len(label) > LONGEST_LABEL:
             raise UserError(
                 f"{file}: line {number} has a label of {len(label):,} bytes; expected at most {LONGEST_LABEL}: check "
@@ -242,6 +267,14 @@ def _parse(waiting: list[tuple[int, bytes]], layout: _Layout, labels: list[str],
     rows = values.astype(np.uint8)
     shape = (layout.side, layout.side) if layout.channels == 1 else (layout.side, layout.side, 3)
     return rows.reshape(len(rows), *shape)
+
+
+def _unquoted(line: bytes, layout: _Layout) -> tuple[bytes, int, bytes]:
+    """A line with quotation marks as one without, how many values it has, and its label, which is empty in the line."""
+    cells = _cells(line, layout.delimiter)
+    label = cells[layout.label] if layout.label < len(cells) else ""
+    plain = ["" if i == layout.label else cell for i, cell in enumerate(cells)]
+    return layout.delimiter.join(cell.encode() for cell in plain), len(cells), label.encode()
 
 
 def _digits(lines: list[str], layout: _Layout) -> np.ndarray | None:
