@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.figures import CNNLAB, HELD_UP, TARGETS, behind_sentence, rows_of
+from benchmarks.peers.watch import BUSY_BEFORE, busy_s
 
 from cnnlab.errors import UserError
 from cnnlab.whole_files import write_whole
@@ -328,6 +329,7 @@ def _environment(peer: Peer, here: dict[str, Any]) -> dict[str, str]:
     environment |= {"OMP_NUM_THREADS": str(here["threads"]), "CUDA_VISIBLE_DEVICES": ""}
     if here["waiting"] == "passive":
         environment |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
+    environment[BUSY_BEFORE] = str(busy_s() or "")
     if peer.environment is None:
         return environment | {"PYTHONPATH": str(ROOT / "src")}
     return environment | {"KERAS_HOME": str(ENVIRONMENTS / "keras"), "JAX_PLATFORMS": "cpu"}
@@ -393,7 +395,7 @@ def _write(path: Path, record: dict[str, Any]) -> None:
 
 
 def notes_of(record: dict[str, Any]) -> list[str]:
-    """What a reader of the figures has to know besides: who failed, and whom others held up."""
+    """What a reader of the figures has to know besides: who failed, whom others held up, and the record's remarks."""
     failed, in_turns, in_trainings = [], [], []
     for name, found in record["peers"].items():
         if "failed" in found:
@@ -405,15 +407,20 @@ def notes_of(record: dict[str, Any]) -> list[str]:
                 f"{name}: other programs had the cores for up to {max(held):.0%} of the start or the rate of "
                 f"{len(held)} of its {len(turns)} turns: what was held up is in the record and does not count"
             )
+        held_up = {}
         for each in found["trainings"]:
             trained_s = max((one["time_s"] for one in each["attempts"]), default=0.0)
             waited = each["held_up_s"] or 0.0
             if waited > HELD_UP * record["threads"] * trained_s:
-                in_trainings.append(
-                    f"{name}: other programs had the cores for {waited:,.0f} s of one core while seed {each['seed']} "
-                    "was trained, whose times count as they are"
-                )
-    return [*failed, *in_turns, *in_trainings]
+                held_up[each["seed"]] = waited
+        if held_up:
+            seeds = ", ".join(map(str, held_up))
+            in_trainings.append(
+                f"{name}: other programs had the cores for up to {max(held_up.values()):,.0f} s of one core while "
+                f"seed{'s' * (len(held_up) > 1)} {seeds} {'were' if len(held_up) > 1 else 'was'} trained, whose times "
+                "count as they are"
+            )
+    return [*failed, *in_turns, *in_trainings, *record.get("remarks", [])]
 
 
 def _in_short(result: dict[str, Any]) -> str:

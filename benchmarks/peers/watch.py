@@ -1,8 +1,8 @@
 """What every peer has in common: its arguments, the images, and the lines that it prints. Needs NumPy alone.
 
 A line is a JSON object with an `event`, the largest memory so far, `peak_bytes`, `processor_s`, the processor time of
-all its threads so far, and `held_up_s`, seconds that they have waited for a core that others had, in all (None, as
-`peak_bytes`, where no Linux says it):
+all its threads so far, and `held_up_s`, seconds for which other programs had its cores, in all (None, as `peak_bytes`,
+where no Linux says it):
 
 - `ready`: the net is made. `parameters`, `batch_size`, `precision`, `versions`.
 - `first step`: its first step of training is done.
@@ -19,9 +19,9 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +37,9 @@ STEPS_BEFORE, SECONDS_BEFORE = 5, 2.0
 
 #: Where others had the cores for more than this share of them, the seconds are counted again, at most so often.
 HELD_UP, WINDOWS = 0.1, 4
+
+#: The environment variable that says what `busy_s` was when the process was started.
+BUSY_BEFORE = "PEERS_BUSY_BEFORE_S"
 
 BATCH_SIZE, LEARNING_RATE, DROPOUT = 64, 1e-3, 0.5
 
@@ -205,10 +208,28 @@ def _peak_bytes() -> int | None:
     return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
+def busy_s() -> float | None:
+    """Seconds for which programs have had the cores that this process may run on since the machine was started, all
+    added up; None where no Linux says it."""
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return None
+    cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    ticks = 0
+    for line in lines:
+        name, *fields = line.split()
+        if name in cores:
+            user, nice, system, _idle, _waiting, interrupts, more_interrupts, stolen = map(int, fields[:8])
+            ticks += user + nice + system + interrupts + more_interrupts + stolen
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _held_up_s() -> float | None:
-    """Seconds that threads of this process were ready to run and had no core, in all, as Linux counts them."""
-    found = []
-    for task in Path("/proc/self/task").glob("*/schedstat"):
-        with suppress(OSError, ValueError, IndexError):  # a thread may end meanwhile
-            found.append(int(task.read_text().split()[1]) / 1e9)
-    return sum(found) if found else None
+    """Seconds for which others have had this process's cores since it was started; None where nobody says when."""
+    busy, before = busy_s(), os.environ.get(BUSY_BEFORE)
+    if busy is None or not before:
+        return None
+    children = os.times()
+    own = time.process_time() + children.children_user + children.children_system
+    return max(0.0, busy - float(before) - own)

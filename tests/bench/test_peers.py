@@ -8,6 +8,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,11 @@ def test_a_training_that_others_held_up_is_told():
     held["held_up_s"], quiet["held_up_s"] = 0.3 * longest, 0.1 * longest  # of two threads: 15 and 5 %
     peers = {"A": {"turns": [], "trainings": [held]}, "B": {"turns": [], "trainings": [quiet]}}
     (note,) = driver.notes_of({"peers": peers, "threads": 2})
-    assert note.startswith(f"A: other programs had the cores for {0.3 * longest:,.0f} s of one core while seed 0 was")
+    assert note.startswith(f"A: other programs had the cores for up to {0.3 * longest:,.0f} s of one core while seed 0")
+    twice = {"A": {"turns": [], "trainings": [held, held | {"seed": 3}]}}
+    (note, remark) = driver.notes_of({"peers": twice, "threads": 2, "remarks": ["Read by nobody"]})
+    assert "while seeds 0, 3 were trained" in note
+    assert remark == "Read by nobody"
 
 
 def test_a_seed_in_the_middle_counts_never_as_the_longest():
@@ -313,6 +318,29 @@ def test_a_rate_is_that_of_the_window_in_which_others_had_the_cores_least(monkey
     assert lines[1]["images_per_processor_s"] == sum(10 * each for each in range(number - 8, number + 1)) / 18
     begin = number - 2
     assert lines[1]["images"] == sum(10 * each for each in range(begin, number + 1))
+
+
+BUSY = "import time\nwhile time.process_time() < 0.5: pass"
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="Linux alone says how busy its cores are")
+def test_what_others_compute_makes_the_cores_busy():
+    before = watching.busy_s()
+    subprocess.run([sys.executable, "-c", BUSY], check=True)
+    assert watching.busy_s() - before > 0.4
+
+
+def test_seconds_of_the_cores_that_were_not_one_s_own_are_others(monkeypatch):
+    monkeypatch.setattr(watching, "busy_s", lambda: 1100.0)
+    monkeypatch.delenv(watching.BUSY_BEFORE, raising=False)
+    assert watching._held_up_s() is None
+    monkeypatch.setenv(watching.BUSY_BEFORE, "100")
+    others, own_s = watching._held_up_s(), time.process_time()
+    subprocess.run([sys.executable, "-c", BUSY], check=True)  # a child that has ended is one's own
+    own_s = time.process_time() - own_s
+    assert 0.45 < others - watching._held_up_s() - own_s < 30
+    monkeypatch.setenv(watching.BUSY_BEFORE, "1100")
+    assert watching._held_up_s() == 0
 
 
 def idx(array: np.ndarray) -> bytes:
