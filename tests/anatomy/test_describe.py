@@ -185,8 +185,16 @@ def test_it_prints_as_a_table():
     assert "16×10×10" in text
 
 
-def test_a_net_that_cannot_be_copied_is_said():
+def test_what_can_be_there_only_once_is_shared_with_the_copy():
     net = nn.Linear(2, 2)
-    net.lock = (i for i in range(3))  # a generator refuses to be copied
-    with pytest.raises(UserError, match="cannot be copied"):
-        describe(nn.Sequential(net), (1, 2, 2))
+    net.numbers = (i for i in range(3))  # a generator refuses to be copied
+    assert describe(nn.Sequential(net), (1, 2, 2)).parameters == 6
+
+
+def test_a_net_that_cannot_be_copied_is_said():
+    class Alone(nn.Linear):
+        def __deepcopy__(self, memo):
+            raise TypeError("there is one of me")
+
+    with pytest.raises(UserError, match=r"cannot be copied \(TypeError: there is one of me\)"):
+        describe(nn.Sequential(Alone(2, 2)), (1, 2, 2))
