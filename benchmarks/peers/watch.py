@@ -165,7 +165,7 @@ class Watch:
 
     def _window_ends(self) -> None:
         time_s, held_up_s = time.perf_counter() - self._since, (_held_up_s() or 0.0) - self._held_up_s
-        held_up = held_up_s / (self.threads * time_s)
+        held_up = max(0.0, held_up_s / (self.threads * time_s))  # ticks of a hundredth of a second
         self._windows.append({"images": self._images, "time_s": time_s, "held_up": held_up})
 
     def epoch_trained(self, wait: Callable[[], Any] = lambda: None) -> None:
