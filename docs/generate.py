@@ -522,7 +522,7 @@ def _peers_cell(row: dict[str, Any], name: str, trainings: list[dict[str, Any]])
         reached = [each for each in found["values"] if each is not None]
         never = f"never within {most:g} epoch{'s' * (most != 1)}"
         if reached:
-            return f"{never}, but {min(reached):,.1f} s in {len(reached)} of {found['n']} seeds"
+            return f"{min(reached):,.1f} s in {len(reached)} of {found['n']} seeds, else {never}"
         return f"{never} ({best:.2%})"
     scale, digits, unit = {"images/s": (1, 0, ""), "s": (1, 1, " s"), "bytes": (1e-6, 0, " MB")}[row["unit"]]
 
