@@ -232,12 +232,12 @@ def _parse(waiting: list[tuple[int, bytes]], layout: _Layout, labels: list[str],
     """Pixels of some lines, whose labels are added to the others."""
     lines = []
     for number, line in waiting:
-        word = None
-        if b'"' in line:
-            line, count, word = _unquoted(line, layout)
-        else:
-            line = line.strip(b"\r\n")
-            count = line.count(layout.delimiter) + 1
+        plain, word = line.replace(b'"', b"").strip(b"\r\n"), None
+        count = plain.count(layout.delimiter) + 1
+        marks = line.count(b'"')
+        if marks and (marks % 2 or count != layout.columns or b'""' in line):  # they do more than surround values
+            plain, count, word = _unquoted(line, layout)
+        line = plain
         if count != layout.columns:
             raise UserError(
                 f"{file}: line {number} has {count} values; expected {layout.columns}, as in line 1: mend or "

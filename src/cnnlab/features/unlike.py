@@ -31,7 +31,6 @@ from cnnlab.data.imageset import ImageSet, Split
 from cnnlab.errors import UserError
 from cnnlab.evaluation import BATCH, evaluate, fit_temperature
 from cnnlab.features.penultimate import MOST_FEATURES, answers_and_features
-from cnnlab.net_copy import weights_of
 
 #: Share of images like those of the validation split that are called unlike, where nobody chooses another (0–1).
 FALSE_ALARMS = 0.01
@@ -295,7 +294,8 @@ def pixel_shapes(train: Split, *, most: int = MOST_NUMBERS) -> tuple[tuple[int, 
 def weights_digest(net: nn.Module) -> str:
     """SHA-256 over the names, forms and values of a net's weights."""
     digest = hashlib.sha256()
-    for name, value in sorted(weights_of(net).items()):
+    for name, value in sorted(net.state_dict().items()):
+        value = value.detach().cpu().contiguous()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

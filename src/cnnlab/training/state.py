@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from cnnlab.config import Count, Seconds, Training, checked
 from cnnlab.errors import UserError
-from cnnlab.net_copy import weights_of
 from cnnlab.training.machine import resolve_device, resolve_precision
 
 
@@ -58,7 +57,7 @@ class TrainingState:
 
     def pack(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Named tensors, all on the CPU, and a JSON-ready record: what `start` needs to go on from here."""
-        tensors = {f"net.{name}": value for name, value in weights_of(self.net).items()}
+        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
         optimizer = self.optimizer.state_dict()
         for index, entries in optimizer["state"].items():
             for key, value in entries.items():
