@@ -20,6 +20,11 @@ _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 _GIVEN = os.environ.get("CNNLAB_DATA")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a parameter of bytes as it is called: its bytes may differ in each worker (gzip writes the time)."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep the user's cache out of the tests, and the tests out of the user's cache."""
