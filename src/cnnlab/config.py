@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from cnnlab.errors import UserError, nearest
 
-Optimizer = Literal["adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd"]
+Optimizer = Literal["adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd", "muon"]
 Schedule = Literal["constant", "one-cycle", "cosine", "step"]
 Precision = Literal["auto", "fp32", "bf16"]
 Balance = Literal["none", "weights", "draws"]
@@ -62,12 +62,19 @@ class Training(Strict):
     batch_size: int = Field(
         64, ge=1, le=LARGEST_BATCH, description="images in a step, about: an epoch's are shared out evenly"
     )
-    optimizer: Optimizer = Field("adam", description="from torch.optim")
+    optimizer: Optimizer = Field(
+        "adam", description="from torch.optim; muon: filters and matrices by Muon, the rest by Adam"
+    )
     learning_rate: float = Field(1e-3, gt=0, le=1e30, description="the (peak) learning rate")
-    betas: tuple[float, float] = Field((0.9, 0.999), description="averaging of Adam and its relatives")
-    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    betas: tuple[float, float] = Field(
+        (0.9, 0.999), description="averaging of Adam and its relatives, and of what Muon leaves to Adam"
+    )
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd and muon")
     weight_decay: float = Field(
-        0.0, ge=0, le=1e30, description="decay of filters and matrices, not of biases, γ and β; L2 but for adamw"
+        0.0,
+        ge=0,
+        le=1e30,
+        description="decay of filters and matrices, not of biases, γ and β; L2 but for adamw and muon",
     )
     schedule: Schedule = Field("constant", description="how the learning rate moves over the run")
     warmup: float = Field(0.2, ge=0, lt=1, description="share of one-cycle and cosine spent rising to the peak")

@@ -162,7 +162,9 @@ def test_in_bfloat16_figures_are_near_those_alone(tiny):
         assert_same_figures(records[seed], alone, rel=0.1, images=12)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd"])
+@pytest.mark.parametrize(
+    "optimizer", ["adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd", "muon"]
+)
 def test_every_optimizer_keeps_seeds_apart(tiny, optimizer):
     """None may look at a whole tensor, which for stacked seeds is everybody's."""
     training = LESSON.model_copy(
@@ -189,7 +191,9 @@ class OneNumber(nn.Module):
         return self.dense(x.flatten(1)) * self.scale
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd"])
+@pytest.mark.parametrize(
+    "optimizer", ["adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd", "muon"]
+)
 def test_a_parameter_may_be_a_single_number(tiny, optimizer):
     """Over an epoch's end, where the history is handed out and stacked again."""
     training = LESSON.model_copy(update={"optimizer": optimizer, "learning_rate": 1e-2})

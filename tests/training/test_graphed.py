@@ -200,7 +200,7 @@ def test_code_of_the_users_own_is_not_recorded():
         assert not can_be_graphed(net, TRAINING, CUDA)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "nadam", "adagrad"])
+@pytest.mark.parametrize("optimizer", ["sgd", "nadam", "adagrad", "muon"])
 def test_other_optimizers_are_not_recorded(optimizer):
     assert not can_be_graphed(make_net("mlp"), TRAINING.model_copy(update={"optimizer": optimizer}), CUDA)
 

@@ -115,7 +115,7 @@ def test_random_state_is_left_alone(small):
 
 @pytest.mark.slow
 def test_every_optimizer_and_schedule_learns(small):
-    for optimizer in ("adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd"):
+    for optimizer in ("adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd", "muon"):
         rate = {"sgd": 0.05, "adagrad": 0.01, "radam": 0.02}.get(optimizer, 2e-3)
         training = Training(epochs=4, batch_size=16, optimizer=optimizer, learning_rate=rate, schedule="cosine")
         *_, last = fit(start(make_net("lenet5"), training, seed=0), small, training)

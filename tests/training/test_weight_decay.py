@@ -13,7 +13,7 @@ from cnnlab.nets import SimpleCNN
 from cnnlab.training.stack import Stack
 from cnnlab.training.state import start
 
-OPTIMIZERS = ("adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd")
+OPTIMIZERS = ("adam", "adamw", "nadam", "radam", "adamax", "adagrad", "rmsprop", "sgd", "muon")
 
 
 def a_step_without_gradients(optimizer, weight_decay):
@@ -38,14 +38,15 @@ def test_decay_moves_weights_and_leaves_biases_and_batch_norm(optimizer):
     assert "features.1.weight" in before  # γ of the first batch norm, of rank 1
 
 
-def test_adamw_decays_by_the_rate_times_the_decay_and_nothing_else():
-    before, after = a_step_without_gradients("adamw", 0.1)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_decoupled_decay_is_the_rate_times_the_decay_and_nothing_else(optimizer):
+    before, after = a_step_without_gradients(optimizer, 0.1)
     for name, value in before.items():
         expected = value * (1 - 0.1 * 0.1) if value.dim() >= 2 else value
         torch.testing.assert_close(after[name].data, expected.data)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
 def test_a_packed_state_with_decay_goes_on_bit_for_bit(optimizer):
     training = Training(optimizer=optimizer, weight_decay=0.01, learning_rate=0.01)
 
@@ -67,8 +68,9 @@ def test_a_packed_state_with_decay_goes_on_bit_for_bit(optimizer):
         assert torch.equal(value, again.net.state_dict()[name]), name
 
 
-def test_seeds_together_decay_what_a_seed_alone_decays():
-    training = Training(optimizer="adamw", weight_decay=0.1, learning_rate=0.1)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_seeds_together_decay_what_a_seed_alone_decays(optimizer):
+    training = Training(optimizer=optimizer, weight_decay=0.1, learning_rate=0.1)
     nets = [nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)) for _ in range(2)]
     expected = [copy.deepcopy(net.state_dict()) for net in nets]
     stack = Stack([start(net, training, seed=i) for i, net in enumerate(nets)], training)

@@ -6,10 +6,7 @@ Packing a state and starting anew from the package gives the same figures, bit f
 from __future__ import annotations
 
 import hashlib
-import inspect
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Annotated, Any, ClassVar
 
 import torch
@@ -19,6 +16,7 @@ from torch import Tensor, nn
 from cnnlab.config import Count, Seconds, Training, checked
 from cnnlab.errors import UserError
 from cnnlab.training.machine import resolve_device, resolve_precision
+from cnnlab.training.optimizers import make_optimizer
 
 
 @dataclass
@@ -118,59 +116,6 @@ def derived_seed(seed: int, purpose: str, epoch: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}/{epoch}".encode()).digest()[:8], "big") >> 1
 
 
-def make_optimizer(
-    parameters: Iterable[nn.Parameter], training: Training, device: torch.device, *, are_stacked: bool = False
-) -> torch.optim.Optimizer:
-    """The optimizer from torch.optim, fused into one pass over the parameters where it has such a version.
-
-    Each of them updates every number by its own gradient and history alone: none looks at a whole tensor. Weight decay
-    pulls at filters and matrices, not at biases and what batch norm learns, γ and β: these have one number a channel,
-    and shrinking them makes nothing simpler (He et al. 2019, "Bag of tricks", §3.1). are_stacked: each parameter has a
-    leading dimension of seeds.
-    """
-    parameters = list(parameters)
-    names = {"adam": "Adam", "adamw": "AdamW", "nadam": "NAdam", "radam": "RAdam", "adamax": "Adamax"}
-    names |= {"adagrad": "Adagrad", "rmsprop": "RMSprop", "sgd": "SGD"}
-    make: Any = _without_compiler(getattr(torch.optim, names[training.optimizer]))
-    offered = {
-        "lr": training.learning_rate,
-        "betas": training.betas,
-        "momentum": training.momentum,
-        "weight_decay": training.weight_decay,
-        # PyTorch's fused kernels take no complex numbers.
-        "fused": device.type in ("cpu", "cuda") and all(each.is_floating_point() for each in parameters),
-    }
-    accepted = inspect.signature(make).parameters
-    if training.optimizer == "rmsprop":
-        offered.pop("momentum")  # torch's default, 0, is Hinton's; its momentum is another thing than SGD's
-    options = {name: value for name, value in offered.items() if name in accepted}
-    if not training.weight_decay:
-        return make(parameters, **options)
-    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-    for parameter in parameters:
-        groups[parameter.dim() - are_stacked >= 2].append(parameter)
-    return make(
-        [
-            {"params": group} if is_decayed else {"params": group, "weight_decay": 0.0}
-            for is_decayed, group in groups.items()
-            if group
-        ],
-        **options,
-    )
-
-
-@cache
-def _without_compiler(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
-    """An optimizer with the methods of `kind` as they are beneath what `torch.compile` needs of them.
-
-    That imports the compiler with the first of them, for a second or two in which nothing is trained. Nobody compiles
-    these.
-    """
-    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
-    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
-    return type(kind.__name__, (kind,), methods | {"step": torch.no_grad()(inspect.unwrap(kind.step))})
-
-
 def position_of(record: dict[str, Any], packed_in: str) -> Position:
     """The position in a packed state's record. Raises UserError where it is none. packed_in: the file that has it."""
     values = record.get("position")
@@ -199,10 +144,10 @@ def _require_state(
     expected = {f"net.{name}": value for name, value in net.state_dict().items()}
     groups = make_optimizer(net.parameters(), training, torch.device("cpu")).param_groups
     moved = {name.split(".")[1] for name in tensors if name.startswith("optimizer.")}
-    history = _history(training)
+    of_matrix, of_vector = _history(training, (2, 3)), _history(training, (3,))
     for index, parameter in enumerate(parameter for group in groups for parameter in group["params"]):
         if str(index) in moved:
-            for key, of_one in history.items():
+            for key, of_one in (of_matrix if parameter.dim() >= 2 else of_vector).items():
                 like = parameter if of_one.dim() else of_one
                 expected[f"optimizer.{index}.{key}"] = torch.empty(like.shape, dtype=like.dtype, device="meta")
     random = {name: value for name, value in tensors.items() if name in ("random.dropout", "random.augment")}
@@ -228,11 +173,11 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _history(training: Training) -> dict[str, Tensor]:
-    """What the optimizer remembers of a parameter (2, 3) after a step, by its own names."""
-    parameter = nn.Parameter(torch.ones(2, 3))
+def _history(training: Training, shape: tuple[int, ...]) -> dict[str, Tensor]:
+    """What the optimizer remembers of a parameter of that shape after a step, by its own names."""
+    parameter = nn.Parameter(torch.ones(shape))
     optimizer = make_optimizer([parameter], training, torch.device("cpu"))
-    parameter.grad = torch.ones(2, 3)
+    parameter.grad = torch.ones(shape)
     optimizer.step()
     return {key: torch.as_tensor(value) for key, value in optimizer.state[parameter].items()}
 

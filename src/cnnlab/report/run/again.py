@@ -72,8 +72,8 @@ def _fields(training: Training) -> dict[str, Any]:
 
 def _has_a_say(name: str, training: Training) -> bool:
     return {
-        "betas": training.optimizer in ("adam", "adamw", "nadam", "radam", "adamax"),
-        "momentum": training.optimizer in ("sgd", "rmsprop"),
+        "betas": training.optimizer in ("adam", "adamw", "nadam", "radam", "adamax", "muon"),
+        "momentum": training.optimizer in ("sgd", "muon"),
         "warmup": training.schedule in ("one-cycle", "cosine"),
         "crop_share": training.crop is not None,
         "balance": training.balance != "none",
