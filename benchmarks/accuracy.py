@@ -1,10 +1,10 @@
 """Measure what the recipes `fast` and `best` reach, and write it to results/accuracy.json.
 
-    CNNLAB_DATA=ROOT .venv/bin/python benchmarks/accuracy.py [--seeds N]
+    CNNLAB_DATA=ROOT .venv/bin/python benchmarks/accuracy.py [--seeds N] [--recipe NAME]
 
 Every cell is what a user would type: `cnnlab train NET --data D --recipe R --epochs E --seed S`. A run in
-benchmarks/runs/ that is already finished is not trained again. The test split is opened once a run, at its end. The
-record is written after every cell.
+benchmarks/runs/ that is already finished is not trained again; with --recipe the other recipes' cells stay as they are.
+The test split is opened once a run, at its end. The record is written after every cell.
 """
 
 from __future__ import annotations
@@ -43,9 +43,14 @@ def main() -> None:
     """Run all cells and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of each cell, at most")
-    most = parser.parse_args().seeds
-    cells: list[dict[str, Any]] = []
+    parser.add_argument("--recipe", choices=sorted({cell[2] for cell in CELLS}), help="alone; by default all")
+    given = parser.parse_args()
+    most = given.seeds
+    before = json.loads(RESULTS.read_text())["cells"] if given.recipe else []
+    cells = [cell for cell in before if cell["recipe"] != given.recipe]
     for net, data, recipe, epochs, seeds in CELLS:
+        if given.recipe not in (None, recipe):
+            continue
         runs = [_run(net, data, recipe, epochs, seed) for seed in range(min(seeds, most))]
         accuracies = [run["test"]["accuracy"] for run in runs]
         times = [run["train_time_s"] for run in runs]

@@ -138,6 +138,18 @@ GARMENTS_LONG = {
     "shift 1, flip, dropout 0.2": {"dropout": 0.2} | _moved(shift=1, flip=True),
 }
 
+#: What the recipe `best` begins from, and its variants.
+BY_MUON = {"recipe": "best", "optimizer": "muon", "learning_rate": 0.01}
+BEST: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "Adam": {"optimizer": "adam"},
+    "rate 0.5 ×": {"rate": 0.5},
+    "Adam, rate 0.5 ×": {"optimizer": "adam", "rate": 0.5},
+    "momentum 0.95": {"momentum": 0.95},
+    "batch 64": {"batch_size": 64},
+    "decay 0.1": {"weight_decay": 0.1},
+}
+
 
 def _some(variants: dict[str, dict[str, Any]], *names: str) -> dict[str, dict[str, Any]]:
     return {name: variants[name] for name in ("as it is", *names)}
@@ -165,13 +177,16 @@ TASKS: dict[str, tuple[str, str, float, dict[str, Any], dict[str, dict[str, Any]
         GARMENT,
         _some(GARMENTS, "the recipe for digits", "shift 1, flip") | GARMENTS_LONG,
     ),
+    "best: simple-cnn, mnist, 8": ("simple-cnn", "mnist", 8, BY_MUON, BEST),
+    "best: simple-cnn, fashion-mnist, 8": ("simple-cnn", "fashion-mnist", 8, BY_MUON, BEST),
+    "best: lenet5, mnist, 8": ("lenet5", "mnist", 8, BY_MUON, BEST),
 }
 
 #: Seeds of the trainings that open the test split.
 TEST_SEEDS = range(100, 105)
 
 #: What is done besides a training's own fields.
-EXTRAS = ("ema", "lookahead", "dropout", "rate")
+EXTRAS = ("recipe", "ema", "lookahead", "dropout", "rate")
 
 
 def main() -> None:
@@ -247,7 +262,7 @@ def _run(task: str, variant: str, seed: int, ends: float, is_test: bool = False)
     spec = NetSpec(name=name, options=options)
     net = build_net(spec, image_shape=data.image_shape, num_classes=len(data.classes), seed=seed)
     fields = {key: value for key, value in changes.items() if key not in EXTRAS}
-    training = recipe("fast", net, data, epochs=epochs, **fields)
+    training = recipe(changes.get("recipe", "fast"), net, data, epochs=epochs, **fields)
     rate = training.learning_rate * changes.get("rate", 1.0)
     training = training.model_copy(update={"learning_rate": rate})
     state = start(net, training, seed=seed)

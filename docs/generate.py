@@ -945,6 +945,7 @@ BLOCKS: dict[str, dict[str, Callable[[dict[str, Any]], str]]] = {
         "label_errors": label_errors_table,
         "rows": rows_table,
         "recipes": recipes_table,
+        "recipes-best": recipes_table,
         "bench": bench_whole,
         "peers": peers_table,
         "scale": scale_table,

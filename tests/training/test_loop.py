@@ -200,6 +200,22 @@ def test_the_best_recipe_is_fast_for_longer_on_whole_images(mnist_5k):
 
 
 @pytest.mark.parametrize(
+    ("net", "options", "optimizer"),
+    [
+        ("simple-cnn", {}, "muon"),
+        ("lenet5", {}, "muon"),
+        ("mlp", {}, "adam"),
+        ("conv-net", {"widths": (4, 4, 4), "batch_norm": False}, "adam"),
+    ],
+)
+def test_the_best_recipe_moves_by_muon_what_that_was_tried_on(net, options, optimizer, mnist_5k):
+    made = make_net(net, **options)
+    best, usual = recipe("best", made, mnist_5k), recipe("fast", made, mnist_5k)
+    assert (best.optimizer, usual.optimizer) == (optimizer, "adam")
+    assert best.learning_rate == usual.learning_rate
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"epochs": 0}, "epochs: got 0"),
