@@ -1,9 +1,9 @@
 """Measure what the recipes `fast` and `best` reach, and write it to results/accuracy.json.
 
-    CNNLAB_DATA=ROOT .venv/bin/python benchmarks/accuracy.py [--seeds N] [--recipe NAME]
+    CNNLAB_DATA=ROOT .venv/bin/python benchmarks/accuracy.py [--seeds N] [--recipe NAME] [--data NAME]
 
 Every cell is what a user would type: `cnnlab train NET --data D --recipe R --epochs E --seed S`. A run in
-benchmarks/runs/ that is already finished is not trained again; with --recipe the other recipes' cells stay as they are.
+benchmarks/runs/ that is already finished is not trained again; cells that --recipe and --data leave out stay.
 The test split is opened once a run, at its end. The record is written after every cell.
 """
 
@@ -44,12 +44,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of each cell, at most")
     parser.add_argument("--recipe", choices=sorted({cell[2] for cell in CELLS}), help="alone; by default all")
+    parser.add_argument("--data", choices=sorted({cell[1] for cell in CELLS}), help="alone; by default all")
     given = parser.parse_args()
     most = given.seeds
-    before = json.loads(RESULTS.read_text())["cells"] if given.recipe else []
-    cells = [cell for cell in before if cell["recipe"] != given.recipe]
+
+    def is_asked(recipe: str, data: str) -> bool:
+        return given.recipe in (None, recipe) and given.data in (None, data)
+
+    before = json.loads(RESULTS.read_text())["cells"] if RESULTS.exists() else []
+    cells = [cell for cell in before if not is_asked(cell["recipe"], cell["data"])]
     for net, data, recipe, epochs, seeds in CELLS:
-        if given.recipe not in (None, recipe):
+        if not is_asked(recipe, data):
             continue
         runs = [_run(net, data, recipe, epochs, seed) for seed in range(min(seeds, most))]
         accuracies = [run["test"]["accuracy"] for run in runs]
