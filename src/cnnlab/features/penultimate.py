@@ -41,15 +41,20 @@ def answers_and_features(
             taken.append((args[0] if args else named["input"]).detach().float().cpu())
 
         layer.register_forward_pre_hook(take, with_kwargs=True)
-        answers, features = [], []
-        for part in images.split(BATCH):
-            answers.append(logits(twin, part, mean=mean, std=std))
-            features += taken[-1:]  # the last pass: before it, one tries how images are stored
+        answers, features = torch.empty(0), None
+        for start in range(0, len(images), BATCH):
+            answer = logits(twin, images[start : start + BATCH], mean=mean, std=std)
+            found = at_most(taken[-1]) if taken else None  # the last pass: before it, one tries how images are stored
             taken.clear()
-        forms = [(len(part), *features[0].shape[1:]) if features else () for part in images.split(BATCH)]
-        if [tuple(each.shape) for each in features] != forms:  # it takes other ways for other images
-            return torch.cat(answers), None
-        return torch.cat(answers), torch.cat([at_most(each) for each in features])
+            if start == 0:  # in one block each, as in `logits`
+                answers = torch.empty(len(images), *answer.shape[1:])
+                features = None if found is None else torch.empty(len(images), *found.shape[1:])
+            answers[start : start + BATCH] = answer
+            if features is None or found is None or found.shape != (len(answer), *features.shape[1:]):
+                features = None  # it takes other ways for other images
+            else:
+                features[start : start + BATCH] = found
+        return answers, features
 
 
 def features_layer(net: nn.Module, image: Tensor, *, mean: Sequence[float], std: Sequence[float]) -> str | None:
