@@ -152,12 +152,19 @@ def orthogonal(matrix: Tensor) -> Tensor:
     is_tall = matrix.shape[-2] > matrix.shape[-1]
     x = (matrix.mH if is_tall else matrix).to(torch.promote_types(matrix.dtype, torch.float32))
     x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
-    a, b, c = _QUINTIC
-    gram, product = x @ x.mH, torch.eye(x.shape[-2], dtype=x.dtype, device=x.device)
-    for _ in range(_TIMES):
-        factor = b * gram + c * (gram @ gram)
-        factor.diagonal(dim1=-2, dim2=-1).add_(a)
-        product = factor @ product
+    gram = x @ x.mH
+    product = factor = _factor(gram)
+    for _ in range(_TIMES - 1):
         gram = factor @ gram @ factor
+        factor = _factor(gram)
+        product = factor @ product
     x = (product @ x).to(matrix.dtype)
     return x.mH if is_tall else x
+
+
+def _factor(gram: Tensor) -> Tensor:
+    """What a pass multiplies by: a + b·G + c·G², from which x goes to a·x + b·x xᴴ x + c·(x xᴴ)² x."""
+    a, b, c = _QUINTIC
+    factor = b * gram + c * (gram @ gram)
+    factor.diagonal(dim1=-2, dim2=-1).add_(a)
+    return factor
