@@ -124,6 +124,28 @@ def test_matrices_move_by_muon_and_all_else_by_adam():
     assert torch.equal(vector, others[1])
 
 
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "muon"])
+@pytest.mark.parametrize("are_stacked", [False, True])
+def test_a_copy_steps_as_what_it_was_copied_from(name, are_stacked):
+    weights = [torch.nn.Parameter(torch.randn(shape)) for shape in ((3, 4, 5), (3, 4))]
+    training = Training(optimizer=name, weight_decay=0.1, momentum=0.8)
+    optimizer = make_optimizer(weights, training, CPU, are_stacked=are_stacked)
+    gradients = [[torch.randn_like(each) for each in weights] for _ in range(3)]
+
+    def move(parameters, by, number):
+        for parameter, gradient in zip(parameters, gradients[number], strict=True):
+            parameter.grad = gradient.clone()
+        by.step()
+
+    move(weights, optimizer, 0)
+    copies, copied = copy.deepcopy((weights, optimizer))
+    for number in (1, 2):
+        move(weights, optimizer, number)
+        move(copies, copied, number)
+    for one, other in zip(weights, copies, strict=True):
+        assert torch.equal(one, other)
+
+
 def test_a_filter_is_a_matrix_of_its_output_channels_in_both_memory_formats():
     filters = torch.randn(6, 4, 3, 3)
     gradient = torch.randn(6, 4, 3, 3)

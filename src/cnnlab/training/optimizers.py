@@ -104,7 +104,10 @@ class Muon(torch.optim.Adam):
         are_stacked: bool,
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay, fused=fused)
-        self._momentum, self._leading = momentum, int(are_stacked)
+        own = {"momentum": momentum, "are_stacked": are_stacked}
+        self.defaults |= own
+        for group in self.param_groups:
+            group |= own
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Adam's asks every parameter for Adam's history.
@@ -119,7 +122,7 @@ class Muon(torch.optim.Adam):
         for group in matrices:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._move(parameter, group["lr"], group["weight_decay"])
+                    self._move(parameter, group)
         self.param_groups = [group for group in every if not self._are_matrices(group)]
         try:
             inspect.unwrap(torch.optim.Adam.step)(self)
@@ -127,19 +130,21 @@ class Muon(torch.optim.Adam):
             self.param_groups = every
         return loss
 
-    def _are_matrices(self, group: dict[str, Any]) -> bool:
-        return group["params"][0].dim() - self._leading >= 2
+    @staticmethod
+    def _are_matrices(group: dict[str, Any]) -> bool:
+        return group["params"][0].dim() - group["are_stacked"] >= 2
 
-    def _move(self, parameter: Tensor, rate: float, decay: float) -> None:
+    def _move(self, parameter: Tensor, group: dict[str, Any]) -> None:
         gradient, history = parameter.grad, self.state[parameter]
         assert gradient is not None
         if gradient.is_sparse:
             raise RuntimeError("Muon does not support sparse gradients")  # as torch's optimizers say it
         if "momentum_buffer" not in history:
             history["momentum_buffer"] = torch.zeros_like(parameter)
-        average = history["momentum_buffer"].lerp_(gradient, 1 - self._momentum)
-        update = orthogonal(gradient.lerp(average, self._momentum).flatten(self._leading + 1))
-        parameter.mul_(1 - rate * decay)
+        rate, momentum = group["lr"], group["momentum"]
+        average = history["momentum_buffer"].lerp_(gradient, 1 - momentum)
+        update = orthogonal(gradient.lerp(average, momentum).flatten(group["are_stacked"] + 1))
+        parameter.mul_(1 - rate * group["weight_decay"])
         parameter.add_(update.reshape(parameter.shape), alpha=-rate * _LIKE_ADAM * math.sqrt(max(update.shape[-2:])))
 
 
