@@ -150,6 +150,16 @@ BEST: dict[str, dict[str, Any]] = {
     "decay 0.1": {"weight_decay": 0.1},
 }
 
+#: What `fast` begins from on garments by Muon, and its variants.
+GARMENT_BY_MUON = {"optimizer": "muon", "learning_rate": 0.01, "batch_size": 128}
+GARMENTS_BY_MUON: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "Adam": {"optimizer": "adam", "rate": 0.5, "batch_size": 64},
+    "rate 0.5 ×": {"rate": 0.5},
+    "batch 64, rate 0.5 ×": {"batch_size": 64, "rate": 0.5},
+    "momentum 0.95": {"momentum": 0.95},
+}
+
 
 def _some(variants: dict[str, dict[str, Any]], *names: str) -> dict[str, dict[str, Any]]:
     return {name: variants[name] for name in ("as it is", *names)}
@@ -179,6 +189,9 @@ TASKS: dict[str, tuple[str, str, float, dict[str, Any], dict[str, dict[str, Any]
     ),
     "best: simple-cnn, mnist, 8": ("simple-cnn", "mnist", 8, BY_MUON, BEST),
     "best: simple-cnn, fashion-mnist, 8": ("simple-cnn", "fashion-mnist", 8, BY_MUON, BEST),
+    "fast: simple-cnn, fashion-mnist, 2": ("simple-cnn", "fashion-mnist", 2, GARMENT_BY_MUON, GARMENTS_BY_MUON),
+    "fast: simple-cnn, fashion-mnist, 3": ("simple-cnn", "fashion-mnist", 3, GARMENT_BY_MUON, GARMENTS_BY_MUON),
+    "fast: lenet5, fashion-mnist, 3": ("lenet5", "fashion-mnist", 3, GARMENT_BY_MUON, GARMENTS_BY_MUON),
     "best: lenet5, mnist, 8": ("lenet5", "mnist", 8, BY_MUON, BEST),
 }
 
