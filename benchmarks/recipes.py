@@ -189,10 +189,10 @@ TASKS: dict[str, tuple[str, str, float, dict[str, Any], dict[str, dict[str, Any]
     ),
     "best: simple-cnn, mnist, 8": ("simple-cnn", "mnist", 8, BY_MUON, BEST),
     "best: simple-cnn, fashion-mnist, 8": ("simple-cnn", "fashion-mnist", 8, BY_MUON, BEST),
+    "best: lenet5, mnist, 8": ("lenet5", "mnist", 8, BY_MUON, BEST),
     "fast: simple-cnn, fashion-mnist, 2": ("simple-cnn", "fashion-mnist", 2, GARMENT_BY_MUON, GARMENTS_BY_MUON),
     "fast: simple-cnn, fashion-mnist, 3": ("simple-cnn", "fashion-mnist", 3, GARMENT_BY_MUON, GARMENTS_BY_MUON),
     "fast: lenet5, fashion-mnist, 3": ("lenet5", "fashion-mnist", 3, GARMENT_BY_MUON, GARMENTS_BY_MUON),
-    "best: lenet5, mnist, 8": ("lenet5", "mnist", 8, BY_MUON, BEST),
 }
 
 #: Seeds of the trainings that open the test split.

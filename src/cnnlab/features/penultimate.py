@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.data.normalise import normalise
-from cnnlab.evaluation import BATCH, eval_mode, logits
+from cnnlab.evaluation import eval_mode, logits
 from cnnlab.net_copy import copied
 
 #: Images that tell which layer makes the answer: one alone takes one way through a net that has several.
@@ -41,19 +41,20 @@ def answers_and_features(
             taken.append((args[0] if args else named["input"]).detach().float().cpu())
 
         layer.register_forward_pre_hook(take, with_kwargs=True)
-        answers, features = torch.empty(0), None
-        for start in range(0, len(images), BATCH):
-            answer = logits(twin, images[start : start + BATCH], mean=mean, std=std)
-            found = at_most(taken[-1]) if taken else None  # the last pass: before it, one tries how images are stored
+        features: Tensor | None = None
+
+        def keep(part: slice) -> None:
+            nonlocal features
+            found = at_most(taken[-1]) if taken else None  # the last: before the first, one tries how images are stored
             taken.clear()
-            if start == 0:  # in one block each, as in `logits`
-                answers = torch.empty(len(images), *answer.shape[1:])
-                features = None if found is None else torch.empty(len(images), *found.shape[1:])
-            answers[start : start + BATCH] = answer
-            if features is None or found is None or found.shape != (len(answer), *features.shape[1:]):
-                features = None  # it takes other ways for other images
+            if part.start == 0 and found is not None:  # in one block, as the answers are
+                features = torch.empty(len(images), *found.shape[1:])
+            if features is not None and found is not None and found.shape == features[part].shape:
+                features[part] = found
             else:
-                features[start : start + BATCH] = found
+                features = None  # it takes other ways for other images
+
+        answers = logits(twin, images, mean=mean, std=std, after=keep)
         return answers, features
 
 

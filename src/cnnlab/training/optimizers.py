@@ -107,7 +107,7 @@ class Muon(torch.optim.Adam):
         own = {"momentum": momentum, "are_stacked": are_stacked}
         self.defaults |= own
         for group in self.param_groups:
-            group |= own
+            group.update(own)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Adam's asks every parameter for Adam's history.
